@@ -1,0 +1,3 @@
+//! Recipes, seeds, traits, scenarios and the deterministic world of Seedstorm.
+
+pub mod scene;

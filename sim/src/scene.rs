@@ -1,0 +1,190 @@
+//! What a renderer draws: one frame's camera, lights, materials and shapes.
+//!
+//! A scenario turns the state of a trajectory at one instant into a [`Scene`]; a renderer turns a [`Scene`] into an
+//! image. Units are the scenario's own world units; `y` is up; the frame is right-handed. Colours are linear Rec. 709.
+
+use std::sync::Arc;
+
+use nalgebra::{Point3, Similarity3, Vector3};
+
+/// A linear Rec. 709 colour or radiance, unbounded above.
+pub type Rgb = [f32; 3];
+
+/// Everything that a renderer needs to draw one frame.
+#[derive(Debug, Clone)]
+pub struct Scene {
+    /// Where the picture is taken from.
+    pub camera: Camera,
+    /// Light from everywhere that no shape covers.
+    pub sky: Sky,
+    /// Rectangular lights.
+    pub lights: Vec<AreaLight>,
+    /// Materials, indexed by [`Instance::material`] and [`Fluid::material`].
+    pub materials: Vec<Material>,
+    /// Meshes in their local space, indexed by [`Shape::Mesh`].
+    pub meshes: Vec<Arc<Mesh>>,
+    /// Shapes placed in the world.
+    pub instances: Vec<Instance>,
+    /// A liquid to be drawn as one smooth surface around its particles.
+    pub fluid: Option<Fluid>,
+    /// Factor on radiance before tone mapping, in stops (powers of two).
+    pub exposure_stops: f32,
+}
+
+/// A thin-lens camera.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Camera {
+    /// Centre of the lens.
+    pub eye: Point3<f32>,
+    /// The point in the middle of the picture.
+    pub target: Point3<f32>,
+    /// Roughly up; not parallel to the view.
+    pub up: Vector3<f32>,
+    /// Full vertical angle of view, radians, in (0, π).
+    pub vertical_fov: f32,
+    /// Radius of the lens in world units; 0 is a pinhole.
+    pub lens_radius: f32,
+    /// Distance from the eye to the plane in focus, along the view, in world units; above 0.
+    pub focus_distance: f32,
+}
+
+/// A sky: a smooth vertical gradient for lighting, and what the camera itself sees behind everything.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sky {
+    /// Radiance straight up.
+    pub zenith: Rgb,
+    /// Radiance at the horizon.
+    pub horizon: Rgb,
+    /// Radiance straight down.
+    pub nadir: Rgb,
+    /// What camera rays see instead of the gradient, where they hit nothing.
+    pub backdrop: Option<Backdrop>,
+}
+
+/// A photographer's paper backdrop: a soft pool of light around the middle of the picture.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Backdrop {
+    /// Radiance in the middle of the pool.
+    pub center: Rgb,
+    /// Radiance in the far corners.
+    pub edge: Rgb,
+    /// Middle of the pool in the picture: x to the right and y up, in units of half the picture's height.
+    pub middle: [f32; 2],
+    /// Radius at which the pool has faded to `edge`, in the same unit; above 0.
+    pub radius: f32,
+}
+
+/// A rectangle that emits light from its front, the side of `u × v`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AreaLight {
+    /// Middle of the rectangle.
+    pub center: Point3<f32>,
+    /// From the middle to the middle of one edge.
+    pub u: Vector3<f32>,
+    /// From the middle to the middle of a neighbouring edge; perpendicular to `u`.
+    pub v: Vector3<f32>,
+    /// Radiance of the front.
+    pub radiance: Rgb,
+    /// Whether the camera sees it; reflections always do.
+    pub visible: bool,
+}
+
+/// A surface's response to light: a metal or a dielectric base under an optional clear coat.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Material {
+    /// Diffuse albedo of a dielectric, reflectance at normal incidence of a metal, tint of glass; each in [0, 1].
+    pub base_color: Rgb,
+    /// 0 is a dielectric, 1 a metal.
+    pub metallic: f32,
+    /// GGX roughness of the base, perceptual (α = roughness²), in [0, 1].
+    pub roughness: f32,
+    /// Share of the dielectric base that is clear (refracting) rather than diffuse, in [0, 1].
+    pub transmission: f32,
+    /// Index of refraction, in [1, 3].
+    pub ior: f32,
+    /// Absorption inside a transmissive body, per world unit (Beer–Lambert).
+    pub absorption: Rgb,
+    /// Strength of a clear coat of index 1.5 over the base, in [0, 1].
+    pub coat: f32,
+    /// GGX roughness of the coat, perceptual, in [0, 1].
+    pub coat_roughness: f32,
+    /// Radiance given off.
+    pub emission: Rgb,
+}
+
+impl Default for Material {
+    fn default() -> Self {
+        Self {
+            base_color: [0.8; 3],
+            metallic: 0.0,
+            roughness: 0.5,
+            transmission: 0.0,
+            ior: 1.5,
+            absorption: [0.0; 3],
+            coat: 0.0,
+            coat_roughness: 0.05,
+            emission: [0.0; 3],
+        }
+    }
+}
+
+/// A shape in its local space, centred on the origin.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Shape {
+    /// A sphere of this radius.
+    Sphere(f32),
+    /// A capsule along `y`.
+    Capsule {
+        /// From the centre to the centre of either cap.
+        half_height: f32,
+        /// Radius of the caps and of the cylinder.
+        radius: f32,
+    },
+    /// A box of these half extents.
+    Box(Vector3<f32>),
+    /// A triangle mesh: an index into [`Scene::meshes`].
+    Mesh(usize),
+}
+
+/// A shape placed in the world.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Instance {
+    /// What is placed.
+    pub shape: Shape,
+    /// Local space to world space.
+    pub pose: Similarity3<f32>,
+    /// Index into [`Scene::materials`].
+    pub material: usize,
+    /// Factor on the material's base colour.
+    pub tint: Rgb,
+    /// Radiance given off on top of the material's.
+    pub emission: Rgb,
+}
+
+/// An indexed triangle mesh.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Mesh {
+    /// Vertices.
+    pub positions: Vec<Point3<f32>>,
+    /// A unit normal per vertex for smooth shading, or empty for flat facets.
+    pub normals: Vec<Vector3<f32>>,
+    /// A factor on the base colour per vertex, interpolated, or empty.
+    pub colors: Vec<Rgb>,
+    /// Counter-clockwise vertex indices.
+    pub triangles: Vec<[u32; 3]>,
+}
+
+/// A liquid, as particles.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Fluid {
+    /// Centres of the particles.
+    pub positions: Vec<Point3<f32>>,
+    /// Factor on the material's base colour, one per particle.
+    pub colors: Vec<Rgb>,
+    /// Mean distance between neighbouring particles at rest, world units.
+    pub spacing: f32,
+    /// Index into [`Scene::materials`].
+    pub material: usize,
+    /// A sphere (centre, radius) that holds the liquid: the surface is clipped to it, so that it meets the wall cleanly.
+    pub vessel: Option<(Point3<f32>, f32)>,
+}
