@@ -1,1 +1,5 @@
 //! Scene to image.
+
+mod layers;
+
+pub use layers::Layers;
