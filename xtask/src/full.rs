@@ -1,0 +1,213 @@
+//! Runs that are too long for CI. Each is a list of parts; a part that is done at this commit is not run again.
+
+use std::fs;
+use std::time::Instant;
+
+use clap::{Args, ValueEnum};
+use miette::{IntoDiagnostic, Result, WrapErr};
+
+use crate::evidence::{Evidence, Figure, Part};
+use crate::machine::{Machine, load};
+use crate::process;
+use crate::setup;
+use crate::studio::{Made, Studio};
+use crate::workspace::{Workspace, write_atomically};
+
+/// Which runs to make.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Run the parts again that are done at this commit
+    #[arg(long)]
+    again: bool,
+    /// The runs; all of them if none is named
+    names: Vec<Run>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Run {
+    /// A film of each scenario, made, minted and verified
+    Film,
+    /// A draft of each scenario, made, minted and verified
+    Draft,
+    /// The WGSL kernel against its Rust twin, with and without 64-bit integers
+    Kernel,
+}
+
+/// The seed of every piece that is made for its figures.
+const SEED: &str = "1";
+
+/// Ignored tests of the workspace that the kernel run consists of, by the name of their target.
+const KERNEL_TESTS: &str = "kernel_full";
+
+impl Run {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Film => "film",
+            Self::Draft => "draft",
+            Self::Kernel => "kernel",
+        }
+    }
+
+    fn about(self) -> &'static str {
+        match self {
+            Self::Film => {
+                "One piece of each scenario at film quality, through the built binary: seconds of each stage as \
+                 `seedstorm make --json` reports them, of the whole command, and of `seedstorm verify` afterwards. \
+                 *load before* is the machine's load average when the part began; above 0.3, something else ran too."
+            }
+            Self::Draft => {
+                "One piece of each scenario at draft quality, through the built binary: seconds of each stage as \
+                 `seedstorm make --json` reports them, of the whole command, and of `seedstorm verify` afterwards. \
+                 *load before* is the machine's load average when the part began; above 0.3, something else ran too."
+            }
+            Self::Kernel => {
+                "The fluid's WGSL kernel and its Rust twin, compared bit for bit after each group of steps: 2,000 steps \
+                 of the small world and 50 of the full one, with 64-bit integers in the shader and with split products. \
+                 A part is one test, and it passed."
+            }
+        }
+    }
+}
+
+/// Makes the runs, and writes each one's evidence when all its parts are done.
+///
+/// # Errors
+///
+/// If a part fails; the parts before it are kept for the next time.
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    let runs = if options.names.is_empty() { Run::value_variants() } else { &options.names };
+    let commit = workspace.commit()?;
+    for &run in runs {
+        let kept = Kept { workspace, folder: format!("full/{commit}/{}", run.name()) };
+        // What stands in a changed tree has no name to keep it under.
+        if options.again || commit.ends_with("-dirty") {
+            kept.forget()?;
+        }
+        let parts = match run {
+            Run::Film => pieces(workspace, "film", &kept)?,
+            Run::Draft => pieces(workspace, "draft", &kept)?,
+            Run::Kernel => kernel(workspace, &kept)?,
+        };
+        let evidence = Evidence {
+            name: run.name().to_owned(),
+            about: run.about().to_owned(),
+            command: format!("cargo xtask full {}", run.name()),
+            commit: commit.clone(),
+            machine: Machine::this(),
+            parts,
+        };
+        evidence.write(workspace)?;
+        eprintln!("wrote docs/evidence/{}.md", run.name());
+    }
+    Ok(())
+}
+
+/// Where the parts of one run at one commit are kept.
+#[derive(Debug)]
+struct Kept<'a> {
+    workspace: &'a Workspace,
+    folder: String,
+}
+
+impl Kept<'_> {
+    fn forget(&self) -> Result<()> {
+        let folder = self.workspace.kept(&self.folder);
+        match fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(error).into_diagnostic().wrap_err_with(|| format!("cannot remove {}", folder.display()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The part as it was measured before, or as it is measured now.
+    fn or_measure(&self, name: &str, measure: impl FnOnce() -> Result<Vec<Figure>>) -> Result<Part> {
+        let file = self.workspace.kept(&self.folder).join(format!("{}.json", name.replace(['/', ':'], "_")));
+        if let Some(part) = fs::read(&file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
+            eprintln!("=== {name}: done at this commit");
+            return Ok(part);
+        }
+        eprintln!("\n=== {name}");
+        let mut figures: Vec<Figure> = load().map(|load| Figure::number("load before", load)).into_iter().collect();
+        figures.extend(measure()?);
+        let part = Part { name: name.to_owned(), figures };
+        let json = serde_json::to_vec_pretty(&part).into_diagnostic().wrap_err("figures that JSON cannot hold")?;
+        write_atomically(&file, &json)?;
+        Ok(part)
+    }
+}
+
+fn pieces(workspace: &Workspace, quality: &str, kept: &Kept<'_>) -> Result<Vec<Part>> {
+    let home = tempfile::tempdir().into_diagnostic().wrap_err("cannot make a temporary folder")?;
+    let studio = Studio::build(workspace, home.path())?;
+    let scenarios = studio.scenarios()?;
+    scenarios
+        .iter()
+        .map(|scenario| kept.or_measure(&scenario.name, || piece(&studio, &scenario.name, quality)))
+        .collect()
+}
+
+fn piece(studio: &Studio, scenario: &str, quality: &str) -> Result<Vec<Figure>> {
+    let start = Instant::now();
+    let made = studio.make(scenario, SEED, quality)?;
+    let whole = start.elapsed();
+    let start = Instant::now();
+    let checks = studio.verify(&made.bundle)?;
+    let verified = start.elapsed();
+
+    let bytes = fs::metadata(&made.film).into_diagnostic().wrap_err("the film is gone")?.len();
+    let Made { recipe_cid, seed, world_id, sim_root, bundle_cid, stages, .. } = made;
+    let mut figures: Vec<Figure> =
+        stages.0.into_iter().map(|(stage, seconds)| Figure::number(format!("{stage}, s"), seconds)).collect();
+    figures.extend([
+        Figure::number("make, s", whole.as_secs_f64()),
+        Figure::number("verify, s", verified.as_secs_f64()),
+        // Counts of checks are small and films far below 2^53 bytes: both are exact.
+        Figure::number("checks passed", checks as f64),
+        Figure::number("film, MB", bytes as f64 / 1e6),
+        Figure::text("seed", seed),
+        Figure::text("recipe", recipe_cid),
+        Figure::text("world", world_id),
+        Figure::text("sim_root", sim_root),
+        Figure::text("bundle", bundle_cid),
+    ]);
+    Ok(figures)
+}
+
+fn kernel(workspace: &Workspace, kept: &Kept<'_>) -> Result<Vec<Part>> {
+    // The workspace's features, so that nothing is compiled for this alone.
+    let test = |arguments: &[&str]| {
+        let mut command = workspace.cargo("test");
+        command.args(["--workspace", "--release", "--test", KERNEL_TESTS, "--", "--ignored"]).args(arguments);
+        command
+    };
+    let listing = process::capture(&mut test(&["--list", "--format=terse"]))?;
+    let names = listed_tests(&listing);
+    if names.is_empty() {
+        miette::bail!("the test target {KERNEL_TESTS} has no ignored test");
+    }
+    let run = |name: &str| {
+        kept.or_measure(name, || {
+            let start = Instant::now();
+            process::run(setup::demand_software_gpu(&mut test(&["--exact", "--nocapture", name]))?)?;
+            Ok(vec![Figure::number("test, s", start.elapsed().as_secs_f64())])
+        })
+    };
+    names.into_iter().map(run).collect()
+}
+
+/// The names in what `--list --format=terse` prints: `path::of::test: test`.
+fn listed_tests(listing: &str) -> Vec<&str> {
+    listing.lines().filter_map(|line| line.strip_suffix(": test")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listing_of_tests() {
+        assert_eq!(listed_tests("small: test\nfull::wide: test\nspeed: benchmark\n"), ["small", "full::wide"]);
+        assert!(listed_tests("").is_empty());
+    }
+}

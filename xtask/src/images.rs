@@ -1,0 +1,136 @@
+//! The README's pictures: for each piece of `docs/images/pieces.json`, its poster and a strip of frames.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use image::{ImageFormat, RgbImage, imageops};
+use miette::{IntoDiagnostic, Result, WrapErr, bail, miette};
+
+use crate::studio::Studio;
+use crate::workspace::{Workspace, write_atomically};
+
+/// Which pictures to make.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// The scenarios whose pictures to make; all of pieces.json if none is named
+    scenarios: Vec<String>,
+    /// Quality of the pieces
+    #[arg(long, default_value = "film")]
+    quality: String,
+}
+
+/// Frames in a strip.
+const STRIP_FRAMES: u32 = 6;
+
+/// Width of one frame in a strip, pixels.
+const STRIP_FRAME_WIDTH: u32 = 200;
+
+/// Makes the pieces and writes `docs/images/SCENARIO.png` and `docs/images/SCENARIO-strip.png`.
+///
+/// # Errors
+///
+/// If a scenario is not in pieces.json, or its piece cannot be made or read.
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    let folder = workspace.path("docs/images");
+    let list = folder.join("pieces.json");
+    let text =
+        fs::read_to_string(&list).into_diagnostic().wrap_err_with(|| format!("cannot read {}", list.display()))?;
+    let seeds: BTreeMap<String, String> = serde_json::from_str(&text)
+        .into_diagnostic()
+        .wrap_err_with(|| format!("{} is not an object of seeds by scenario", list.display()))?;
+    let home = tempfile::tempdir().into_diagnostic().wrap_err("cannot make a temporary folder")?;
+    let studio = Studio::build(workspace, home.path())?;
+    let names: Vec<&String> =
+        if options.scenarios.is_empty() { seeds.keys().collect() } else { options.scenarios.iter().collect() };
+    for name in names {
+        let seed = seeds.get(name).ok_or_else(|| miette!("{} has no seed for {name}", list.display()))?;
+        let made = studio.make(name, seed, &options.quality)?;
+        let poster = read(&made.bundle.join("poster.png"))?;
+        write_atomically(&folder.join(format!("{name}.png")), &png(&poster)?)?;
+        let frames = frames(&made.bundle.join("frames"))?;
+        write_atomically(&folder.join(format!("{name}-strip.png")), &png(&strip(&frames)?)?)?;
+        eprintln!("wrote docs/images/{name}.png and docs/images/{name}-strip.png");
+    }
+    Ok(())
+}
+
+/// The folder's pictures, in the order of their names.
+fn frames(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries =
+        fs::read_dir(folder).into_diagnostic().wrap_err_with(|| format!("cannot read {}", folder.display()))?;
+    let mut frames = Vec::new();
+    for entry in entries {
+        let path = entry.into_diagnostic().wrap_err_with(|| format!("cannot read {}", folder.display()))?.path();
+        if path.extension().is_some_and(|extension| extension == "png") {
+            frames.push(path);
+        }
+    }
+    frames.sort();
+    Ok(frames)
+}
+
+/// Evenly spaced frames side by side, the first and the last among them.
+fn strip(frames: &[PathBuf]) -> Result<RgbImage> {
+    let chosen = evenly_spaced(frames.len(), STRIP_FRAMES);
+    let mut pictures = Vec::new();
+    for index in chosen {
+        let frame = read(&frames[index])?;
+        let height = (frame.height() * STRIP_FRAME_WIDTH).div_ceil(frame.width());
+        pictures.push(imageops::resize(&frame, STRIP_FRAME_WIDTH, height, imageops::FilterType::Lanczos3));
+    }
+    let Some(first) = pictures.first() else { bail!("the piece has no frames") };
+    let mut strip = RgbImage::new(STRIP_FRAME_WIDTH * pictures.len() as u32, first.height());
+    for (index, picture) in pictures.iter().enumerate() {
+        imageops::replace(&mut strip, picture, (index as u32 * STRIP_FRAME_WIDTH).into(), 0);
+    }
+    Ok(strip)
+}
+
+/// Up to `wanted` indices below `length`, in order, no two alike, with both ends.
+fn evenly_spaced(length: usize, wanted: u32) -> Vec<usize> {
+    let count = length.min(wanted as usize);
+    let last = length.saturating_sub(1);
+    (0..count).map(|index| if count == 1 { 0 } else { (index * last + (count - 1) / 2) / (count - 1) }).collect()
+}
+
+fn read(path: &Path) -> Result<RgbImage> {
+    let picture = image::open(path).into_diagnostic().wrap_err_with(|| format!("cannot read {}", path.display()))?;
+    Ok(picture.into_rgb8())
+}
+
+fn png(picture: &RgbImage) -> Result<Vec<u8>> {
+    let mut bytes = Cursor::new(Vec::new());
+    picture.write_to(&mut bytes, ImageFormat::Png).into_diagnostic().wrap_err("cannot encode a picture")?;
+    Ok(bytes.into_inner())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spacing_has_both_ends() {
+        assert_eq!(evenly_spaced(96, 6), [0, 19, 38, 57, 76, 95]);
+        assert_eq!(evenly_spaced(3, 6), [0, 1, 2]);
+        assert_eq!(evenly_spaced(1, 6), [0]);
+        assert!(evenly_spaced(0, 6).is_empty());
+    }
+
+    #[test]
+    fn a_strip_shows_the_frames_in_order() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for level in 0..8_u8 {
+            let frame = RgbImage::from_pixel(400, 300, image::Rgb([level * 30; 3]));
+            frame.save(folder.path().join(format!("{level:04}.png"))).expect("a frame");
+        }
+        fs::write(folder.path().join("notes.txt"), "not a frame").expect("a file");
+        let strip = strip(&frames(folder.path()).expect("frames")).expect("a strip");
+        assert_eq!(strip.dimensions(), (6 * STRIP_FRAME_WIDTH, 150));
+        let levels: Vec<u8> =
+            (0..6).map(|index| strip.get_pixel(index * STRIP_FRAME_WIDTH + 100, 75).0[0] / 30).collect();
+        assert_eq!(levels, [0, 1, 3, 4, 6, 7]);
+    }
+}

@@ -1,0 +1,184 @@
+//! What a bare machine lacks: Debian packages, npm packages, `cargo-deny`.
+//!
+//! A linker is not among it: rustc links with its own `rust-lld` on x86-64 Linux since 1.90.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use miette::{IntoDiagnostic, Result, WrapErr, bail, miette};
+
+use crate::process;
+use crate::workspace::{Workspace, write_atomically};
+
+/// Mesa's software Vulkan (lavapipe), and the loader that finds it.
+const PACKAGES: [&str; 2] = ["mesa-vulkan-drivers", "libvulkan1"];
+
+/// Folders with a `package-lock.json`: the contracts' tool set, and the implementation that CIDs are held against.
+const NPM_FOLDERS: [&str; 2] = ["contracts", "mint/tests/oracle"];
+
+/// The major version of Node that the npm packages need.
+const NODE_MAJOR: u32 = 20;
+
+/// The version of `cargo-deny` that reads `deny.toml`.
+const CARGO_DENY: &str = "0.20.2";
+
+/// Where Vulkan loaders look for drivers.
+const DRIVER_FOLDERS: [&str; 3] = ["/usr/share/vulkan/icd.d", "/usr/local/share/vulkan/icd.d", "/etc/vulkan/icd.d"];
+
+/// Installs what is missing.
+///
+/// # Errors
+///
+/// If something is missing that cannot be installed from here.
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    system_packages()?;
+    npm_packages(workspace)?;
+    cargo_deny(workspace)?;
+    Ok(())
+}
+
+fn system_packages() -> Result<()> {
+    // Elsewhere the system's own Vulkan or Metal driver serves, or GPU tests say what they miss.
+    if !cfg!(target_os = "linux") || software_vulkan().is_some() && has_vulkan_loader() {
+        return Ok(());
+    }
+    let by_hand =
+        format!("install Mesa's software Vulkan driver and the Vulkan loader (Debian: {})", PACKAGES.join(" "));
+    if process::ask(Command::new("apt-get").arg("--version")).is_none() {
+        bail!(help = by_hand, "software Vulkan is missing, and there is no apt-get to install it with");
+    }
+    if process::ask(Command::new("id").arg("-u")).as_deref() != Some("0") {
+        bail!(help = by_hand, "software Vulkan is missing, and only root can install it");
+    }
+    let apt = |arguments: &[&str]| {
+        let mut command = Command::new("apt-get");
+        process::run(
+            command.env("DEBIAN_FRONTEND", "noninteractive").args(["-qq", "-oAcquire::Retries=3"]).args(arguments),
+        )
+    };
+    apt(&["update"])?;
+    apt(&["install", "--yes", "--no-install-recommends", PACKAGES[0], PACKAGES[1]])
+}
+
+fn has_vulkan_loader() -> bool {
+    // `ldconfig` is in /sbin, which is not on everybody's PATH.
+    ["ldconfig", "/sbin/ldconfig"]
+        .iter()
+        .find_map(|ldconfig| process::ask(Command::new(ldconfig).arg("-p")))
+        .is_some_and(|libraries| libraries.contains("libvulkan.so.1"))
+}
+
+/// The manifest of Mesa's software Vulkan driver for this machine's processor.
+fn software_vulkan() -> Option<PathBuf> {
+    DRIVER_FOLDERS.iter().find_map(|folder| software_vulkan_in(Path::new(folder)))
+}
+
+fn software_vulkan_in(folder: &Path) -> Option<PathBuf> {
+    let names = [format!("lvp_icd.{}.json", std::env::consts::ARCH), "lvp_icd.json".to_owned()];
+    names.iter().map(|name| folder.join(name)).find(|manifest| manifest.is_file())
+}
+
+/// Makes GPU tests run, and fail where they find no adapter, on the same software adapter everywhere.
+///
+/// A driver that the caller has chosen with `VK_DRIVER_FILES` is kept.
+///
+/// # Errors
+///
+/// If there is no software adapter, on a system that can have one.
+pub(crate) fn demand_software_gpu(command: &mut Command) -> Result<&mut Command> {
+    command.env("SEEDSTORM_REQUIRE_GPU", "1");
+    if cfg!(target_os = "linux") && std::env::var_os("VK_DRIVER_FILES").is_none() {
+        let manifest = software_vulkan()
+            .ok_or_else(|| miette!(help = "run `cargo xtask ci setup` first", "Mesa's software Vulkan is missing"))?;
+        // Loaders before 1.3.207 know the second name only.
+        command.env("VK_DRIVER_FILES", &manifest).env("VK_ICD_FILENAMES", &manifest);
+    }
+    Ok(command)
+}
+
+fn npm_packages(workspace: &Workspace) -> Result<()> {
+    let node = process::ask(Command::new("node").arg("--version"));
+    if node.as_deref().and_then(node_major).is_none_or(|major| major < NODE_MAJOR) {
+        let found = node.unwrap_or_else(|| "none".to_owned());
+        bail!(help = "install it together with npm", "Node {NODE_MAJOR} or newer is needed; found: {found}");
+    }
+    for folder in NPM_FOLDERS {
+        let folder = workspace.path(folder);
+        let lock = folder.join("package-lock.json");
+        let wanted = fs::read(&lock).into_diagnostic().wrap_err_with(|| format!("cannot read {}", lock.display()))?;
+        // `npm ci` installs what the lock file says: a copy of it tells whether that was done to the end.
+        let installed = folder.join("node_modules/.installed-package-lock.json");
+        if fs::read(&installed).is_ok_and(|installed| installed == wanted) {
+            continue;
+        }
+        process::run(Command::new("npm").current_dir(&folder).args(["ci", "--no-audit", "--no-fund"]))?;
+        write_atomically(&installed, &wanted)?;
+    }
+    Ok(())
+}
+
+fn node_major(version: &str) -> Option<u32> {
+    version.strip_prefix('v')?.split('.').next()?.parse().ok()
+}
+
+/// The place of `cargo-deny`, which is compiled if need be.
+///
+/// # Errors
+///
+/// If it does not compile.
+pub(crate) fn cargo_deny(workspace: &Workspace) -> Result<PathBuf> {
+    let program = format!("cargo-deny{}", std::env::consts::EXE_SUFFIX);
+    let wanted = format!("cargo-deny {CARGO_DENY}");
+    let root = workspace.kept(format!("cargo-deny-{CARGO_DENY}"));
+    for candidate in [PathBuf::from(&program), root.join("bin").join(&program)] {
+        if process::ask(Command::new(&candidate).arg("--version")).as_ref() == Some(&wanted) {
+            return Ok(candidate);
+        }
+    }
+    // It comes with settings for the fastest possible binary. It runs for two seconds here, so what counts is how fast
+    // it compiles: without these, it would take several times as long.
+    process::run(
+        Command::new("cargo")
+            .args(["install", "--quiet", "--locked", "--force", "--root"])
+            .arg(&root)
+            .arg(format!("cargo-deny@={CARGO_DENY}"))
+            .current_dir(workspace.path(""))
+            .env("CARGO_PROFILE_RELEASE_LTO", "off")
+            .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
+            .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
+            // Its crates have settings of their own and would only lie about in the workspace's target directory.
+            .env_remove("CARGO_TARGET_DIR"),
+    )?;
+    Ok(root.join("bin").join(program))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn node_versions() {
+        assert_eq!(node_major("v20.20.2"), Some(20));
+        assert_eq!(node_major("v8.0.0"), Some(8));
+        assert_eq!(node_major("20.20.2"), None);
+        assert_eq!(node_major("vNext"), None);
+    }
+
+    #[test]
+    fn the_driver_is_that_of_this_processor() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = |name: &str| {
+            let path = folder.path().join(name);
+            fs::write(&path, "{}").expect("a file");
+            path
+        };
+        file("radeon_icd.json");
+        file("lvp_icd.mips.json");
+        assert_eq!(software_vulkan_in(folder.path()), None);
+        let plain = file("lvp_icd.json");
+        assert_eq!(software_vulkan_in(folder.path()), Some(plain));
+        let ours = file(&format!("lvp_icd.{}.json", std::env::consts::ARCH));
+        assert_eq!(software_vulkan_in(folder.path()), Some(ours));
+    }
+}
