@@ -1,0 +1,469 @@
+//! A four-wide bounding volume hierarchy over boxes: one build and one traversal for triangles and for instances.
+//!
+//! The build is binned by the surface area heuristic (Wald 2007, "On fast Construction of SAH-based Bounding Volume
+//! Hierarchies") into a binary tree, whose nodes are then merged four by four (Wald, Benthin and Boulos 2008, "Getting
+//! Rid of Packets"). Subtrees are built side by side, but each split depends on its own primitives only: the tree is one
+//! and the same for any number of threads.
+
+use wide::f32x4;
+
+use crate::vector::{Ray, Vec3, vec3};
+
+/// An axis-aligned box.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Bounds {
+    pub(crate) min: Vec3,
+    pub(crate) max: Vec3,
+}
+
+impl Bounds {
+    /// Holds nothing, and no ray meets it. Finite, so that no infinity meets a zero in the slab test.
+    pub(crate) const EMPTY: Self = Self { min: Vec3::splat(1e30), max: Vec3::splat(-1e30) };
+
+    #[inline]
+    pub(crate) fn grow(&mut self, point: Vec3) {
+        self.min = self.min.min(point);
+        self.max = self.max.max(point);
+    }
+
+    #[inline]
+    fn merge(&mut self, other: &Self) {
+        self.min = self.min.min(other.min);
+        self.max = self.max.max(other.max);
+    }
+
+    #[inline]
+    fn half_area(&self) -> f32 {
+        let e = self.max - self.min;
+        if e.x < 0.0 { 0.0 } else { e.x * e.y + e.y * e.z + e.z * e.x }
+    }
+
+    /// The largest absolute coordinate; 0 where the box is empty.
+    pub(crate) fn magnitude(&self) -> f32 {
+        if self.min.x > self.max.x { 0.0 } else { self.min.abs().max(self.max.abs()).max_component() }
+    }
+}
+
+/// Set in a child that is a leaf; the other bits are the leaf's number.
+const LEAF: u32 = 1 << 31;
+const BINS: usize = 16;
+/// Fewer primitives than this are built on one thread.
+const PARALLEL_FROM: usize = 4096;
+/// Below this depth splits halve the primitives, so that no input makes a deep tree.
+const DEPTH_OF_HALVING: u32 = 64;
+
+/// Four children: their boxes side by side, and where they are.
+#[derive(Debug, Clone, Copy)]
+struct Node {
+    /// By side (minimum, maximum), then by axis.
+    planes: [[f32x4; 3]; 2],
+    children: [u32; 4],
+}
+
+/// A hierarchy whose leaves are known by number.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Bvh {
+    nodes: Vec<Node>,
+}
+
+/// A primitive while the tree is built.
+#[derive(Debug, Clone, Copy)]
+struct Item {
+    bounds: Bounds,
+    id: u32,
+}
+
+impl Item {
+    /// Twice the middle of the box.
+    #[inline]
+    fn center(&self) -> Vec3 {
+        self.bounds.min + self.bounds.max
+    }
+}
+
+/// A node of the binary tree. A subtree over n primitives fills a slice of 2n − 1 nodes in pre-order.
+#[derive(Debug, Clone, Copy)]
+struct Binary {
+    bounds: Bounds,
+    /// Of a leaf: how many primitives; 0 in an inner node.
+    count: u32,
+    /// Of a leaf: the first primitive. Of an inner node: the distance to its right child; the left child is the next.
+    place: u32,
+}
+
+impl Bvh {
+    /// Builds the hierarchy over boxes; `emit` is told the primitives of each leaf, at most `leaf_size`, in the order of
+    /// the leaves' numbers from 0.
+    ///
+    /// At most 2³⁰ boxes.
+    pub(crate) fn build(boxes: &[Bounds], leaf_size: usize, mut emit: impl FnMut(&[u32])) -> Self {
+        assert!(boxes.len() <= 1 << 30, "primitive ids fit the leaves' numbers");
+        if boxes.is_empty() {
+            return Self::default();
+        }
+        let mut items: Vec<Item> =
+            boxes.iter().enumerate().map(|(id, &bounds)| Item { bounds, id: id as u32 }).collect();
+        let empty = Binary { bounds: Bounds::EMPTY, count: 0, place: 0 };
+        let mut binary = vec![empty; 2 * items.len() - 1];
+        build_binary(&mut items, 0, &mut binary, leaf_size, 0);
+        let ids: Vec<u32> = items.iter().map(|item| item.id).collect();
+        drop(items);
+        let mut tree = Self { nodes: Vec::new() };
+        let mut leaves = 0;
+        tree.widen(&binary, 0, &mut |first, count| {
+            emit(&ids[first..first + count]);
+            leaves += 1;
+            leaves - 1
+        });
+        tree
+    }
+
+    /// Appends the wide node whose subtree hangs at `root` and returns its index.
+    fn widen(&mut self, binary: &[Binary], root: usize, emit: &mut impl FnMut(usize, usize) -> u32) -> u32 {
+        let mut children = [root; 4];
+        let mut count = 1;
+        while count < 4 {
+            // The inner child that a ray meets most often makes room for its own children.
+            let mut widest: Option<usize> = None;
+            for slot in 0..count {
+                let node = &binary[children[slot]];
+                if node.count == 0
+                    && widest.is_none_or(|w| binary[children[w]].bounds.half_area() < node.bounds.half_area())
+                {
+                    widest = Some(slot);
+                }
+            }
+            let Some(slot) = widest else { break };
+            let node = children[slot];
+            children[slot] = node + 1;
+            children[count] = node + binary[node].place as usize;
+            count += 1;
+        }
+        let mut lanes = [[[0.0_f32; 4]; 3]; 2];
+        for slot in 0..4 {
+            let bounds = if slot < count { binary[children[slot]].bounds } else { Bounds::EMPTY };
+            for axis in 0..3 {
+                lanes[0][axis][slot] = bounds.min.axis(axis);
+                lanes[1][axis][slot] = bounds.max.axis(axis);
+            }
+        }
+        let index = self.nodes.len();
+        let planes = lanes.map(|side| side.map(f32x4::new));
+        self.nodes.push(Node { planes, children: [LEAF; 4] });
+        for (slot, &child) in children[..count].iter().enumerate() {
+            let node = &binary[child];
+            let link = if node.count > 0 {
+                LEAF | emit(node.place as usize, node.count as usize)
+            } else {
+                self.widen(binary, child, emit)
+            };
+            self.nodes[index].children[slot] = link;
+        }
+        index as u32
+    }
+
+    /// Visits the leaves whose boxes the ray meets before `leaves.limit()`, nearest boxes first, until one says stop.
+    /// Returns whether one did.
+    ///
+    /// `stack` may already hold the entries of an outer traversal; they are left alone.
+    #[inline]
+    pub(crate) fn traverse<const ORDERED: bool>(
+        &self,
+        ray: &BoxRay,
+        stack: &mut Stack,
+        leaves: &mut impl Leaves,
+    ) -> bool {
+        if self.nodes.is_empty() {
+            return false;
+        }
+        let base = stack.len();
+        let mut current = 0;
+        loop {
+            if current & LEAF == 0 {
+                let node = &self.nodes[current as usize];
+                let (near, mask) = ray.meets(node, leaves.limit());
+                if mask != 0 {
+                    let mut bits = mask;
+                    let first = bits.trailing_zeros() as usize;
+                    bits &= bits - 1;
+                    if bits == 0 {
+                        current = node.children[first];
+                        continue;
+                    }
+                    let mut best = Entry { t: near[first], node: node.children[first] };
+                    if ORDERED {
+                        let bottom = stack.len();
+                        while bits != 0 {
+                            let slot = bits.trailing_zeros() as usize;
+                            bits &= bits - 1;
+                            let mut entry = Entry { t: near[slot], node: node.children[slot] };
+                            if entry.t < best.t {
+                                std::mem::swap(&mut entry, &mut best);
+                            }
+                            // Insertion, farthest at the bottom.
+                            stack.push(entry);
+                            let mut i = stack.len() - 1;
+                            while i > bottom && stack[i - 1].t < entry.t {
+                                stack[i] = stack[i - 1];
+                                i -= 1;
+                            }
+                            stack[i] = entry;
+                        }
+                    } else {
+                        while bits != 0 {
+                            let slot = bits.trailing_zeros() as usize;
+                            bits &= bits - 1;
+                            stack.push(Entry { t: near[slot], node: node.children[slot] });
+                        }
+                    }
+                    current = best.node;
+                    continue;
+                }
+            } else if leaves.visit(current & !LEAF, stack) {
+                stack.truncate(base);
+                return true;
+            }
+            loop {
+                if stack.len() == base {
+                    return false;
+                }
+                let Some(entry) = stack.pop() else { return false };
+                if entry.t <= leaves.limit() {
+                    current = entry.node;
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// What a traversal calls.
+pub(crate) trait Leaves {
+    /// Boxes beyond this distance are of no interest.
+    fn limit(&self) -> f32;
+    /// Tests the primitives of a leaf; `true` ends the traversal.
+    fn visit(&mut self, leaf: u32, stack: &mut Stack) -> bool;
+}
+
+/// A child that waits for its turn.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entry {
+    t: f32,
+    node: u32,
+}
+
+/// Children that wait for their turn; kept between rays, so that no ray allocates.
+pub(crate) type Stack = Vec<Entry>;
+
+/// A ray made ready for box tests.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BoxRay {
+    origin: [f32x4; 3],
+    inverse: [f32x4; 3],
+    /// By axis, the side whose planes the ray meets first.
+    near: [usize; 3],
+}
+
+/// 1/x, finite also where x is zero or tiny.
+#[inline]
+pub(crate) fn finite_inverse(x: f32) -> f32 {
+    if x.abs() < 1e-18 { 1e18_f32.copysign(x) } else { 1.0 / x }
+}
+
+impl BoxRay {
+    #[inline]
+    pub(crate) fn new(ray: &Ray) -> Self {
+        let d = ray.direction;
+        let inverse = vec3(finite_inverse(d.x), finite_inverse(d.y), finite_inverse(d.z));
+        let side = |x: f32| usize::from(x.is_sign_negative());
+        Self {
+            origin: [ray.origin.x, ray.origin.y, ray.origin.z].map(f32x4::splat),
+            inverse: [inverse.x, inverse.y, inverse.z].map(f32x4::splat),
+            near: [side(inverse.x), side(inverse.y), side(inverse.z)],
+        }
+    }
+
+    /// Where the ray enters each child, and a bit for each that it meets in [0, `limit`].
+    #[inline(always)]
+    fn meets(&self, node: &Node, limit: f32) -> ([f32; 4], u32) {
+        // Ize 2013, "Robust BVH Ray Traversal": the far distance grown by two ulps misses no box that is met.
+        const GROWN: f32 = 1.0 + 2.0 * f32::EPSILON;
+        let near = |axis: usize| (node.planes[self.near[axis] & 1][axis] - self.origin[axis]) * self.inverse[axis];
+        let far = |axis: usize| (node.planes[(self.near[axis] ^ 1) & 1][axis] - self.origin[axis]) * self.inverse[axis];
+        let enter = near(0).fast_max(near(1)).fast_max(near(2).fast_max(f32x4::splat(0.0)));
+        let leave = far(0).fast_min(far(1)).fast_min(far(2)) * f32x4::splat(GROWN);
+        let mask = enter.simd_le(leave.fast_min(f32x4::splat(limit))).to_bitmask();
+        (enter.to_array(), mask)
+    }
+}
+
+/// Builds the subtree over `items`, the primitives from `first` on, into `nodes`.
+fn build_binary(items: &mut [Item], first: u32, nodes: &mut [Binary], leaf_size: usize, depth: u32) {
+    let mut bounds = Bounds::EMPTY;
+    for item in items.iter() {
+        bounds.merge(&item.bounds);
+    }
+    let count = items.len();
+    if count <= leaf_size {
+        nodes[0] = Binary { bounds, count: count as u32, place: first };
+        return;
+    }
+    let left = if depth < DEPTH_OF_HALVING { split(items) } else { count / 2 };
+    nodes[0] = Binary { bounds, count: 0, place: 2 * left as u32 };
+    let (left_items, right_items) = items.split_at_mut(left);
+    let (left_nodes, right_nodes) = nodes[1..].split_at_mut(2 * left - 1);
+    let right_first = first + left as u32;
+    let mut build_left = || build_binary(left_items, first, left_nodes, leaf_size, depth + 1);
+    let mut build_right = || build_binary(right_items, right_first, right_nodes, leaf_size, depth + 1);
+    if count >= PARALLEL_FROM {
+        rayon::join(build_left, build_right);
+    } else {
+        build_left();
+        build_right();
+    }
+}
+
+/// Orders `items` so that the cheapest split by the surface area heuristic lies at the index returned, which is neither
+/// end.
+fn split(items: &mut [Item]) -> usize {
+    let mut centers = Bounds::EMPTY;
+    for item in items.iter() {
+        centers.grow(item.center());
+    }
+    let extent = centers.max - centers.min;
+    let scale = |e: f32| if e > 1e-30 { BINS as f32 * (1.0 - 1e-6) / e } else { 0.0 };
+    let scale = vec3(scale(extent.x), scale(extent.y), scale(extent.z));
+    let bin = |item: &Item| {
+        let x = (item.center() - centers.min) * scale;
+        [x.x, x.y, x.z].map(|x| (x as usize).min(BINS - 1))
+    };
+    let mut bins = [[(Bounds::EMPTY, 0_u32); BINS]; 3];
+    for item in items.iter() {
+        for (axis, slot) in bin(item).into_iter().enumerate() {
+            let (bounds, count) = &mut bins[axis][slot];
+            bounds.merge(&item.bounds);
+            *count += 1;
+        }
+    }
+    let mut best: Option<(f32, usize, usize)> = None;
+    for (axis, bins) in bins.iter().enumerate() {
+        let mut right_cost = [0.0; BINS];
+        let (mut bounds, mut count) = (Bounds::EMPTY, 0);
+        for slot in (1..BINS).rev() {
+            bounds.merge(&bins[slot].0);
+            count += bins[slot].1;
+            right_cost[slot] = bounds.half_area() * count as f32;
+        }
+        let (mut bounds, mut count) = (Bounds::EMPTY, 0);
+        for slot in 1..BINS {
+            bounds.merge(&bins[slot - 1].0);
+            count += bins[slot - 1].1;
+            if count == 0 || count as usize == items.len() {
+                continue;
+            }
+            let cost = bounds.half_area() * count as f32 + right_cost[slot];
+            if best.is_none_or(|(least, ..)| cost < least) {
+                best = Some((cost, axis, slot));
+            }
+        }
+    }
+    let Some((_, axis, slot)) = best else {
+        // All middles coincide: any halves do.
+        return items.len() / 2;
+    };
+    let mut left = 0;
+    for i in 0..items.len() {
+        if bin(&items[i])[axis] < slot {
+            items.swap(i, left);
+            left += 1;
+        }
+    }
+    left
+}
+
+/// Boxes a little larger than computed, so that rounding in a primitive's own test finds no hit outside of its box.
+#[inline]
+pub(crate) fn padded(bounds: Bounds) -> Bounds {
+    let largest = bounds.min.abs().max(bounds.max.abs());
+    let p = largest * (4.0 * f32::EPSILON);
+    Bounds { min: bounds.min - p, max: bounds.max + p }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    struct Everything {
+        seen: Vec<u32>,
+    }
+
+    impl Leaves for Everything {
+        fn limit(&self) -> f32 {
+            1e30
+        }
+        fn visit(&mut self, leaf: u32, _: &mut Stack) -> bool {
+            self.seen.push(leaf);
+            false
+        }
+    }
+
+    fn meets(bounds: &Bounds, ray: &Ray) -> bool {
+        let (mut enter, mut leave) = (0.0_f64, f64::INFINITY);
+        for axis in 0..3 {
+            let (o, d) = (f64::from(ray.origin.axis(axis)), f64::from(ray.direction.axis(axis)));
+            let a = (f64::from(bounds.min.axis(axis)) - o) / d;
+            let b = (f64::from(bounds.max.axis(axis)) - o) / d;
+            enter = enter.max(a.min(b));
+            leave = leave.min(a.max(b));
+        }
+        enter <= leave
+    }
+
+    fn coordinate() -> impl Strategy<Value = f32> {
+        -10.0_f32..10.0
+    }
+
+    proptest! {
+        #[test]
+        fn traversal_misses_no_box(
+            boxes in prop::collection::vec((coordinate(), coordinate(), coordinate(), 0.0_f32..1.0), 1..200),
+            origin in (coordinate(), coordinate(), coordinate()),
+            target in (coordinate(), coordinate(), coordinate()),
+        ) {
+            let boxes: Vec<Bounds> = boxes
+                .into_iter()
+                .map(|(x, y, z, r)| Bounds { min: vec3(x - r, y - r, z - r), max: vec3(x + r, y + r, z + r) })
+                .collect();
+            let origin = vec3(origin.0, origin.1, origin.2);
+            let toward = vec3(target.0, target.1, target.2) - origin;
+            prop_assume!(toward.length() > 1e-3 && toward.x != 0.0 && toward.y != 0.0 && toward.z != 0.0);
+            let ray = Ray { origin, direction: toward.normalized() };
+            let mut order = Vec::new();
+            let tree = Bvh::build(&boxes, 1, |ids| order.extend_from_slice(ids));
+            let mut all = Everything { seen: Vec::new() };
+            tree.traverse::<true>(&BoxRay::new(&ray), &mut Vec::new(), &mut all);
+            let mut seen: Vec<u32> = all.seen.iter().map(|&leaf| order[leaf as usize]).collect();
+            seen.sort_unstable();
+            for (id, bounds) in boxes.iter().enumerate() {
+                if meets(bounds, &ray) {
+                    prop_assert!(seen.binary_search(&(id as u32)).is_ok(), "box {id} is missed");
+                }
+            }
+            seen.dedup();
+            prop_assert_eq!(seen.len(), all.seen.len(), "a box is visited twice");
+        }
+    }
+
+    #[test]
+    fn every_primitive_is_in_one_leaf_even_where_all_coincide() {
+        let boxes = vec![Bounds { min: Vec3::ZERO, max: Vec3::ONE }; 10_000];
+        let mut order = Vec::new();
+        Bvh::build(&boxes, 4, |ids| {
+            assert!(ids.len() <= 4);
+            order.extend_from_slice(ids);
+        });
+        order.sort_unstable();
+        assert!(order.iter().copied().eq(0..10_000));
+    }
+}

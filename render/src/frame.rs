@@ -1,0 +1,202 @@
+//! A frame, or a tile of one: pixels handed out to threads, each a pure function of its place.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use rayon::prelude::*;
+
+use crate::error::RenderError;
+use crate::layers::Layers;
+use crate::path::{Limits, Strategy, camera_ray, trace};
+use crate::prepared::{PreparedScene, Scratch};
+use crate::sampler::Sampler;
+use crate::vector::Vec3;
+
+/// Edge of the squares that threads take, in pixels.
+const TILE: u32 = 16;
+
+/// Size and effort of a frame.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FrameSettings {
+    /// Pixels in a row, in [1, 16384].
+    pub width: u32,
+    /// Rows, in [1, 16384].
+    pub height: u32,
+    /// Paths a pixel, in [1, 2²⁴]; powers of two are spread best.
+    pub samples: u32,
+    /// Most scatterings of a path, in [1, 64]; 1 is direct light only.
+    pub max_bounces: u32,
+    /// Chooses one of 2³² independent sample sequences. Equal for all frames of a film; another one gives a validator
+    /// fresh samples of the same picture.
+    pub seed: u32,
+    /// Most luminance, exposure included, that a path may bring beyond direct light; above 0. This is bias, and what
+    /// keeps pictures free of fireflies; `f32::INFINITY` switches it off.
+    pub indirect_clamp: f32,
+}
+
+impl Default for FrameSettings {
+    fn default() -> Self {
+        Self { width: 540, height: 540, samples: 32, max_bounces: 6, seed: 0, indirect_clamp: 4.0 }
+    }
+}
+
+impl FrameSettings {
+    fn check(&self) -> Result<(), RenderError> {
+        let refuse = |what: &str| Err(RenderError::Settings(what.into()));
+        if !(1..=16384).contains(&self.width) || !(1..=16384).contains(&self.height) {
+            return refuse("width and height should lie in [1, 16384]");
+        }
+        if !(1..=1 << 24).contains(&self.samples) {
+            return refuse("samples should lie in [1, 2^24]");
+        }
+        if !(1..=64).contains(&self.max_bounces) {
+            return refuse("max_bounces should lie in [1, 64]");
+        }
+        if self.indirect_clamp.is_nan() || self.indirect_clamp <= 0.0 {
+            return refuse("indirect_clamp should be above 0");
+        }
+        Ok(())
+    }
+}
+
+/// A rectangle of pixels; `x` and `y` count from the top left of the frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rect {
+    /// First column.
+    pub x: u32,
+    /// First row.
+    pub y: u32,
+    /// Columns.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+}
+
+impl PreparedScene {
+    /// Renders a whole frame on the threads of the current rayon pool.
+    ///
+    /// `progress` is told the share that is done, in (0, 1], from any thread; setting `cancel` ends the work soon.
+    ///
+    /// # Errors
+    ///
+    /// [`RenderError::Settings`] where a setting is out of its range, [`RenderError::Cancelled`] after `cancel`.
+    pub fn render(
+        &self,
+        settings: &FrameSettings,
+        progress: &(dyn Fn(f32) + Sync),
+        cancel: &AtomicBool,
+    ) -> Result<Layers, RenderError> {
+        let whole = Rect { x: 0, y: 0, width: settings.width, height: settings.height };
+        self.render_with(settings, whole, Strategy::Both, progress, cancel)
+    }
+
+    /// Renders a part of the frame that `settings` describe: bit for bit the same pixels as the whole frame has there.
+    ///
+    /// # Errors
+    ///
+    /// [`RenderError::Settings`] where a setting is out of its range or `tile` is not inside of the frame.
+    pub fn render_tile(&self, settings: &FrameSettings, tile: Rect) -> Result<Layers, RenderError> {
+        self.render_with(settings, tile, Strategy::Both, &|_| {}, &AtomicBool::new(false))
+    }
+
+    pub(crate) fn render_with(
+        &self,
+        settings: &FrameSettings,
+        rect: Rect,
+        strategy: Strategy,
+        progress: &(dyn Fn(f32) + Sync),
+        cancel: &AtomicBool,
+    ) -> Result<Layers, RenderError> {
+        settings.check()?;
+        let fits = |from: u32, size: u32, whole: u32| size > 0 && from < whole && size <= whole - from;
+        if !fits(rect.x, rect.width, settings.width) || !fits(rect.y, rect.height, settings.height) {
+            return Err(RenderError::Settings(format!("{rect:?} is not inside of the frame")));
+        }
+        let limits =
+            Limits { max_bounces: settings.max_bounces, clamp: settings.indirect_clamp / self.exposure, strategy };
+        let mut squares = Vec::new();
+        for y in (0..rect.height).step_by(TILE as usize) {
+            for x in (0..rect.width).step_by(TILE as usize) {
+                let (width, height) = (TILE.min(rect.width - x), TILE.min(rect.height - y));
+                squares.push(Rect { x: rect.x + x, y: rect.y + y, width, height });
+            }
+        }
+        let done = AtomicUsize::new(0);
+        let parts: Vec<Layers> = squares
+            .par_iter()
+            .map_init(Scratch::default, |scratch, &square| {
+                let part = self.render_square(settings, &limits, square, scratch, cancel);
+                let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+                progress(done as f32 / squares.len() as f32);
+                part
+            })
+            .collect();
+        if cancel.load(Ordering::Relaxed) {
+            return Err(RenderError::Cancelled);
+        }
+        let mut layers = Layers::new(rect.width as usize, rect.height as usize);
+        for (square, part) in squares.iter().zip(&parts) {
+            for row in 0..part.height {
+                let to =
+                    (square.y - rect.y) as usize * layers.width + row * layers.width + (square.x - rect.x) as usize;
+                let (from, width) = (row * part.width, part.width);
+                layers.radiance[to..to + width].copy_from_slice(&part.radiance[from..from + width]);
+                layers.albedo[to..to + width].copy_from_slice(&part.albedo[from..from + width]);
+                layers.normal[to..to + width].copy_from_slice(&part.normal[from..from + width]);
+                layers.depth[to..to + width].copy_from_slice(&part.depth[from..from + width]);
+                layers.variance[to..to + width].copy_from_slice(&part.variance[from..from + width]);
+            }
+        }
+        Ok(layers)
+    }
+
+    fn render_square(
+        &self,
+        settings: &FrameSettings,
+        limits: &Limits,
+        square: Rect,
+        scratch: &mut Scratch,
+        cancel: &AtomicBool,
+    ) -> Layers {
+        let mut layers = Layers::new(square.width as usize, square.height as usize);
+        let size = [settings.width, settings.height];
+        for row in 0..square.height {
+            if cancel.load(Ordering::Relaxed) {
+                break;
+            }
+            for column in 0..square.width {
+                let pixel = [square.x + column, square.y + row];
+                let (mut radiance, mut albedo, mut normal) = (Vec3::ZERO, Vec3::ZERO, Vec3::ZERO);
+                let (mut depth, mut deep) = (0.0_f32, 0_u32);
+                // Welford's running moments, which lose no digits to a large mean.
+                let (mut mean, mut squares) = (0.0_f64, 0.0_f64);
+                for index in 0..settings.samples {
+                    let sampler = Sampler::new(pixel[0], pixel[1], index, settings.seed);
+                    let ray = camera_ray(self, pixel, size, &sampler);
+                    let sample = trace(self, limits, ray, &sampler, scratch);
+                    // A path whose numbers overflowed is worth nothing, and must not spoil its neighbours.
+                    let light = if sample.radiance.is_finite() { sample.radiance } else { Vec3::ZERO };
+                    radiance += light;
+                    albedo += sample.albedo;
+                    normal += sample.normal;
+                    if let Some(d) = sample.depth {
+                        depth += d;
+                        deep += 1;
+                    }
+                    let luminance = f64::from(light.luminance());
+                    let delta = luminance - mean;
+                    mean += delta / f64::from(index + 1);
+                    squares += delta * (luminance - mean);
+                }
+                let at = (row * square.width + column) as usize;
+                let share = 1.0 / settings.samples as f32;
+                layers.radiance[at] = (radiance * share).into();
+                layers.albedo[at] = (albedo * share).into();
+                layers.normal[at] = (normal * share).into();
+                layers.depth[at] = if deep > 0 { depth / deep as f32 } else { 0.0 };
+                let n = f64::from(settings.samples);
+                layers.variance[at] = if settings.samples > 1 { (squares / (n * (n - 1.0))) as f32 } else { 0.0 };
+            }
+        }
+        layers
+    }
+}

@@ -1,0 +1,216 @@
+//! One path: from the lens, by scattering, to the light.
+//!
+//! Each vertex draws a light for a shadow ray and the surface for the way on; what both can find is weighted by the
+//! power heuristic (Veach 1997, "Robust Monte Carlo Methods for Light Transport Simulation", §9.2). Shapes that emit are
+//! found by the way on only.
+//!
+//! Two things keep a few dozen samples free of fireflies, at the price of bias:
+//!
+//! - after a scattering that is not narrow, lobes are at least [`ROUGHNESS_FLOOR`] rough (after Kaplanyan and Dachsbacher
+//!   2013, "Path Space Regularization for Holistic and Robust Light Transport"), which blurs caustics;
+//! - what a path finds beyond the direct light of its first such scattering, or after more than [`SHARP_SCATTERINGS`]
+//!   scatterings of any kind, is scaled down to at most [`crate::FrameSettings::indirect_clamp`] in luminance, which
+//!   darkens what a few bright paths would have carried.
+
+use crate::bsdf::{Bsdf, Facing};
+use crate::light::{ENDLESS, Receiver};
+use crate::prepared::{PreparedScene, Scratch};
+use crate::sampler::Sampler;
+use crate::vector::{Ray, Vec3, min, vec3};
+
+/// The least perceptual roughness after a scattering that is not narrow.
+pub(crate) const ROUGHNESS_FLOOR: f32 = 0.3;
+/// Scatterings after which a path may be ended at random.
+const ROULETTE_FROM: u32 = 3;
+/// Scatterings, narrow ones included, up to which a path's finds are never scaled down: what is seen through a body of
+/// glass, or in a mirror through it.
+const SHARP_SCATTERINGS: u32 = 2;
+/// Mirrors and panes that the denoiser's layers look through.
+const LAYERS_FOLLOW: u32 = 2;
+
+/// Pairs of the sample sequence: two for the camera, then four for each bounce.
+const PAIR_FILTER: u32 = 0;
+const PAIR_LENS: u32 = 1;
+const PAIRS_OF_CAMERA: u32 = 2;
+const PAIRS_OF_BOUNCE: u32 = 4;
+
+/// By which means light is found; all but `Both` are for tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Strategy {
+    Both,
+    #[cfg(test)]
+    Scattering,
+    #[cfg(test)]
+    Lights,
+}
+
+/// How far paths go.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) max_bounces: u32,
+    /// Most luminance of an indirect contribution.
+    pub(crate) clamp: f32,
+    pub(crate) strategy: Strategy,
+}
+
+/// What one path brings to its pixel.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PathSample {
+    pub(crate) radiance: Vec3,
+    pub(crate) albedo: Vec3,
+    pub(crate) normal: Vec3,
+    /// `None` where the path met no surface.
+    pub(crate) depth: Option<f32>,
+}
+
+/// The ray through a pixel for this sample.
+pub(crate) fn camera_ray(scene: &PreparedScene, pixel: [u32; 2], size: [u32; 2], sampler: &Sampler) -> Ray {
+    scene.lens.ray(pixel, size, sampler.pair(PAIR_FILTER), sampler.pair(PAIR_LENS))
+}
+
+#[inline]
+fn power_heuristic(own: f32, other: f32) -> f32 {
+    let (own2, other2) = (own * own, other * other);
+    own2 / (own2 + other2)
+}
+
+/// Light carried by the path that starts with `ray`.
+pub(crate) fn trace(
+    scene: &PreparedScene,
+    limits: &Limits,
+    mut ray: Ray,
+    sampler: &Sampler,
+    scratch: &mut Scratch,
+) -> PathSample {
+    let mut sample = PathSample { radiance: Vec3::ZERO, albedo: Vec3::ZERO, normal: Vec3::ZERO, depth: None };
+    let mut throughput = Vec3::ONE;
+    // How the last direction was drawn: its density (0 where no light sample could have drawn it), and from where.
+    let mut density = 0.0;
+    let mut receiver = Receiver { position: ray.origin, normal: ray.direction, translucent: false };
+    let mut sees_backdrop = true;
+    // Whether a scattering so far, and whether one before the last, was not narrow.
+    let (mut softened, mut indirect) = (false, false);
+    let mut layers_open = true;
+    let mut layers_factor = Vec3::ONE;
+    let mut length = 0.0;
+
+    let clamped = |contribution: Vec3, indirect: bool| {
+        let luminance = contribution.luminance();
+        if indirect && luminance > limits.clamp { contribution * (limits.clamp / luminance) } else { contribution }
+    };
+    // The share of what the way on has found that is its own to count.
+    let share = |density: f32, by_light: f32| match limits.strategy {
+        Strategy::Both => {
+            if density > 0.0 {
+                power_heuristic(density, by_light)
+            } else {
+                1.0
+            }
+        }
+        #[cfg(test)]
+        Strategy::Scattering => 1.0,
+        #[cfg(test)]
+        Strategy::Lights => f32::from(by_light <= 0.0 || density <= 0.0),
+    };
+
+    for bounce in 0..=limits.max_bounces {
+        let hit = scene.intersect(&ray, scratch);
+        let reach = hit.map_or(ENDLESS, |h| h.t);
+        if let Some(light) = scene.lights.intersect(&ray, reach, bounce == 0) {
+            let by_light = if density > 0.0 { scene.lights.density(&receiver, ray.direction, &light) } else { 0.0 };
+            sample.radiance += clamped(throughput * light.radiance * share(density, by_light), indirect);
+            break;
+        }
+        let Some(hit) = hit else {
+            let behind = if sees_backdrop { scene.lens.backdrop(ray.direction) } else { None };
+            let sky = behind.unwrap_or_else(|| scene.lights.sky(ray.direction));
+            let by_light = if density > 0.0 { scene.lights.sky_density(&receiver, ray.direction) } else { 0.0 };
+            sample.radiance += clamped(throughput * sky * share(density, by_light), indirect);
+            break;
+        };
+        length += hit.t;
+        let surface = scene.surface(&ray, &hit);
+        let material = &scene.materials[surface.material as usize];
+        let out = -ray.direction;
+        let from_back = out.dot(surface.facet_normal) < 0.0;
+        let inside = from_back && material.transmission > 0.0;
+        if inside {
+            let [r, g, b] = material.absorption;
+            if r + g + b > 0.0 {
+                throughput *= vec3(libm::expf(-r * hit.t), libm::expf(-g * hit.t), libm::expf(-b * hit.t));
+            }
+        } else {
+            let emission = Vec3::from(material.emission) + surface.emission;
+            if emission != Vec3::ZERO {
+                sample.radiance += clamped(throughput * emission, softened || indirect);
+            }
+        }
+        let side = if from_back { -1.0 } else { 1.0 };
+        let facing = Facing { normal: surface.normal * side, facet_normal: surface.facet_normal * side, out, inside };
+        let floor = if softened { ROUGHNESS_FLOOR } else { 0.0 };
+        let bsdf = Bsdf::new(material, surface.tint, facing, floor);
+
+        let follow = bsdf.shows_others && bounce < LAYERS_FOLLOW;
+        if layers_open {
+            sample.albedo = layers_factor * bsdf.albedo;
+            sample.normal = facing.normal;
+            sample.depth = Some(length);
+            layers_open = follow;
+        }
+        if bounce == limits.max_bounces {
+            break;
+        }
+
+        let pairs = PAIRS_OF_CAMERA + PAIRS_OF_BOUNCE * bounce;
+        let position = surface.origin(facing.facet_normal);
+        receiver = Receiver { position, normal: bsdf.normal(), translucent: bsdf.translucent() };
+        let by_lights = match limits.strategy {
+            Strategy::Both => bsdf.sees_lights(),
+            #[cfg(test)]
+            Strategy::Scattering => false,
+            #[cfg(test)]
+            Strategy::Lights => bsdf.sees_lights(),
+        };
+        if by_lights
+            && let Some(light) = scene.lights.sample(&receiver, sampler.pair(pairs + 2)[0], sampler.pair(pairs + 3))
+        {
+            let (value, by_scattering) = bsdf.evaluate(light.direction);
+            if value != Vec3::ZERO {
+                let weight = match limits.strategy {
+                    Strategy::Both => power_heuristic(light.density, by_scattering),
+                    #[cfg(test)]
+                    _ => 1.0,
+                };
+                let shadow = Ray { origin: surface.origin(light.direction), direction: light.direction };
+                if !scene.occluded(&shadow, light.distance * (1.0 - 1e-4), scratch) {
+                    let contribution = throughput * value * light.radiance * (weight / light.density);
+                    sample.radiance += clamped(contribution, softened || indirect);
+                }
+            }
+        }
+
+        let [lobe, roulette] = sampler.pair(pairs);
+        let Some(scatter) = bsdf.sample(lobe, sampler.pair(pairs + 1)) else { break };
+        throughput *= scatter.weight;
+        if layers_open {
+            layers_factor *= scatter.weight.min(Vec3::ONE);
+        }
+        sees_backdrop &= scatter.transmitted || inside;
+        density = scatter.density;
+        indirect = softened || bounce + 1 > SHARP_SCATTERINGS;
+        softened |= !scatter.narrow;
+        let largest = throughput.max_component();
+        if largest <= 0.0 {
+            break;
+        }
+        if bounce + 1 >= ROULETTE_FROM {
+            let survive = min(largest, 0.95);
+            if roulette >= survive {
+                break;
+            }
+            throughput = throughput * (1.0 / survive);
+        }
+        ray = Ray { origin: surface.origin(scatter.direction), direction: scatter.direction };
+    }
+    sample
+}

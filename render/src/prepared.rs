@@ -1,0 +1,419 @@
+//! A scene made ready to be met by rays.
+//!
+//! Two levels of hierarchy: one over the instances in world space, and one for each mesh in its own space. Spheres,
+//! capsules and boxes are met directly.
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use seedstorm_sim::scene::{Instance, Material, Mesh, Scene, Shape};
+
+use crate::bvh::{Bounds, BoxRay, Bvh, Leaves, Stack, padded};
+use crate::camera::Lens;
+use crate::error::RenderError;
+use crate::light::Lights;
+use crate::shape;
+use crate::triangles::TriangleMesh;
+use crate::validate::validate;
+use crate::vector::{Ray, Vec3, vec3};
+
+/// A scene with its hierarchies built, from which any number of frames and tiles can be rendered.
+///
+/// What is built depends on the scene alone, for any number of threads.
+#[derive(Debug, Clone)]
+pub struct PreparedScene {
+    pub(crate) lens: Lens,
+    pub(crate) lights: Lights,
+    pub(crate) materials: Vec<Material>,
+    pub(crate) exposure: f32,
+    meshes: Vec<TriangleMesh>,
+    placed: Vec<Placed>,
+    looks: Vec<Look>,
+    tree: Bvh,
+    /// Which instances the leaves of `tree` hold, in their order.
+    leaves: Vec<u32>,
+}
+
+/// The geometry of an instance.
+#[derive(Debug, Clone, Copy)]
+enum Placed {
+    Sphere {
+        center: Vec3,
+        radius: f32,
+    },
+    Capsule {
+        center: Vec3,
+        axis: Vec3,
+        half_height: f32,
+        radius: f32,
+    },
+    Box {
+        to_local: Rotation,
+        center: Vec3,
+        half: Vec3,
+    },
+    Mesh {
+        to_local: Rotation,
+        scale: f32,
+        center: Vec3,
+        mesh: u32,
+    },
+    /// A mesh that stands in world space already.
+    World {
+        mesh: u32,
+    },
+}
+
+/// What an instance looks like, apart from where it is.
+#[derive(Debug, Clone, Copy)]
+struct Look {
+    material: u32,
+    tint: Vec3,
+    emission: Vec3,
+}
+
+/// The rows of a rotation from world to local space.
+#[derive(Debug, Clone, Copy)]
+struct Rotation {
+    rows: [Vec3; 3],
+}
+
+impl Rotation {
+    #[inline(always)]
+    fn to_local(self, v: Vec3) -> Vec3 {
+        vec3(self.rows[0].dot(v), self.rows[1].dot(v), self.rows[2].dot(v))
+    }
+
+    #[inline(always)]
+    fn to_world(self, v: Vec3) -> Vec3 {
+        self.rows[0] * v.x + self.rows[1] * v.y + self.rows[2] * v.z
+    }
+}
+
+/// The nearest primitive that a ray meets.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Hit {
+    pub(crate) t: f32,
+    instance: u32,
+    triangle: u32,
+}
+
+/// The surface where a ray meets it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Surface {
+    pub(crate) position: Vec3,
+    /// Unit normals outward of the body.
+    pub(crate) facet_normal: Vec3,
+    pub(crate) normal: Vec3,
+    /// Factor on the base colour.
+    pub(crate) tint: Vec3,
+    pub(crate) emission: Vec3,
+    pub(crate) material: u32,
+    /// How far a new ray must start from the surface so as not to meet it again.
+    clearance: f32,
+}
+
+impl Surface {
+    /// Where a ray starts that leaves toward `direction`.
+    ///
+    /// The clearance is a fixed number of units in the last place of the largest coordinate that entered `position`,
+    /// as that is what bounds its error; it is applied along the facet's normal, so that a ray at any angle clears the
+    /// surface (the idea of Wächter and Binder 2019, "A Fast and Robust Method for Avoiding Self-Intersection", Ray
+    /// Tracing Gems 6).
+    #[inline]
+    pub(crate) fn origin(&self, direction: Vec3) -> Vec3 {
+        let side = if direction.dot(self.facet_normal) >= 0.0 { self.clearance } else { -self.clearance };
+        self.position + self.facet_normal * side
+    }
+}
+
+/// What each thread keeps between rays.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    stack: Stack,
+}
+
+impl PreparedScene {
+    /// Builds the hierarchies of a scene. The fluid, if any, becomes a mesh.
+    ///
+    /// # Errors
+    ///
+    /// [`RenderError`] names the part of the scene that is out of its range.
+    pub fn new(scene: &Scene) -> Result<Self, RenderError> {
+        validate(scene)?;
+        let lens = Lens::new(&scene.camera, scene.sky.backdrop)
+            .ok_or(RenderError::Camera("eye and target coincide, or `up` is parallel to the view"))?;
+        let mut sources: Vec<Arc<Mesh>> = scene.meshes.clone();
+        let mut placed: Vec<Placed> = scene.instances.iter().map(place).collect();
+        let mut looks: Vec<Look> = scene
+            .instances
+            .iter()
+            .map(|i| Look { material: i.material as u32, tint: i.tint.into(), emission: i.emission.into() })
+            .collect();
+        if let Some(fluid) = &scene.fluid {
+            placed.push(Placed::World { mesh: sources.len() as u32 });
+            looks.push(Look { material: fluid.material as u32, tint: Vec3::ONE, emission: Vec3::ZERO });
+            sources.push(Arc::new(fluid_mesh(fluid)?));
+        }
+        let meshes: Vec<TriangleMesh> = sources.into_par_iter().map(TriangleMesh::new).collect();
+        let boxes: Vec<Bounds> = placed.par_iter().map(|p| bounds(p, &meshes)).collect();
+        let mut leaves = Vec::with_capacity(placed.len());
+        let tree = Bvh::build(&boxes, 1, |ids| leaves.extend_from_slice(ids));
+        Ok(Self {
+            lens,
+            lights: Lights::new(&scene.sky, &scene.lights),
+            materials: scene.materials.clone(),
+            exposure: libm::exp2f(scene.exposure_stops),
+            meshes,
+            placed,
+            looks,
+            tree,
+            leaves,
+        })
+    }
+
+    /// The nearest primitive ahead, or at equal distance the one of the lowest (instance, triangle).
+    #[inline]
+    pub(crate) fn intersect(&self, ray: &Ray, scratch: &mut Scratch) -> Option<Hit> {
+        let mut search = Nearest { scene: self, ray, hit: Hit { t: f32::MAX, instance: u32::MAX, triangle: u32::MAX } };
+        self.tree.traverse::<true>(&BoxRay::new(ray), &mut scratch.stack, &mut search);
+        (search.hit.instance != u32::MAX).then_some(search.hit)
+    }
+
+    /// Whether anything stands between the ray's origin and `limit`.
+    #[inline]
+    pub(crate) fn occluded(&self, ray: &Ray, limit: f32, scratch: &mut Scratch) -> bool {
+        if self.lights.occlude(ray, limit) {
+            return true;
+        }
+        let mut search = Any { scene: self, ray, limit };
+        self.tree.traverse::<false>(&BoxRay::new(ray), &mut scratch.stack, &mut search)
+    }
+
+    /// The surface at a hit of this ray.
+    pub(crate) fn surface(&self, ray: &Ray, hit: &Hit) -> Surface {
+        let look = &self.looks[hit.instance as usize];
+        let mut tint = look.tint;
+        let (position, facet_normal, normal, size);
+        match &self.placed[hit.instance as usize] {
+            Placed::Sphere { center, radius } => {
+                let n = (ray.at(hit.t) - *center).normalized();
+                (facet_normal, normal) = (n, n);
+                position = *center + n * *radius;
+                size = center.abs().max_component() + radius;
+            }
+            Placed::Capsule { center, axis, half_height, radius } => {
+                let p = ray.at(hit.t) - *center;
+                let nearest = *axis * p.dot(*axis).clamp(-half_height, *half_height);
+                let n = (p - nearest).normalized();
+                (facet_normal, normal) = (n, n);
+                position = *center + nearest + n * *radius;
+                size = center.abs().max_component() + half_height + radius;
+            }
+            Placed::Box { to_local, center, half } => {
+                let p = to_local.to_local(ray.at(hit.t) - *center);
+                // The hit was on the face that is nearest in proportion.
+                let near = [(p.x, half.x), (p.y, half.y), (p.z, half.z)].map(|(p, h)| (p.abs() - h).abs());
+                let axis = if near[0] <= near[1] && near[0] <= near[2] {
+                    0
+                } else if near[1] <= near[2] {
+                    1
+                } else {
+                    2
+                };
+                let side = 1.0_f32.copysign(p.axis(axis));
+                let on_face = |i: usize| if i == axis { half.axis(i).copysign(p.axis(i)) } else { p.axis(i) };
+                let n = to_local.rows[axis] * side;
+                (facet_normal, normal) = (n, n);
+                position = *center + to_local.to_world(vec3(on_face(0), on_face(1), on_face(2)));
+                size = center.abs().max_component() + half.max_component();
+            }
+            Placed::Mesh { to_local, scale, center, mesh } => {
+                let mesh = &self.meshes[*mesh as usize];
+                let point = mesh.point(&local_ray(ray, to_local, *scale, *center), hit.triangle);
+                tint *= point.color;
+                facet_normal = to_local.to_world(point.facet_normal);
+                normal = to_local.to_world(point.normal);
+                position = *center + to_local.to_world(point.position) * *scale;
+                size = center.abs().max_component() + mesh.bounds.magnitude() * scale;
+            }
+            Placed::World { mesh } => {
+                let mesh = &self.meshes[*mesh as usize];
+                let point = mesh.point(ray, hit.triangle);
+                tint *= point.color;
+                (position, facet_normal, normal) = (point.position, point.facet_normal, point.normal);
+                size = mesh.bounds.magnitude();
+            }
+        }
+        let clearance = (size + ray.origin.abs().max_component()) * (24.0 * f32::EPSILON);
+        Surface { position, facet_normal, normal, tint, emission: look.emission, material: look.material, clearance }
+    }
+}
+
+fn fluid_mesh(_fluid: &seedstorm_sim::scene::Fluid) -> Result<Mesh, RenderError> {
+    Err(RenderError::scene("fluid", "this version draws no fluids"))
+}
+
+fn place(instance: &Instance) -> Placed {
+    let center = Vec3::from(instance.pose.isometry.translation.vector);
+    let scale = instance.pose.scaling();
+    // The columns of the rotation are the rows of its inverse.
+    let rotation = instance.pose.isometry.rotation.to_rotation_matrix().into_inner();
+    let column = |i: usize| vec3(rotation[(0, i)], rotation[(1, i)], rotation[(2, i)]);
+    let to_local = Rotation { rows: [column(0), column(1), column(2)] };
+    match instance.shape {
+        Shape::Sphere(radius) => Placed::Sphere { center, radius: radius * scale },
+        Shape::Capsule { half_height, radius } => Placed::Capsule {
+            center,
+            axis: column(1).normalized(),
+            half_height: half_height * scale,
+            radius: radius * scale,
+        },
+        Shape::Box(half) => Placed::Box { to_local, center, half: Vec3::from(half) * scale },
+        Shape::Mesh(mesh) => Placed::Mesh { to_local, scale, center, mesh: mesh as u32 },
+    }
+}
+
+fn bounds(placed: &Placed, meshes: &[TriangleMesh]) -> Bounds {
+    let mut bounds = Bounds::EMPTY;
+    match *placed {
+        Placed::Sphere { center, radius } => {
+            bounds.grow(center - Vec3::splat(radius));
+            bounds.grow(center + Vec3::splat(radius));
+        }
+        Placed::Capsule { center, axis, half_height, radius } => {
+            let reach = axis.abs() * half_height + Vec3::splat(radius);
+            bounds.grow(center - reach);
+            bounds.grow(center + reach);
+        }
+        Placed::Box { to_local, center, half } => {
+            let [x, y, z] = to_local.rows.map(Vec3::abs);
+            let reach = x * half.x + y * half.y + z * half.z;
+            bounds.grow(center - reach);
+            bounds.grow(center + reach);
+        }
+        Placed::Mesh { to_local, scale, center, mesh } => {
+            /// A mesh of no more vertices has its box taken from them rather than from its own box's corners.
+            const FEW: usize = 256;
+            let mesh = &meshes[mesh as usize];
+            let mut grow = |p: Vec3| bounds.grow(center + to_local.to_world(p) * scale);
+            if mesh.source.triangles.is_empty() {
+                // Nothing to meet.
+            } else if mesh.source.positions.len() <= FEW {
+                mesh.source.positions.iter().for_each(|&p| grow(p.into()));
+            } else {
+                let Bounds { min, max } = mesh.bounds;
+                for corner in 0..8 {
+                    let pick = |bit: u32, low: f32, high: f32| if corner >> bit & 1 == 0 { low } else { high };
+                    grow(vec3(pick(0, min.x, max.x), pick(1, min.y, max.y), pick(2, min.z, max.z)));
+                }
+            }
+        }
+        Placed::World { mesh } => bounds = meshes[mesh as usize].bounds,
+    }
+    // Each rotation costs a few units in the last place of the largest coordinate.
+    let slack = Vec3::splat(bounds.magnitude() * (8.0 * f32::EPSILON));
+    padded(Bounds { min: bounds.min - slack, max: bounds.max + slack })
+}
+
+/// The ray in a mesh's space, with distances as in world space.
+#[inline]
+fn local_ray(ray: &Ray, to_local: &Rotation, scale: f32, center: Vec3) -> Ray {
+    let inverse = 1.0 / scale;
+    Ray {
+        origin: to_local.to_local(ray.origin - center) * inverse,
+        direction: to_local.to_local(ray.direction) * inverse,
+    }
+}
+
+impl Placed {
+    /// Where the ray enters and leaves a solid; not for meshes.
+    #[inline(always)]
+    fn crossings(&self, ray: &Ray) -> Option<[f32; 2]> {
+        match self {
+            Self::Sphere { center, radius } => shape::sphere(ray, *center, *radius),
+            Self::Capsule { center, axis, half_height, radius } => {
+                shape::capsule(ray, *center, *axis, *half_height, *radius)
+            }
+            Self::Box { to_local, center, half } => {
+                let local = Ray {
+                    origin: to_local.to_local(ray.origin - *center),
+                    direction: to_local.to_local(ray.direction),
+                };
+                shape::aligned_box(&local, *half)
+            }
+            Self::Mesh { .. } | Self::World { .. } => None,
+        }
+    }
+}
+
+/// The first of two crossings that lies ahead.
+#[inline(always)]
+fn ahead([enter, leave]: [f32; 2]) -> f32 {
+    if enter > 0.0 { enter } else { leave }
+}
+
+struct Nearest<'a> {
+    scene: &'a PreparedScene,
+    ray: &'a Ray,
+    hit: Hit,
+}
+
+impl Leaves for Nearest<'_> {
+    #[inline(always)]
+    fn limit(&self) -> f32 {
+        self.hit.t
+    }
+
+    #[inline(always)]
+    fn visit(&mut self, leaf: u32, stack: &mut Stack) -> bool {
+        let instance = self.scene.leaves[leaf as usize];
+        let placed = &self.scene.placed[instance as usize];
+        let found = match placed {
+            Placed::Mesh { to_local, scale, center, mesh } => {
+                let local = local_ray(self.ray, to_local, *scale, *center);
+                self.scene.meshes[*mesh as usize].nearest(&local, self.hit.t, stack).map(|h| (h.t, h.triangle))
+            }
+            Placed::World { mesh } => {
+                self.scene.meshes[*mesh as usize].nearest(self.ray, self.hit.t, stack).map(|h| (h.t, h.triangle))
+            }
+            solid => solid.crossings(self.ray).map(|crossings| (ahead(crossings), 0)),
+        };
+        if let Some((t, triangle)) = found
+            && t > 0.0
+            && (t < self.hit.t || (t == self.hit.t && instance < self.hit.instance))
+        {
+            self.hit = Hit { t, instance, triangle };
+        }
+        false
+    }
+}
+
+struct Any<'a> {
+    scene: &'a PreparedScene,
+    ray: &'a Ray,
+    limit: f32,
+}
+
+impl Leaves for Any<'_> {
+    #[inline(always)]
+    fn limit(&self) -> f32 {
+        self.limit
+    }
+
+    #[inline(always)]
+    fn visit(&mut self, leaf: u32, stack: &mut Stack) -> bool {
+        let instance = self.scene.leaves[leaf as usize];
+        match &self.scene.placed[instance as usize] {
+            Placed::Mesh { to_local, scale, center, mesh } => {
+                let local = local_ray(self.ray, to_local, *scale, *center);
+                self.scene.meshes[*mesh as usize].any(&local, self.limit, stack)
+            }
+            Placed::World { mesh } => self.scene.meshes[*mesh as usize].any(self.ray, self.limit, stack),
+            solid => solid.crossings(self.ray).is_some_and(|crossings| {
+                let t = ahead(crossings);
+                t > 0.0 && t < self.limit
+            }),
+        }
+    }
+}
