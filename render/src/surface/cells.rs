@@ -1,0 +1,292 @@
+//! Particles sorted into cells, with the ghosts that carry the liquid through the vessel's wall.
+
+use nalgebra::Point3;
+use seedstorm_sim::scene::{Fluid, Rgb};
+
+use super::{Vec3, length, scale};
+
+/// Cells along each side of a block of the field.
+pub(super) const CELLS_PER_BLOCK: usize = 3;
+/// A block's side, in spacings.
+pub(super) const BLOCK: f32 = 4.0;
+/// A cell's side, in spacings.
+const CELL: f32 = BLOCK / CELLS_PER_BLOCK as f32;
+/// Particles further than this from the median, along an axis, are left out.
+const FAR: f32 = 190.0;
+/// How deep under the wall particles have a ghost behind it.
+const GHOST_DEPTH: f32 = 3.5;
+/// Reach of the weight with which particles colour a vertex.
+const COLOR_REACH: f32 = 2.6;
+
+/// Particles sorted by cell, and within a cell by their order in the fluid.
+pub(super) struct CellGrid {
+    /// Coordinates of the particles; separate arrays, so that loops over a row of cells vectorise.
+    pub(super) x: Vec<f32>,
+    pub(super) y: Vec<f32>,
+    pub(super) z: Vec<f32>,
+    colors: Vec<Rgb>,
+    /// Lowest cell, in cells from the origin; a multiple of [`CELLS_PER_BLOCK`].
+    min: [i32; 3],
+    /// Cells along each axis; a multiple of [`CELLS_PER_BLOCK`].
+    dims: [usize; 3],
+    /// Where each cell's particles begin, `x` fastest; one more entry than there are cells.
+    start: Vec<u32>,
+    /// Whether the liquid is whole in the cell and all around it, so that no surface can pass.
+    deep: Vec<bool>,
+    /// How far the liquid keeps from the wall, in spacings.
+    pub(super) gap: f32,
+}
+
+impl CellGrid {
+    pub(super) fn new(fluid: &Fluid, origin: Point3<f32>, wall: Option<f32>) -> Self {
+        let mut positions = Vec::with_capacity(fluid.positions.len());
+        let mut colors = Vec::with_capacity(fluid.positions.len());
+        for (index, particle) in fluid.positions.iter().enumerate() {
+            let p: Vec3 = ((particle - origin) / fluid.spacing).into();
+            // Coordinates beyond a million have no fraction worth a surface, and must fit an `i32`.
+            if p.iter().all(|v| v.abs() < 1.0e6) {
+                positions.push(p);
+                colors.push(fluid.colors.get(index).copied().unwrap_or([1.0; 3]));
+            }
+        }
+        leave_out_strays(&mut positions, &mut colors);
+        let mut gap = 0.0;
+        if let Some(radius) = wall {
+            bring_within(&mut positions, radius);
+            gap = gap_at_wall(&positions, radius);
+            add_ghosts(&mut positions, &mut colors, radius);
+        }
+        Self::sort(&positions, &colors, wall, gap)
+    }
+
+    fn sort(positions: &[Vec3], colors: &[Rgb], wall: Option<f32>, gap: f32) -> Self {
+        let cell_of = |p: &Vec3| p.map(|v| (v / CELL).floor() as i32);
+        let mut min = [0; 3];
+        let mut dims = [0; 3];
+        for axis in 0..3 {
+            let lowest = positions.iter().map(|p| cell_of(p)[axis]).min().unwrap_or(0);
+            let highest = positions.iter().map(|p| cell_of(p)[axis]).max().unwrap_or(0);
+            // Two blocks of margin: a kernel reaches less than one, and a cell of the surface one node further.
+            let side = CELLS_PER_BLOCK as i32;
+            let first = lowest.div_euclid(side) - 2;
+            let last = highest.div_euclid(side) + 2;
+            min[axis] = first * side;
+            dims[axis] = ((last - first + 1) * side) as usize;
+        }
+        let mut grid = Self {
+            x: vec![0.0; positions.len()],
+            y: vec![0.0; positions.len()],
+            z: vec![0.0; positions.len()],
+            colors: vec![[0.0; 3]; positions.len()],
+            min,
+            dims,
+            start: vec![0; dims[0] * dims[1] * dims[2] + 1],
+            deep: Vec::new(),
+            gap,
+        };
+        let cells: Vec<usize> = positions
+            .iter()
+            .map(|p| {
+                let c = cell_of(p);
+                grid.index([0, 1, 2].map(|axis| (c[axis] - min[axis]) as usize))
+            })
+            .collect();
+        for cell in &cells {
+            grid.start[cell + 1] += 1;
+        }
+        for cell in 1..grid.start.len() {
+            grid.start[cell] += grid.start[cell - 1];
+        }
+        let mut next = grid.start.clone();
+        for ((cell, p), color) in cells.iter().zip(positions).zip(colors) {
+            let slot = next[*cell] as usize;
+            next[*cell] += 1;
+            [grid.x[slot], grid.y[slot], grid.z[slot]] = *p;
+            grid.colors[slot] = *color;
+        }
+        grid.deep = grid.find_deep(wall);
+        grid
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.x.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.x.len()
+    }
+
+    /// Blocks along each axis.
+    pub(super) fn blocks(&self) -> [usize; 3] {
+        self.dims.map(|d| d / CELLS_PER_BLOCK)
+    }
+
+    /// Lowest block, in blocks from the origin.
+    pub(super) fn first_block(&self) -> [i32; 3] {
+        self.min.map(|m| m / CELLS_PER_BLOCK as i32)
+    }
+
+    fn index(&self, cell: [usize; 3]) -> usize {
+        (cell[2] * self.dims[1] + cell[1]) * self.dims[0] + cell[0]
+    }
+
+    /// The cell that holds the particle in this slot's neighbourhood, clamped into the grid.
+    pub(super) fn cell_at(&self, p: Vec3) -> [usize; 3] {
+        [0, 1, 2].map(|axis| {
+            let cell = (p[axis] / CELL).floor() as i32 - self.min[axis];
+            cell.clamp(0, self.dims[axis] as i32 - 1) as usize
+        })
+    }
+
+    /// Slots of the particles in the cells of each row of a box of cells, row by row in a fixed order; `low` and `high`
+    /// are inclusive and are cut to the grid.
+    pub(super) fn rows(&self, low: [i32; 3], high: [i32; 3]) -> impl Iterator<Item = std::ops::Range<usize>> + '_ {
+        let low = low.map(|v| v.max(0) as usize);
+        let high = [0, 1, 2].map(|axis| high[axis].min(self.dims[axis] as i32 - 1).max(0) as usize);
+        (low[2]..=high[2]).flat_map(move |z| {
+            (low[1]..=high[1]).map(move |y| {
+                let row = (z * self.dims[1] + y) * self.dims[0];
+                self.start[row + low[0]] as usize..self.start[row + high[0] + 1] as usize
+            })
+        })
+    }
+
+    /// Rows of the cells up to `reach` cells from `cell`.
+    pub(super) fn rows_around(
+        &self,
+        cell: [usize; 3],
+        reach: i32,
+    ) -> impl Iterator<Item = std::ops::Range<usize>> + '_ {
+        let cell = cell.map(|v| v as i32);
+        self.rows(cell.map(|v| v - reach), cell.map(|v| v + reach))
+    }
+
+    pub(super) fn is_deep(&self, cell: [usize; 3]) -> bool {
+        self.deep[self.index(cell)]
+    }
+
+    /// Whether no surface but the wall can pass through this block.
+    pub(super) fn is_deep_block(&self, block: [usize; 3]) -> bool {
+        let first = block.map(|b| b * CELLS_PER_BLOCK);
+        (0..CELLS_PER_BLOCK).all(|z| {
+            (0..CELLS_PER_BLOCK)
+                .all(|y| (0..CELLS_PER_BLOCK).all(|x| self.is_deep([first[0] + x, first[1] + y, first[2] + z])))
+        })
+    }
+
+    fn find_deep(&self, wall: Option<f32>) -> Vec<bool> {
+        // 27 cells hold 64 particles at rest. If those around a cell hold 70 % of that, the surface runs at least
+        // 0.8 spacings beyond its middle; asked of the neighbours too, it runs clear of the cell and a kernel's margin.
+        const ENOUGH: u32 = 45;
+        let mut counts: Vec<u32> = self.start.windows(2).map(|w| w[1] - w[0]).collect();
+        self.fold_neighbours(&mut counts, |a, b, c| a + b + c);
+        let mut whole: Vec<u32> = counts.iter().map(|count| u32::from(*count >= ENOUGH)).collect();
+        if let Some(radius) = wall {
+            // Behind the wall it does not matter what the field is: the wall cuts it.
+            let mut cell = 0;
+            for z in 0..self.dims[2] {
+                for y in 0..self.dims[1] {
+                    for x in 0..self.dims[0] {
+                        let corner = [x, y, z];
+                        let center = [0, 1, 2].map(|a| (self.min[a] as f32 + corner[a] as f32 + 0.5) * CELL);
+                        if length(center) > radius + 1.5 {
+                            whole[cell] = 1;
+                        }
+                        cell += 1;
+                    }
+                }
+            }
+        }
+        self.fold_neighbours(&mut whole, |a, b, c| a.min(b).min(c));
+        whole.iter().map(|w| *w == 1).collect()
+    }
+
+    /// Replaces each cell's value by what `fold` makes of it and its neighbours, along one axis after the other; beyond
+    /// the grid lie zeros.
+    fn fold_neighbours(&self, values: &mut Vec<u32>, fold: impl Fn(u32, u32, u32) -> u32) {
+        let strides = [1, self.dims[0], self.dims[0] * self.dims[1]];
+        for axis in 0..3 {
+            let (stride, side) = (strides[axis], self.dims[axis]);
+            let before = values.clone();
+            for (cell, value) in values.iter_mut().enumerate() {
+                let at = cell / stride % side;
+                let low = if at > 0 { before[cell - stride] } else { 0 };
+                let high = if at + 1 < side { before[cell + stride] } else { 0 };
+                *value = fold(low, before[cell], high);
+            }
+        }
+    }
+
+    /// The weighted average of the colours of the particles around a place; white if there is none.
+    pub(super) fn color_at(&self, p: Vec3) -> Rgb {
+        let mut total = 0.0;
+        let mut sum = [0.0; 3];
+        for row in self.rows_around(self.cell_at(p), 2) {
+            for slot in row {
+                let (dx, dy, dz) = (self.x[slot] - p[0], self.y[slot] - p[1], self.z[slot] - p[2]);
+                let t = 1.0 - (dx * dx + dy * dy + dz * dz) * (1.0 / (COLOR_REACH * COLOR_REACH));
+                if t > 0.0 {
+                    let weight = t * t * t * t;
+                    total += weight;
+                    for (channel, value) in sum.iter_mut().zip(self.colors[slot]) {
+                        *channel += weight * value;
+                    }
+                }
+            }
+        }
+        if total > 0.0 { sum.map(|v| v / total) } else { [1.0; 3] }
+    }
+}
+
+fn leave_out_strays(positions: &mut Vec<Vec3>, colors: &mut Vec<Rgb>) {
+    if positions.is_empty() {
+        return;
+    }
+    let median = [0, 1, 2].map(|axis| {
+        let mut values: Vec<f32> = positions.iter().map(|p| p[axis]).collect();
+        let middle = values.len() / 2;
+        *values.select_nth_unstable_by(middle, f32::total_cmp).1
+    });
+    let near = |p: &Vec3| (0..3).all(|axis| (p[axis] - median[axis]).abs() < FAR);
+    let mut keep = positions.iter().map(near).collect::<Vec<_>>().into_iter();
+    colors.retain(|_| keep.next().unwrap_or(false));
+    positions.retain(near);
+}
+
+/// Moves particles outside the vessel to just under its wall.
+fn bring_within(positions: &mut [Vec3], radius: f32) {
+    for p in positions {
+        let distance = length(*p);
+        if distance > radius - 0.1 {
+            *p = scale(*p, (radius - 0.1).max(0.0) / distance);
+        }
+    }
+}
+
+/// How far the liquid keeps from the wall, in spacings.
+///
+/// A simulation's wall acts on the nodes of a grid, so particles come to rest up to a cell and a half away from it.
+/// Measured over all particles near the wall: the depth of the nearest twentieth.
+fn gap_at_wall(positions: &[Vec3], radius: f32) -> f32 {
+    const NEAR: f32 = 4.0;
+    let mut depths: Vec<f32> = positions.iter().map(|p| radius - length(*p)).filter(|depth| *depth < NEAR).collect();
+    if depths.is_empty() {
+        return 0.0;
+    }
+    let nearest = depths.len() / 20;
+    let gap = *depths.select_nth_unstable_by(nearest, f32::total_cmp).1;
+    // Few particles measure little; the measure counts as they become many.
+    gap * (depths.len() as f32 / 2000.0).min(1.0)
+}
+
+/// Mirrors the particles near the wall behind it, so that the liquid goes on there as if it met no boundary.
+fn add_ghosts(positions: &mut Vec<Vec3>, colors: &mut Vec<Rgb>, radius: f32) {
+    for index in 0..positions.len() {
+        let p = positions[index];
+        let distance = length(p);
+        if distance > 0.0 && radius - distance < GHOST_DEPTH {
+            positions.push(scale(p, (2.0 * radius - distance) / distance));
+            colors.push(colors[index]);
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Connected parts of a surface, and which of them are worth keeping.
+
+use super::nets::Surface;
+use super::{cross, dot, sub};
+
+/// Bubbles of gas within the liquid below this volume, in cubic spacings, are filled: gaps between particles, not gas.
+const LEAST_BUBBLE: f64 = 4.0;
+/// Drops below this volume are left out: slivers of the grid. A lone particle makes about 0.9.
+const LEAST_DROP: f64 = 0.05;
+
+/// Removes the closed parts of the surface that are too small to be meant.
+pub(super) fn drop_specks_and_bubbles(surface: &mut Surface) {
+    let mut parts = Parts::new(surface.positions.len());
+    for [a, b, c] in &surface.triangles {
+        parts.join(*a, *b);
+        parts.join(*b, *c);
+    }
+    for [free, wall] in &surface.creases {
+        parts.join(*free, *wall);
+    }
+    // The volume under a triangle, seen from a vertex of its part, summed over the closed part (divergence theorem).
+    let mut volumes = vec![0.0_f64; surface.positions.len()];
+    for triangle in &surface.triangles {
+        let root = parts.root(triangle[0]) as usize;
+        let [a, b, c] = triangle.map(|v| sub(surface.positions[v as usize], surface.positions[root]));
+        volumes[root] += f64::from(dot(a, cross(b, c))) / 6.0;
+    }
+    let keep: Vec<bool> = (0..surface.positions.len() as u32)
+        .map(|vertex| {
+            let volume = volumes[parts.root(vertex) as usize];
+            volume > LEAST_DROP || volume < -LEAST_BUBBLE
+        })
+        .collect();
+    let mut kept = 0;
+    let renumbered: Vec<u32> = keep
+        .iter()
+        .map(|keep| {
+            kept += u32::from(*keep);
+            kept.wrapping_sub(1)
+        })
+        .collect();
+    let mut flags = keep.iter();
+    surface.positions.retain(|_| flags.next().copied().unwrap_or(false));
+    let mut flags = keep.iter();
+    surface.on_wall.retain(|_| flags.next().copied().unwrap_or(false));
+    surface.triangles.retain(|triangle| keep[triangle[0] as usize]);
+    for triangle in &mut surface.triangles {
+        *triangle = triangle.map(|v| renumbered[v as usize]);
+    }
+    surface.creases.retain(|pair| keep[pair[0] as usize]);
+    for pair in &mut surface.creases {
+        *pair = pair.map(|v| renumbered[v as usize]);
+    }
+}
+
+/// A disjoint-set forest over vertices; the root of a part is its lowest vertex.
+struct Parts {
+    parent: Vec<u32>,
+}
+
+impl Parts {
+    fn new(vertices: usize) -> Self {
+        Self { parent: (0..vertices as u32).collect() }
+    }
+
+    fn root(&mut self, mut vertex: u32) -> u32 {
+        while self.parent[vertex as usize] != vertex {
+            let above = self.parent[self.parent[vertex as usize] as usize];
+            self.parent[vertex as usize] = above;
+            vertex = above;
+        }
+        vertex
+    }
+
+    fn join(&mut self, a: u32, b: u32) {
+        let (a, b) = (self.root(a), self.root(b));
+        self.parent[a.max(b) as usize] = a.min(b);
+    }
+}

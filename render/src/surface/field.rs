@@ -1,0 +1,351 @@
+//! The sum of all kernels, sampled on the nodes of a grid that is fixed in the world, stored in blocks.
+
+use rayon::prelude::*;
+
+use super::cells::{BLOCK, CELLS_PER_BLOCK, CellGrid};
+use super::kernel::Kernel;
+use super::{Vec3, length, scale};
+
+/// Nodes along each side of a block.
+pub(super) const SIDE: usize = 8;
+/// Nodes of a block.
+pub(super) const BLOCK_NODES: usize = SIDE * SIDE * SIDE;
+/// Distance between nodes, in spacings.
+pub(super) const NODE: f32 = BLOCK / SIDE as f32;
+/// The field's value at the liquid's surface; it is about 1 inside a liquid at rest.
+pub(super) const LEVEL: f32 = 0.3;
+
+/// What a block holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Block {
+    /// No liquid: 0 everywhere.
+    Empty,
+    /// Nothing but liquid: 1 everywhere.
+    Full,
+    /// Samples: an index into [`Field::samples`].
+    Sampled(u32),
+}
+
+/// The liquid's field and the vessel that bounds it.
+#[derive(Debug)]
+pub(super) struct Field {
+    /// Blocks along each axis.
+    pub(super) dims: [usize; 3],
+    /// Lowest block, in blocks from the origin.
+    first: [i32; 3],
+    /// What each block holds, `x` fastest.
+    pub(super) blocks: Vec<Block>,
+    /// Values on the nodes of the sampled blocks, `x` fastest.
+    samples: Vec<[f32; BLOCK_NODES]>,
+    /// The vessel's radius, in spacings; its centre is the origin.
+    pub(super) wall: Option<f32>,
+}
+
+/// A node, counted from the grid's lowest corner.
+pub(super) type Node = [usize; 3];
+
+impl Field {
+    pub(super) fn new(grid: &CellGrid, kernels: &[Kernel], wall: Option<f32>) -> Self {
+        let dims = grid.blocks();
+        let mut field = Self { dims, first: grid.first_block(), blocks: Vec::new(), samples: Vec::new(), wall };
+        let contents: Vec<Option<Box<[f32; BLOCK_NODES]>>> = (0..dims[0] * dims[1] * dims[2])
+            .into_par_iter()
+            .map(|index| {
+                let block = field.block_at(index);
+                if field.is_behind_wall(block) || grid.is_deep_block(block) {
+                    None
+                } else {
+                    field.sample(grid, kernels, block)
+                }
+            })
+            .collect();
+        for (index, content) in contents.into_iter().enumerate() {
+            let block = field.block_at(index);
+            field.blocks.push(match content {
+                Some(values) => {
+                    field.samples.push(*values);
+                    Block::Sampled(field.samples.len() as u32 - 1)
+                }
+                None if !field.is_behind_wall(block) && grid.is_deep_block(block) => Block::Full,
+                None => Block::Empty,
+            });
+        }
+        if let Some(radius) = wall {
+            field.wet_the_wall(radius, grid.gap + 1.25);
+        }
+        field
+    }
+
+    /// Lets the liquid within `depth` of the wall reach it: there, a node takes the highest value between itself and
+    /// that depth, along the radius.
+    ///
+    /// It closes the gap that the simulation leaves at the wall, and gaps between particles that would show as dents in
+    /// a surface that should be a clean sphere.
+    fn wet_the_wall(&mut self, radius: f32, depth: f32) {
+        let wet: Vec<(usize, [f32; BLOCK_NODES])> = (0..self.blocks.len())
+            .into_par_iter()
+            .filter_map(|index| {
+                let block = self.block_at(index);
+                let (_, greatest) = self.distances(block);
+                if self.blocks[index] == Block::Full || greatest < radius - depth || self.is_behind_wall(block) {
+                    return None;
+                }
+                let first = block.map(|b| (b * SIDE) as i32);
+                let mut any = false;
+                let values = std::array::from_fn(|at| {
+                    let node = [at % SIDE, at / SIDE % SIDE, at / (SIDE * SIDE)];
+                    let place = self.place([0, 1, 2].map(|axis| first[axis] + node[axis] as i32));
+                    let own = self.value([0, 1, 2].map(|axis| block[axis] * SIDE + node[axis]));
+                    let distance = length(place);
+                    let outermost = radius + 3.0 * NODE;
+                    if distance <= radius - depth || distance > outermost {
+                        return own;
+                    }
+                    let mut highest = own;
+                    let steps = ((distance - (radius - depth)) / NODE).ceil();
+                    for step in 1..=steps as usize {
+                        let at = (distance - step as f32 * NODE).max(radius - depth);
+                        highest = highest.max(self.interpolate(scale(place, at / distance)));
+                    }
+                    any |= highest > 0.0;
+                    highest
+                });
+                any.then_some((index, values))
+            })
+            .collect();
+        for (index, values) in wet {
+            match self.blocks[index] {
+                Block::Sampled(samples) => self.samples[samples as usize] = values,
+                Block::Empty | Block::Full => {
+                    self.samples.push(values);
+                    self.blocks[index] = Block::Sampled(self.samples.len() as u32 - 1);
+                }
+            }
+        }
+    }
+
+    /// The field between nodes, trilinear.
+    fn interpolate(&self, place: Vec3) -> f32 {
+        let node = [0, 1, 2].map(|axis| place[axis] / NODE - (self.first[axis] * SIDE as i32) as f32);
+        let low = node.map(f32::floor);
+        let mut value = 0.0;
+        for corner in 0..8 {
+            let bit = [corner & 1, corner >> 1 & 1, corner >> 2 & 1];
+            let at = [0, 1, 2].map(|axis| low[axis] as usize + bit[axis]);
+            let weight = (0..3)
+                .map(|axis| if bit[axis] == 1 { node[axis] - low[axis] } else { 1.0 - (node[axis] - low[axis]) })
+                .product::<f32>();
+            value += weight * self.value(at);
+        }
+        value
+    }
+
+    pub(super) fn block_at(&self, index: usize) -> [usize; 3] {
+        [index % self.dims[0], index / self.dims[0] % self.dims[1], index / (self.dims[0] * self.dims[1])]
+    }
+
+    pub(super) fn block_index(&self, block: [usize; 3]) -> usize {
+        (block[2] * self.dims[1] + block[1]) * self.dims[0] + block[0]
+    }
+
+    /// Where a node lies, in spacings from the origin. Exact: nodes lie on half spacings.
+    pub(super) fn place(&self, node: [i32; 3]) -> Vec3 {
+        [0, 1, 2].map(|axis| (self.first[axis] * SIDE as i32 + node[axis]) as f32 * NODE)
+    }
+
+    /// Least and greatest distance of a block's cells from the origin.
+    fn distances(&self, block: [usize; 3]) -> (f32, f32) {
+        let low = self.place(block.map(|b| (b * SIDE) as i32));
+        let (mut least, mut greatest) = (0.0, 0.0);
+        for v in low {
+            let far = v.abs().max((v + BLOCK).abs());
+            let near = if v <= 0.0 && v + BLOCK >= 0.0 { 0.0 } else { v.abs().min((v + BLOCK).abs()) };
+            least += near * near;
+            greatest += far * far;
+        }
+        (least.sqrt(), greatest.sqrt())
+    }
+
+    fn is_behind_wall(&self, block: [usize; 3]) -> bool {
+        // Gradients near the wall ask for nodes up to two behind it.
+        self.wall.is_some_and(|radius| self.distances(block).0 > radius + 3.0 * NODE)
+    }
+
+    /// Whether the wall passes through the cells of this block.
+    pub(super) fn touches_wall(&self, block: [usize; 3]) -> bool {
+        self.wall.is_some_and(|radius| {
+            let (least, greatest) = self.distances(block);
+            least <= radius && greatest >= radius
+        })
+    }
+
+    fn sample(&self, grid: &CellGrid, kernels: &[Kernel], block: [usize; 3]) -> Option<Box<[f32; BLOCK_NODES]>> {
+        let corner = self.place(block.map(|b| (b * SIDE) as i32));
+        let high = corner.map(|v| v + NODE * (SIDE - 1) as f32);
+        let first = block.map(|b| (b * CELLS_PER_BLOCK) as i32);
+        let side = CELLS_PER_BLOCK as i32;
+        let mut values = None;
+        // Kernels reach less than a block, but their centres may have moved by a spacing or two.
+        for row in grid.rows(first.map(|c| c - side - 1), first.map(|c| c + 2 * side)) {
+            for kernel in &kernels[row] {
+                let apart = (0..3).any(|axis| {
+                    kernel.center[axis] + kernel.extent[axis] < corner[axis]
+                        || kernel.center[axis] - kernel.extent[axis] > high[axis]
+                });
+                if !apart {
+                    splat(values.get_or_insert_with(|| Box::new([0.0; BLOCK_NODES])), corner, kernel);
+                }
+            }
+        }
+        values
+    }
+
+    fn locate(&self, node: Node) -> (usize, usize) {
+        let block = self.block_index(node.map(|n| n / SIDE));
+        let [x, y, z] = node.map(|n| n % SIDE);
+        (block, (z * SIDE + y) * SIDE + x)
+    }
+
+    /// The field at a node.
+    pub(super) fn value(&self, node: Node) -> f32 {
+        let (block, at) = self.locate(node);
+        match self.blocks[block] {
+            Block::Empty => 0.0,
+            Block::Full => 1.0,
+            Block::Sampled(samples) => self.samples[samples as usize][at],
+        }
+    }
+
+    /// Changes the field at a node.
+    pub(super) fn set_value(&mut self, node: Node, value: f32) {
+        let (block, at) = self.locate(node);
+        let samples = match self.blocks[block] {
+            Block::Sampled(samples) => samples as usize,
+            constant => {
+                self.samples.push([if constant == Block::Full { 1.0 } else { 0.0 }; BLOCK_NODES]);
+                let samples = self.samples.len() - 1;
+                self.blocks[block] = Block::Sampled(samples as u32);
+                samples
+            }
+        };
+        self.samples[samples][at] = value;
+    }
+
+    /// Whether a node lies within the vessel.
+    pub(super) fn is_within_wall(&self, node: [i32; 3]) -> bool {
+        self.wall.is_none_or(|radius| {
+            let [x, y, z] = self.place(node);
+            x * x + y * y + z * z < radius * radius
+        })
+    }
+
+    /// Blocks whose cells a surface may cross, in order.
+    pub(super) fn surface_blocks(&self) -> Vec<usize> {
+        let mut wanted = vec![false; self.blocks.len()];
+        for (index, content) in self.blocks.iter().enumerate() {
+            let block = self.block_at(index);
+            let crossed = match content {
+                Block::Empty => false,
+                Block::Full => self.touches_wall(block),
+                Block::Sampled(_) => true,
+            };
+            if !crossed {
+                continue;
+            }
+            // A cell belongs to the block of its lowest node, so a surface at a block's lower side lies in the
+            // cells of the blocks below.
+            for corner in 0..8 {
+                let below = [0, 1, 2].map(|axis| block[axis].saturating_sub(corner >> axis & 1));
+                wanted[self.block_index(below)] = true;
+            }
+        }
+        (0..wanted.len()).filter(|index| wanted[*index]).collect()
+    }
+
+    /// A block's values with those of one node below it and two above, along each axis.
+    pub(super) fn window(&self, block: [usize; 3]) -> Window {
+        let mut window = Window { values: [0.0; WINDOW * WINDOW * WINDOW] };
+        for z in 0..WINDOW {
+            for y in 0..WINDOW {
+                // Nodes beyond the grid belong to its margin of empty blocks.
+                let row = [1, 2].map(|axis| block[axis] * SIDE + [0, y, z][axis]);
+                let (Some(ny), Some(nz)) = (row[0].checked_sub(1), row[1].checked_sub(1)) else { continue };
+                if ny >= self.dims[1] * SIDE || nz >= self.dims[2] * SIDE {
+                    continue;
+                }
+                for x in 0..WINDOW {
+                    let Some(nx) = (block[0] * SIDE + x).checked_sub(1) else { continue };
+                    if nx < self.dims[0] * SIDE {
+                        window.values[(z * WINDOW + y) * WINDOW + x] = self.value([nx, ny, nz]);
+                    }
+                }
+            }
+        }
+        window
+    }
+}
+
+/// Adds a kernel to the nodes of the block whose lowest node is `corner`.
+fn splat(values: &mut [f32; BLOCK_NODES], corner: Vec3, kernel: &Kernel) {
+    let offset = [0, 1, 2].map(|axis| corner[axis] - kernel.center[axis]);
+    let range = |axis: usize| {
+        let low = ((-kernel.extent[axis] - offset[axis]) / NODE).ceil().max(0.0) as usize;
+        let high = ((kernel.extent[axis] - offset[axis]) / NODE).floor().min((SIDE - 1) as f32);
+        low..(high + 1.0).max(0.0) as usize
+    };
+    let [xx, yy, zz, xy, xz, yz] = kernel.form;
+    for k in range(2) {
+        let z = offset[2] + k as f32 * NODE;
+        for j in range(1) {
+            let y = offset[1] + j as f32 * NODE;
+            // Along the row, 1 − rᵀ form r is a parabola in x.
+            let constant = 1.0 - (yy * y * y + zz * z * z + 2.0 * yz * y * z);
+            let linear = 2.0 * (xy * y + xz * z);
+            let at = (k * SIDE + j) * SIDE;
+            for (i, value) in values[at..at + SIDE].iter_mut().enumerate() {
+                let x = offset[0] + i as f32 * NODE;
+                let t = (constant - x * (linear + xx * x)).max(0.0);
+                *value += kernel.amplitude * (t * t * t);
+            }
+        }
+    }
+}
+
+/// Side of a [`Window`], in nodes.
+const WINDOW: usize = SIDE + 3;
+
+/// The values around a block: nodes −1 to 9 of its own 0 to 7, along each axis.
+pub(super) struct Window {
+    values: [f32; WINDOW * WINDOW * WINDOW],
+}
+
+impl Window {
+    /// The value at a node of −1..=9, counted from the block's lowest.
+    pub(super) fn value(&self, [x, y, z]: [i32; 3]) -> f32 {
+        self.values[((z + 1) as usize * WINDOW + (y + 1) as usize) * WINDOW + (x + 1) as usize]
+    }
+
+    /// Value and gradient (per spacing) at a place in a cell, in nodes from the block's lowest; `cell` is that cell's
+    /// lowest node, and the place may lie outside the cell by a fraction of a node.
+    ///
+    /// Both are trilinear between nodes, the gradient of central differences, so that normals have no creases at the
+    /// cells' sides.
+    pub(super) fn at(&self, cell: [i32; 3], place: Vec3) -> (f32, Vec3) {
+        let f = [0, 1, 2].map(|axis| place[axis] - cell[axis] as f32);
+        let mut value = 0.0;
+        let mut gradient = [0.0; 3];
+        for corner in 0..8 {
+            let bit = [corner & 1, corner >> 1 & 1, corner >> 2 & 1];
+            let node = [0, 1, 2].map(|axis| cell[axis] + bit[axis]);
+            let weight = (0..3).map(|axis| if bit[axis] == 1 { f[axis] } else { 1.0 - f[axis] }).product::<f32>();
+            value += weight * self.value(node);
+            for axis in 0..3 {
+                let (mut low, mut high) = (node, node);
+                low[axis] -= 1;
+                high[axis] += 1;
+                gradient[axis] += weight * (self.value(high) - self.value(low)) * (0.5 / NODE);
+            }
+        }
+        (value, gradient)
+    }
+}

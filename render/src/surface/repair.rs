@@ -1,0 +1,103 @@
+//! Changes the few nodes at which the surface would touch itself along an edge or in a corner.
+//!
+//! The mesh of surface nets is the boundary of the set of inner nodes, each taken as a cube. It is a manifold if and
+//! only if that set is well-composed (Latecki, 1997): no two inner nodes meet across a square's or a cube's diagonal
+//! alone, nor two outer ones.
+
+use rayon::prelude::*;
+
+use super::field::{Field, LEVEL, Node, SIDE};
+
+/// Makes the set of inner nodes well-composed.
+///
+/// A node is brought in where that is possible, so that thin sheets do not tear, and taken out otherwise. No node is
+/// brought in twice, so this ends.
+pub(super) fn make_manifold(field: &mut Field) {
+    let blocks = field.surface_blocks();
+    let mut work: Vec<Node> = blocks
+        .par_iter()
+        .flat_map_iter(|index| {
+            let field = &*field;
+            let first = field.block_at(*index).map(|b| b * SIDE);
+            let cells = (0..SIDE * SIDE * SIDE)
+                .map(move |at| [first[0] + at % SIDE, first[1] + at / SIDE % SIDE, first[2] + at / (SIDE * SIDE)]);
+            cells.filter(move |cell| is_within_grid(field, *cell) && conflict(field, *cell).is_some())
+        })
+        .collect();
+    let mut changed: Vec<Node> = Vec::new();
+    while let Some(cell) = work.pop() {
+        while let Some(square) = conflict(field, cell) {
+            let node = change(field, &square, &changed);
+            changed.push(node);
+            for corner in 0..8 {
+                let around = [0, 1, 2].map(|axis| node[axis].wrapping_sub(corner >> axis & 1));
+                if is_within_grid(field, around) {
+                    work.push(around);
+                }
+            }
+        }
+    }
+}
+
+fn is_within_grid(field: &Field, cell: Node) -> bool {
+    (0..3).all(|axis| cell[axis] < field.dims[axis] * SIDE - 1)
+}
+
+fn is_inside(field: &Field, node: Node) -> bool {
+    field.value(node) >= LEVEL && field.is_within_wall(node.map(|n| n as i32))
+}
+
+/// The nodes of the first square or cube of this cell whose inner or outer nodes meet across its diagonal alone.
+fn conflict(field: &Field, cell: Node) -> Option<Vec<Node>> {
+    let corners: [Node; 8] =
+        std::array::from_fn(|corner| [cell[0] + (corner & 1), cell[1] + (corner >> 1 & 1), cell[2] + (corner >> 2)]);
+    let inside = corners.map(|node| is_inside(field, node));
+    let count = inside.iter().filter(|i| **i).count();
+    if count == 0 || count == 8 {
+        return None;
+    }
+    // Squares: corners that share one bit; the other two bits run around it.
+    for axis in 0..3 {
+        let (u, v) = (1 << ((axis + 1) % 3), 1 << ((axis + 2) % 3));
+        for side in [0, 1 << axis] {
+            let square = [side, side | u, side | v, side | u | v];
+            let [a, b, c, d] = square.map(|corner| inside[corner]);
+            if a == d && b == c && a != b {
+                return Some(square.iter().map(|corner| corners[*corner]).collect());
+            }
+        }
+    }
+    // Cubes: two nodes across the diagonal against six.
+    let lonely = count == 2;
+    if count == 2 || count == 6 {
+        for corner in 0..4 {
+            if inside[corner] == lonely && inside[7 - corner] == lonely {
+                return Some(corners.to_vec());
+            }
+        }
+    }
+    None
+}
+
+/// Brings a node of a square or cube in, or takes one out; returns it.
+fn change(field: &mut Field, nodes: &[Node], changed: &[Node]) -> Node {
+    let candidate = nodes
+        .iter()
+        .filter(|node| {
+            field.value(**node) < LEVEL && field.is_within_wall(node.map(|n| n as i32)) && !changed.contains(*node)
+        })
+        .max_by(|a, b| field.value(**a).total_cmp(&field.value(**b)))
+        .copied();
+    if let Some(node) = candidate {
+        field.set_value(node, LEVEL * 1.01);
+        return node;
+    }
+    let node = nodes
+        .iter()
+        .filter(|node| is_inside(field, **node))
+        .min_by(|a, b| field.value(**a).total_cmp(&field.value(**b)))
+        .copied()
+        .expect("a conflict has inner nodes");
+    field.set_value(node, LEVEL * 0.99);
+    node
+}

@@ -1,0 +1,122 @@
+//! Filters the unevenness that is left of the particles from the mesh, and gives it its normals.
+
+use rayon::prelude::*;
+
+use super::nets::Surface;
+use super::{Vec3, add, cross, length, scale, sub};
+
+/// Pairs of steps of Taubin's filter.
+const STEPS: usize = 14;
+/// A step towards the neighbours' mean, and the one back that keeps the volume; the pass band is 1/λ + 1/μ = 0.1
+/// (Taubin, *A signal processing approach to fair surface design*, SIGGRAPH 1995).
+const LAMBDA: f32 = 0.6;
+const MU: f32 = -0.638_297_87;
+
+/// Smooths the mesh with Taubin's filter.
+///
+/// Vertices of the wall slide on the sphere, those of the crease along it, and none leaves the vessel.
+pub(super) fn smooth(surface: &mut Surface, wall: Option<f32>) {
+    let ring = Ring::new(surface);
+    let mut is_crease = vec![false; surface.positions.len()];
+    for [free, twin] in &surface.creases {
+        is_crease[*free as usize] = true;
+        is_crease[*twin as usize] = true;
+    }
+    let mut next = surface.positions.clone();
+    for step in 0..2 * STEPS {
+        let factor = if step % 2 == 0 { LAMBDA } else { MU };
+        let positions = &surface.positions;
+        let on_wall = &surface.on_wall;
+        next.par_iter_mut().with_min_len(1024).enumerate().for_each(|(vertex, moved)| {
+            let here = positions[vertex];
+            let mut sum = [0.0; 3];
+            let mut count = 0.0;
+            for neighbour in ring.of(vertex) {
+                // Along the crease, only the crease itself smooths it.
+                if !is_crease[vertex] || is_crease[*neighbour as usize] {
+                    sum = add(sum, positions[*neighbour as usize]);
+                    count += 1.0;
+                }
+            }
+            // Fewer than two neighbours on a crease are a corner of the grid's making: it stays.
+            if count < 2.0 {
+                return;
+            }
+            let mean = scale(sum, 1.0 / count);
+            *moved = add(here, scale(sub(mean, here), factor));
+            if let Some(radius) = wall {
+                let distance = length(*moved);
+                if on_wall[vertex] || is_crease[vertex] || distance > radius {
+                    *moved = scale(*moved, radius / distance);
+                }
+            }
+        });
+        // Both vertices of a crease have the same neighbours; one place for both all the same.
+        for [free, twin] in &surface.creases {
+            next[*twin as usize] = next[*free as usize];
+        }
+        std::mem::swap(&mut surface.positions, &mut next);
+        next.copy_from_slice(&surface.positions);
+    }
+}
+
+/// Unit normals: those of the sphere on the wall, elsewhere the mean of the triangles around, weighted by area.
+pub(super) fn normals(surface: &Surface, has_wall: bool) -> Vec<Vec3> {
+    let mut normals = vec![[0.0; 3]; surface.positions.len()];
+    for triangle in &surface.triangles {
+        let [a, b, c] = triangle.map(|v| surface.positions[v as usize]);
+        let area = cross(sub(b, a), sub(c, a));
+        for vertex in triangle {
+            normals[*vertex as usize] = add(normals[*vertex as usize], area);
+        }
+    }
+    for ((normal, position), on_wall) in normals.iter_mut().zip(&surface.positions).zip(&surface.on_wall) {
+        let direction = if has_wall && *on_wall { *position } else { *normal };
+        let size = length(direction);
+        *normal = if size > 0.0 { scale(direction, 1.0 / size) } else { [0.0, 1.0, 0.0] };
+    }
+    normals
+}
+
+/// The vertices around each vertex, those of a crease taken as one.
+struct Ring {
+    start: Vec<u32>,
+    neighbours: Vec<u32>,
+    /// The vertex whose neighbours this one shares: itself, or its twin on the free surface.
+    shared: Vec<u32>,
+}
+
+impl Ring {
+    fn new(surface: &Surface) -> Self {
+        let mut shared: Vec<u32> = (0..surface.positions.len() as u32).collect();
+        for [free, twin] in &surface.creases {
+            shared[*twin as usize] = *free;
+        }
+        // In a closed mesh every edge is once a side of a triangle in either direction, so the sides that begin at a
+        // vertex lead to each neighbour once.
+        let mut start = vec![0; surface.positions.len() + 1];
+        for triangle in &surface.triangles {
+            for vertex in triangle {
+                start[shared[*vertex as usize] as usize + 1] += 1;
+            }
+        }
+        for vertex in 1..start.len() {
+            start[vertex] += start[vertex - 1];
+        }
+        let mut next = start.clone();
+        let mut neighbours = vec![0; surface.triangles.len() * 3];
+        for triangle in &surface.triangles {
+            for side in 0..3 {
+                let from = shared[triangle[side] as usize] as usize;
+                neighbours[next[from] as usize] = shared[triangle[(side + 1) % 3] as usize];
+                next[from] += 1;
+            }
+        }
+        Self { start, neighbours, shared }
+    }
+
+    fn of(&self, vertex: usize) -> &[u32] {
+        let vertex = self.shared[vertex] as usize;
+        &self.neighbours[self.start[vertex] as usize..self.start[vertex + 1] as usize]
+    }
+}
