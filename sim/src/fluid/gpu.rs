@@ -19,6 +19,7 @@ pub struct Gpu {
     queue: wgpu::Queue,
     name: String,
     wide: bool,
+    software: bool,
 }
 
 /// Which products a kernel uses.
@@ -52,13 +53,21 @@ impl Gpu {
         };
         let (device, queue) =
             pollster::block_on(adapter.request_device(&descriptor)).map_err(|e| device_error(&e))?;
-        Ok(Self { device, queue, name: adapter.get_info().name, wide })
+        let info = adapter.get_info();
+        let software = info.device_type == wgpu::DeviceType::Cpu;
+        Ok(Self { device, queue, name: info.name, wide, software })
     }
 
     /// The adapter's name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether the adapter is a program on the CPU.
+    #[must_use]
+    pub fn is_software(&self) -> bool {
+        self.software
     }
 
     /// Whether kernels use 64-bit integers.

@@ -3,8 +3,8 @@
 const ONE: i32 = 16777216;
 const ONE30: i32 = 1073741824;
 const MAX_SPEED: i32 = ONE / 10 * 9;
-const MAX_RATE: i32 = ONE / 4 * 3;
-const MAX_PRESSURE: i32 = ONE / 4;
+const MAX_RATE: i32 = ONE / 2;
+const MAX_PRESSURE: i32 = ONE / 20 * 3;
 
 struct Liquid {
     cells: i32,
@@ -117,7 +117,7 @@ fn scatter(@builtin(global_invocation_id) id: vec3<u32>) {
             let wij = mul30(wx[i], wy[j]);
             var q = row_q;
             for (var k = 0; k < 3; k++) {
-                let weight = mul30(wij, wz[k]);
+                let weight = mul30(wij, wz[k]) >> 1u;
                 let node = u32(((base.x + i) * liquid.cells + base.y + j) * liquid.cells + base.z + k) * 4u;
                 let momentum = scale30(q, weight);
                 atomicAdd(&sums[node], mul30(ONE, weight));

@@ -15,9 +15,9 @@
 //!
 //! **1. Scatter.** Pressure over density is `E = clamp(mul24(stiffness, r⁶ − 1), −cohesion, MAX_PRESSURE)` with `r`
 //! limited to 2 and `r⁶ = mul24(mul24(r²,r²), r²)`. The affine matrix is `A = C − 4·mul24(viscosity, C + Cᵀ) + 4E·I`.
-//! A node at offset `d = node − x` gets mass `w` (Q30 to Q24, rounded by `mul30(w, ONE)`), and momentum
-//! `mul30(q, w)`, `q = v + A·d`, where `A·d` is evaluated at node (0,0,0) by `mul24` and then advanced by adding
-//! columns of `A`.
+//! A particle's mass is ½, which leaves its sums more room: with `h = w >> 1`, a node at offset `d = node − x` gets
+//! mass `mul30(ONE, h)` and momentum `mul30(q, h)`, `q = v + A·d`, where `A·d` is evaluated at node (0,0,0) by
+//! `mul24` and then advanced by adding columns of `A`.
 //!
 //! **2. Grid.** At a node of mass `m > 0`: `u = div24(p, m)`, each component limited to ±[`MAX_SPEED`]; then
 //! `u += g + M·(node − centre)` with this step's force (`g` Q24; `M` Q30 times Q24, `mul30`); then, at a node beyond
@@ -27,7 +27,7 @@
 //!
 //! **3. Gather.** `v' = Σ mul30(u, w)`, `ρ = Σ mul30(m, w)`, first moments `B = Σ mul30(u, w)·(offset of the node's
 //! cell from b)`; `C' = 4·(B − mul24(v', f₂₄))`, `f₂₄ = (x mod 1) − ½` in Q24, each entry limited to ±[`MAX_RATE`].
-//! `r' = mul24(ρ, 1/rest density)`, then `r' −= mul24(r', tr C')`, because the particle moves on, limited to 0..2.
+//! `r' = mul24(ρ, 2/rest density)`, then `r' −= mul24(r', tr C')`, because the particle moves on, limited to 0..2.
 //! `x' = x + v'`, kept two cells from the grid's rim.
 
 pub mod force;
@@ -49,13 +49,14 @@ pub type Particle = [i32; WORDS];
 pub const MAX_SPEED: i32 = ONE / 10 * 9;
 
 /// Largest entry of a velocity gradient, Q24 per step.
-pub const MAX_RATE: i32 = ONE / 4 * 3;
+pub const MAX_RATE: i32 = ONE / 2;
 
 /// Largest pressure over density, Q24.
-pub const MAX_PRESSURE: i32 = ONE / 4;
+pub const MAX_PRESSURE: i32 = ONE / 20 * 3;
 
-/// Mass that no node reaches, Q24 particles: it keeps momentum sums (at most 8 a particle) within 32 bits.
-pub const MAX_NODE_MASS: i32 = 15 * ONE;
+/// Mass that no node reaches, Q24: that of 42 particles. It keeps momentum sums within 32 bits: no component of `q` exceeds
+/// 0.9 + 1.5·(3·½·(1 + 8·0.1) + 4·0.15) = 5.85 in magnitude, and 21 · 5.85 < 128.
+pub const MAX_NODE_MASS: i32 = 21 * ONE;
 
 /// The constants of a liquid and its vessel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,10 +90,10 @@ impl Liquid {
         (self.cells as i32 * ONE) / 2
     }
 
-    /// 1 / rest density, Q24.
+    /// 1 / mass of a cell at rest, Q24.
     #[must_use]
     pub fn inverse_density(&self) -> i32 {
-        div24(ONE, self.rest_density)
+        div24(2 * ONE, self.rest_density)
     }
 
     /// The wall: for each node (x slowest) beyond the vessel its outward unit normal, Q30, and zero elsewhere.
@@ -136,7 +137,7 @@ pub fn pressure(liquid: &Liquid, r: i32) -> i32 {
 #[non_exhaustive]
 pub enum FluidError {
     /// A grid sum could have overflowed.
-    #[error("the liquid was squeezed beyond {} particles a node by step {step}: lower the forces", MAX_NODE_MASS / ONE)]
+    #[error("the liquid was squeezed beyond {} particles a node by step {step}: lower the forces", MAX_NODE_MASS / ONE * 2)]
     Overfull {
         /// The step in which, or by which, it was seen.
         step: u32,

@@ -226,7 +226,7 @@ fn scatter_one(liquid: &Liquid, particle: &Particle, nodes: &mut [Node], first: 
             let wij = mul30(wx[i], wy[j]);
             let mut q = row_q;
             for (node, w) in nodes[at_y..at_y + 3].iter_mut().zip(wz) {
-                let weight = mul30(wij, w);
+                let weight = mul30(wij, w) >> 1;
                 node[0] = node[0].wrapping_add(mul30(ONE, weight));
                 for axis in 0..3 {
                     node[1 + axis] = node[1 + axis].wrapping_add(mul30(q[axis], weight));

@@ -1,0 +1,90 @@
+//! Scenarios: what a seed can become.
+
+use std::fmt::Debug;
+
+use serde::Serialize;
+
+use crate::{
+    genome::{Genome, ParamSpec, TraitSpec},
+    recipe::{RecipeError, ScenarioId},
+    scene::Scene,
+    world::{Backend, Plan, SimError, World},
+};
+
+mod bloom;
+mod noise;
+mod tempest;
+
+/// What moves a scenario's world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Rigid bodies.
+    Rigid,
+    /// An integer kernel.
+    Kernel,
+    /// Both, acting on each other.
+    Coupled,
+}
+
+/// A kind of piece. Everything it does is a pure function of the genome.
+pub trait Scenario: Debug + Sync {
+    /// Its name: lower-case letters, digits and hyphens.
+    fn name(&self) -> &'static str;
+    /// Its version; any change of a digest or of a picture is a new one.
+    fn version(&self) -> u32;
+    /// What moves its world.
+    fn kind(&self) -> Kind;
+    /// One sentence for people.
+    fn about(&self) -> &'static str;
+    /// What a seed picks.
+    fn traits(&self) -> &'static [TraitSpec];
+    /// What a seed draws.
+    fn params(&self) -> &'static [ParamSpec];
+    /// How long the world runs and what is kept of it.
+    fn plan(&self, genome: &Genome) -> Plan;
+    /// The world at its first step.
+    ///
+    /// # Errors
+    /// The backend that was asked for is not there.
+    fn world(&self, genome: &Genome, backend: Backend) -> Result<Box<dyn World>, SimError>;
+    /// What turns the world's states into pictures.
+    fn stage(&self, genome: &Genome) -> Box<dyn Stage>;
+}
+
+/// Turns states of a trajectory into scenes.
+pub trait Stage: Send + Sync {
+    /// The scene at `time` in [0, 1] of the duration. `values` is the state as the trajectory keeps it, `rates` its
+    /// change from one snapshot to the next.
+    fn scene(&self, time: f64, values: &[f32], rates: &[f32]) -> Scene;
+}
+
+/// All scenarios of this engine.
+#[must_use]
+pub fn all() -> &'static [&'static dyn Scenario] {
+    &[&bloom::Bloom, &tempest::Tempest]
+}
+
+/// The scenario of that name and version.
+///
+/// # Errors
+/// [`RecipeError::UnknownScenario`].
+pub fn find(id: &ScenarioId) -> Result<&'static dyn Scenario, RecipeError> {
+    let found = all().iter().find(|s| s.name() == id.name && s.version() == id.version);
+    found.copied().ok_or_else(|| RecipeError::UnknownScenario {
+        name: id.to_string(),
+        known: all().iter().map(|s| format!("{}@{}", s.name(), s.version())).collect::<Vec<_>>().join(", "),
+    })
+}
+
+/// The newest scenario called `name`, for people who leave the version out.
+///
+/// # Errors
+/// [`RecipeError::UnknownScenario`].
+pub fn newest(name: &str) -> Result<&'static dyn Scenario, RecipeError> {
+    let found = all().iter().filter(|s| s.name() == name).max_by_key(|s| s.version());
+    found.copied().ok_or_else(|| RecipeError::UnknownScenario {
+        name: name.into(),
+        known: all().iter().map(|s| s.name()).collect::<Vec<_>>().join(", "),
+    })
+}

@@ -1,0 +1,157 @@
+//! The photographer's studio that scenarios share: backdrops, floors and lights around a subject.
+
+use nalgebra::{Point3, Similarity3, Vector3};
+
+use crate::{
+    genome::{TraitOption, option},
+    palette::{Palette, mix, scale},
+    scene::{AreaLight, Instance, Mesh, Rgb, Shape, Sky},
+};
+
+/// Values of a `light` trait.
+pub(crate) const LIGHTS: &[TraitOption] =
+    &[option("softbox", 40), option("golden", 28), option("noir", 20), option("overcast", 12)];
+
+/// Values of a `palette` trait; a test holds them against the palettes' file.
+pub(crate) const PALETTES: &[TraitOption] = &[
+    option("vermilion", 14),
+    option("reef", 14),
+    option("orchid", 12),
+    option("glacier", 12),
+    option("ember", 12),
+    option("moss", 10),
+    option("sakura", 10),
+    option("lagoon", 12),
+    option("midas", 4),
+];
+
+/// Lights around a subject of `radius` at `center`, above a floor at y = 0.
+#[derive(Debug, Clone)]
+pub(crate) struct Lighting {
+    pub(crate) sky: Sky,
+    pub(crate) lights: Vec<AreaLight>,
+    pub(crate) exposure_stops: f32,
+}
+
+impl Lighting {
+    /// The light called `mood`.
+    pub(crate) fn new(mood: &str, palette: &Palette, center: Point3<f32>, radius: f32) -> Self {
+        let panel = |from: [f32; 3], size: [f32; 2], radiance: Rgb| facing(center, radius, from, size, radiance);
+        let white: Rgb = [1.0, 0.98, 0.95];
+        let warm: Rgb = [1.0, 0.70, 0.42];
+        let cool: Rgb = [0.60, 0.78, 1.0];
+        let sky = |zenith: f32, horizon: f32, nadir: f32, tint: Rgb| Sky {
+            zenith: scale(tint, zenith),
+            horizon: scale(tint, horizon),
+            nadir: scale(tint, nadir),
+            backdrop: None,
+        };
+        let (sky, lights, exposure_stops) = match mood {
+            "golden" => (
+                sky(0.30, 0.22, 0.05, cool),
+                vec![
+                    panel([-3.2, 1.5, -1.2], [1.3, 1.3], scale(warm, 26.0)),
+                    panel([2.6, 3.4, 2.6], [1.8, 1.2], scale(cool, 2.2)),
+                ],
+                0.1,
+            ),
+            "noir" => (
+                sky(0.05, 0.03, 0.01, white),
+                vec![
+                    panel([-2.9, 2.2, -1.9], [0.55, 2.0], scale(mix(white, palette.accent, 0.35), 26.0)),
+                    panel([3.1, 2.0, -1.3], [0.55, 2.0], scale(cool, 22.0)),
+                    panel([-0.6, 3.8, 2.4], [1.5, 0.8], scale(white, 5.0)),
+                ],
+                0.35,
+            ),
+            "overcast" => (
+                sky(1.15, 0.75, 0.25, mix(white, cool, 0.35)),
+                vec![panel([0.4, 4.2, 0.6], [2.6, 2.6], scale(white, 2.4))],
+                -0.25,
+            ),
+            // "softbox": a large key from the upper left, a strip behind, a little fill.
+            _ => (
+                sky(0.42, 0.34, 0.12, white),
+                vec![
+                    panel([-2.7, 3.0, 2.1], [1.5, 1.5], scale(white, 9.5)),
+                    panel([2.9, 2.3, -2.1], [0.6, 1.9], scale(white, 14.0)),
+                ],
+                0.0,
+            ),
+        };
+        Self { sky, lights, exposure_stops }
+    }
+}
+
+/// A rectangle of `size` (half width and half height, in radii) at `from` (in radii from `center`), facing `center`.
+fn facing(center: Point3<f32>, radius: f32, from: [f32; 3], size: [f32; 2], radiance: Rgb) -> AreaLight {
+    let away = Vector3::from(from);
+    let front = -away.normalize();
+    let u = Vector3::y().cross(&front).normalize();
+    let v = front.cross(&u);
+    AreaLight {
+        center: center + away * radius,
+        u: u * size[0] * radius,
+        v: v * size[1] * radius,
+        radiance,
+        visible: false,
+    }
+}
+
+/// A floor that curves up into a wall behind the subject, seen from +z: a photographer's cove.
+pub(crate) fn cove(half_width: f32, front: f32, back: f32, bend: f32, height: f32) -> Mesh {
+    const ARC: usize = 24;
+    // The profile in (z, y), from the front edge to the top of the wall, with its normals.
+    let mut profile = vec![(front, 0.0, 0.0, 1.0)];
+    for step in 0..=ARC {
+        let angle = step as f32 / ARC as f32 * std::f32::consts::FRAC_PI_2;
+        let (sin, cos) = libm::sincosf(angle);
+        profile.push((-back + bend - bend * sin, bend - bend * cos, sin, cos));
+    }
+    profile.push((-back, height, 1.0, 0.0));
+    let mut mesh = Mesh::default();
+    for (z, y, normal_z, normal_y) in profile {
+        for x in [-half_width, half_width] {
+            mesh.positions.push(Point3::new(x, y, z));
+            mesh.normals.push(Vector3::new(0.0, normal_y, normal_z));
+        }
+    }
+    for row in 0..(mesh.positions.len() as u32 / 2 - 1) {
+        let [a, b, c, d] = [row * 2, row * 2 + 1, row * 2 + 2, row * 2 + 3];
+        mesh.triangles.extend([[a, b, d], [a, d, c]]);
+    }
+    mesh
+}
+
+/// Mesh number `mesh` as it is.
+pub(crate) fn placed(mesh: usize, material: usize) -> Instance {
+    Instance {
+        shape: Shape::Mesh(mesh),
+        pose: Similarity3::identity(),
+        material,
+        tint: [1.0; 3],
+        emission: [0.0; 3],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_palette_of_the_trait_exists() {
+        for option in PALETTES {
+            assert_eq!(Palette::named(option.value).name, option.value);
+        }
+    }
+
+    #[test]
+    fn the_cove_faces_the_camera() {
+        let mesh = cove(4.0, 5.0, 3.0, 1.5, 6.0);
+        for triangle in &mesh.triangles {
+            let [a, b, c] = triangle.map(|i| mesh.positions[i as usize]);
+            let normal = (b - a).cross(&(c - a));
+            assert!(normal.dot(&mesh.normals[triangle[0] as usize]) > 0.0, "{triangle:?}");
+        }
+    }
+}
