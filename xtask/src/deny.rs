@@ -1,7 +1,7 @@
 //! The crates' licences, sources, duplicates and known defects, by `cargo-deny`.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use miette::{IntoDiagnostic, Result, WrapErr};
@@ -11,6 +11,20 @@ use crate::{process, setup};
 
 /// An address that nothing answers at; git is told to read a local folder in its stead.
 const NO_ADVISORIES: &str = "https://no-advisories.invalid/db";
+
+/// What `cargo-deny` takes for an advisory, which it wants to see at least one of. No crate can have this name.
+const NO_ADVISORY: &str = r#"```toml
+[advisory]
+id = "RUSTSEC-0000-0001"
+package = "0"
+date = "2000-01-01"
+
+[versions]
+patched = []
+```
+
+# Nothing
+"#;
 
 /// Holds the crates against `deny.toml`; the note says if advisories could not be checked.
 ///
@@ -39,15 +53,15 @@ pub(crate) fn run(workspace: &Workspace) -> Result<String> {
     Ok("yanked crates checked, advisories not: their database is out of reach".to_owned())
 }
 
-/// Writes an advisory database without advisories, and a configuration that reads it.
+/// Writes an advisory database that says nothing, and a configuration that reads it.
 ///
 /// `cargo-deny` looks for yanked crates only once it has a database.
-fn without_advisories(folder: &Path) -> Result<std::path::PathBuf> {
+fn without_advisories(folder: &Path) -> Result<PathBuf> {
     let database = folder.join("db");
     let config = folder.join("deny.toml");
     let write = || {
-        fs::create_dir_all(database.join("crates"))?;
-        fs::write(database.join("crates/README.md"), "No advisories.\n")?;
+        fs::create_dir_all(database.join("crates/0"))?;
+        fs::write(database.join("crates/0/RUSTSEC-0000-0001.md"), NO_ADVISORY)?;
         let home = folder.join("fetched");
         fs::write(
             &config,
