@@ -54,6 +54,7 @@ pub(crate) struct Bsdf {
     glass_tint: Vec3,
     /// Index on the far side over that on the near side.
     eta: f32,
+    least_reflected: f32,
     clear: bool,
     /// Whether glass this thin in index bends nothing at all.
     unbent: bool,
@@ -83,9 +84,19 @@ pub(crate) struct Facing {
     pub(crate) inside: bool,
 }
 
+/// How samples of a surface are spent.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Drawn {
+    /// A floor (perceptual) under every lobe's roughness.
+    pub(crate) least_roughness: f32,
+    /// The least share of glass samples that are reflected: what glass mirrors may be far brighter than what is behind.
+    pub(crate) least_reflected: f32,
+}
+
 impl Bsdf {
-    /// `tint` multiplies the base colour; `least_roughness` is a floor (perceptual) under every lobe's roughness.
-    pub(crate) fn new(material: &Material, tint: Vec3, facing: Facing, least_roughness: f32) -> Self {
+    /// `tint` multiplies the base colour; `drawn` says how samples are spent.
+    pub(crate) fn new(material: &Material, tint: Vec3, facing: Facing, drawn: Drawn) -> Self {
+        let least_roughness = drawn.least_roughness;
         let color = (Vec3::from(material.base_color) * tint).max(Vec3::ZERO).min(Vec3::ONE);
         // A shading normal that looks away from the viewer is bent back to just face it.
         let mut normal = facing.normal;
@@ -159,6 +170,7 @@ impl Bsdf {
             // Light that crosses a body crosses two boundaries.
             glass_tint: color.sqrt(),
             eta: if facing.inside { 1.0 / material.ior } else { material.ior },
+            least_reflected: drawn.least_reflected,
             clear: roughness < CLEAR_ROUGHNESS || material.ior <= 1.0005,
             unbent: material.ior <= 1.0005,
             narrow: roughness < NARROW_ROUGHNESS,
@@ -186,6 +198,12 @@ impl Bsdf {
     #[inline]
     pub(crate) fn translucent(&self) -> bool {
         self.glass > 0.0 && !self.clear
+    }
+
+    /// The share of glass samples that are reflected where this share of light is.
+    #[inline]
+    fn reflected_share(&self, reflected: f32) -> f32 {
+        max(reflected, self.least_reflected)
     }
 
     /// Share of samples that goes to each lobe.
@@ -245,7 +263,7 @@ impl Bsdf {
             if rough_glass {
                 let (reflected, _) = fresnel(cos_half, self.eta);
                 value += Vec3::splat(self.glass * reflected * lit);
-                density += glass_share * reflected * drawn;
+                density += glass_share * self.reflected_share(reflected) * drawn;
             }
         }
         if coat_share > 0.0 {
@@ -278,9 +296,10 @@ impl Bsdf {
         let root = out_half + self.eta * toward_half;
         // dω_half / dω_toward
         let jacobian = self.eta * self.eta * -toward_half / max(root * root, 1e-12);
-        let drawn = self.base.visible_density(out, half) * jacobian * (1.0 - reflected);
-        let passed = self.base.seen_from_both(out, toward) / self.base.seen(out);
-        (self.glass_tint * (self.glass * self.below_coat * drawn * passed), drawn)
+        let drawn = self.base.visible_density(out, half) * jacobian;
+        let passed = self.base.seen_from_both(out, toward) / self.base.seen(out) * (1.0 - reflected);
+        let value = self.glass_tint * (self.glass * self.below_coat * drawn * passed);
+        (value, drawn * (1.0 - self.reflected_share(reflected)))
     }
 
     /// Draws a direction; `None` where the path ends.
@@ -305,7 +324,11 @@ impl Bsdf {
             let half = self.base.sample(out, u);
             let cos = out.dot(half);
             let (reflected, cos_t) = fresnel(cos, self.eta);
-            if rest < reflected { mirror(out, half) } else { refract(out, half, cos, cos_t, self.eta) }
+            if rest < self.reflected_share(reflected) {
+                mirror(out, half)
+            } else {
+                refract(out, half, cos, cos_t, self.eta)
+            }
         } else {
             narrow = false;
             let (sin, cos) = libm::sincosf(u[0] * std::f32::consts::TAU);
@@ -330,9 +353,11 @@ impl Bsdf {
         }
         let (reflected, cos_t) = fresnel(out.z, self.eta);
         let normal = vec3(0.0, 0.0, 1.0);
-        if choice < reflected {
-            self.cross(mirror(out, normal), Vec3::splat(weight), false)
+        let share = self.reflected_share(reflected);
+        if choice < share {
+            self.cross(mirror(out, normal), Vec3::splat(weight * reflected / share), false)
         } else {
+            let weight = weight * (1.0 - reflected) / (1.0 - share);
             self.cross(refract(out, normal, out.z, cos_t, self.eta), self.glass_tint * weight, true)
         }
     }

@@ -35,7 +35,7 @@ pub struct FrameSettings {
 
 impl Default for FrameSettings {
     fn default() -> Self {
-        Self { width: 540, height: 540, samples: 32, max_bounces: 6, seed: 0, indirect_clamp: 4.0 }
+        Self { width: 540, height: 540, samples: 32, max_bounces: 6, seed: 0, indirect_clamp: 1.0 }
     }
 }
 

@@ -12,7 +12,7 @@
 //!   scatterings of any kind, is scaled down to at most [`crate::FrameSettings::indirect_clamp`] in luminance, which
 //!   darkens what a few bright paths would have carried.
 
-use crate::bsdf::{Bsdf, Facing};
+use crate::bsdf::{Bsdf, Drawn, Facing};
 use crate::light::{ENDLESS, Receiver};
 use crate::prepared::{PreparedScene, Scratch};
 use crate::sampler::Sampler;
@@ -20,6 +20,9 @@ use crate::vector::{Ray, Vec3, min, vec3};
 
 /// The least perceptual roughness after a scattering that is not narrow.
 pub(crate) const ROUGHNESS_FLOOR: f32 = 0.3;
+/// Least share of reflected samples where the camera looks at glass: the mirror image of a light is a twentieth of the
+/// light, but many times what is behind.
+const FIRST_REFLECTED: f32 = 0.25;
 /// Scatterings after which a path may be ended at random.
 const ROULETTE_FROM: u32 = 3;
 /// Scatterings, narrow ones included, up to which a path's finds are never scaled down: what is seen through a body of
@@ -147,8 +150,11 @@ pub(crate) fn trace(
         }
         let side = if from_back { -1.0 } else { 1.0 };
         let facing = Facing { normal: surface.normal * side, facet_normal: surface.facet_normal * side, out, inside };
-        let floor = if softened { ROUGHNESS_FLOOR } else { 0.0 };
-        let bsdf = Bsdf::new(material, surface.tint, facing, floor);
+        let drawn = Drawn {
+            least_roughness: if softened { ROUGHNESS_FLOOR } else { 0.0 },
+            least_reflected: if bounce == 0 { FIRST_REFLECTED } else { 0.0 },
+        };
+        let bsdf = Bsdf::new(material, surface.tint, facing, drawn);
 
         let follow = bsdf.shows_others && bounce < LAYERS_FOLLOW;
         if layers_open {
@@ -213,4 +219,105 @@ pub(crate) fn trace(
         ray = Ray { origin: surface.origin(scatter.direction), direction: scatter.direction };
     }
     sample
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use nalgebra::{Point3, Similarity3, Translation3, UnitQuaternion, Vector3};
+    use seedstorm_sim::scene::{AreaLight, Camera, Instance, Material, Scene, Shape, Sky};
+
+    use super::*;
+    use crate::{FrameSettings, Rect};
+
+    /// A ball and a box on a floor, under a sky, between a near and a far light.
+    fn scene(material: Material) -> Scene {
+        let at = |x: f32, y: f32, z: f32| {
+            Similarity3::from_parts(Translation3::new(x, y, z), UnitQuaternion::identity(), 1.0)
+        };
+        let instance = |shape, pose| Instance { shape, pose, material: 0, tint: [1.0, 0.8, 0.6], emission: [0.0; 3] };
+        Scene {
+            camera: Camera {
+                eye: Point3::new(0.0, 1.5, 5.0),
+                target: Point3::new(0.0, 0.6, 0.0),
+                up: Vector3::y(),
+                vertical_fov: 0.7,
+                lens_radius: 0.0,
+                focus_distance: 5.0,
+            },
+            sky: Sky { zenith: [0.5; 3], horizon: [0.2, 0.2, 0.3], nadir: [0.1; 3], backdrop: None },
+            lights: vec![
+                AreaLight {
+                    center: Point3::new(0.5, 3.0, 0.5),
+                    u: Vector3::new(1.0, 0.0, 0.0),
+                    v: Vector3::new(0.0, 0.0, 0.7),
+                    radiance: [4.0, 3.0, 2.0],
+                    visible: true,
+                },
+                AreaLight {
+                    center: Point3::new(-4.0, 1.5, 1.0),
+                    u: Vector3::new(0.0, 0.0, 1.0),
+                    v: Vector3::new(0.0, -1.0, 0.0),
+                    radiance: [3.0; 3],
+                    visible: false,
+                },
+            ],
+            materials: vec![material],
+            meshes: vec![],
+            instances: vec![
+                instance(Shape::Sphere(0.7), at(-0.6, 0.7, 0.0)),
+                instance(Shape::Box(Vector3::new(0.4, 0.5, 0.4)), at(0.9, 0.5, 0.2)),
+                instance(Shape::Box(Vector3::new(9.0, 0.1, 9.0)), at(0.0, -0.1, 0.0)),
+            ],
+            fluid: None,
+            exposure_stops: 0.0,
+        }
+    }
+
+    /// Mean radiance of a picture, by each strategy; they must agree, since each alone finds all light.
+    fn strategies_agree(material: Material, strategies: &[Strategy], tolerance: f32) {
+        let prepared = PreparedScene::new(&scene(material)).expect("a scene");
+        let settings = FrameSettings {
+            width: 24,
+            height: 24,
+            samples: 512,
+            max_bounces: 3,
+            seed: 1,
+            indirect_clamp: f32::INFINITY,
+        };
+        let whole = Rect { x: 0, y: 0, width: 24, height: 24 };
+        let mean = |strategy| {
+            let layers =
+                prepared.render_with(&settings, whole, strategy, &|_| {}, &AtomicBool::new(false)).expect("a picture");
+            let sum = layers.radiance.iter().fold(Vec3::ZERO, |sum, &c| sum + Vec3::from(c));
+            (sum * (1.0 / layers.radiance.len() as f32)).luminance()
+        };
+        let both = mean(Strategy::Both);
+        assert!(both > 0.05, "the scene is lit");
+        for &strategy in strategies {
+            let alone = mean(strategy);
+            assert!((alone / both - 1.0).abs() < tolerance, "{strategy:?}: {alone}, but together {both}");
+        }
+    }
+
+    #[test]
+    fn strategies_agree_on_a_coated_dielectric() {
+        let material = Material { roughness: 0.5, coat: 0.7, coat_roughness: 0.4, ..Material::default() };
+        strategies_agree(material, &[Strategy::Scattering, Strategy::Lights], 0.01);
+    }
+
+    #[test]
+    fn strategies_agree_on_a_metal() {
+        let material = Material { roughness: 0.5, metallic: 1.0, ..Material::default() };
+        strategies_agree(material, &[Strategy::Scattering, Strategy::Lights], 0.01);
+    }
+
+    /// The sky's own samples cover the side of the normal only, so that light samples alone cannot find the sky through
+    /// glass; the two together must find what scattering alone finds.
+    #[test]
+    fn strategies_agree_on_rough_glass() {
+        let material = Material { roughness: 0.45, transmission: 0.9, coat: 0.3, ..Material::default() };
+        strategies_agree(material, &[Strategy::Scattering], 0.01);
+    }
 }

@@ -15,7 +15,7 @@ use crate::light::Lights;
 use crate::shape;
 use crate::triangles::TriangleMesh;
 use crate::validate::validate;
-use crate::vector::{Ray, Vec3, vec3};
+use crate::vector::{Ray, Vec3, max, min, vec3};
 
 /// A scene with its hierarchies built, from which any number of frames and tiles can be rendered.
 ///
@@ -153,7 +153,7 @@ impl PreparedScene {
         if let Some(fluid) = &scene.fluid {
             placed.push(Placed::World { mesh: sources.len() as u32 });
             looks.push(Look { material: fluid.material as u32, tint: Vec3::ONE, emission: Vec3::ZERO });
-            sources.push(Arc::new(fluid_mesh(fluid)?));
+            sources.push(Arc::new(crate::surface::mesh_fluid(fluid)));
         }
         let meshes: Vec<TriangleMesh> = sources.into_par_iter().map(TriangleMesh::new).collect();
         let boxes: Vec<Bounds> = placed.par_iter().map(|p| bounds(p, &meshes)).collect();
@@ -194,7 +194,10 @@ impl PreparedScene {
     pub(crate) fn surface(&self, ray: &Ray, hit: &Hit) -> Surface {
         let look = &self.looks[hit.instance as usize];
         let mut tint = look.tint;
-        let (position, facet_normal, normal, size);
+        let (mut position, facet_normal, normal, size);
+        // Where an inner edge is near, the surface beyond it is too: a point is drawn away from edges by the clearance
+        // as well, toward this one.
+        let mut away_from_edges: Option<Vec3> = None;
         match &self.placed[hit.instance as usize] {
             Placed::Sphere { center, radius } => {
                 let n = (ray.at(hit.t) - *center).normalized();
@@ -226,6 +229,7 @@ impl PreparedScene {
                 let n = to_local.rows[axis] * side;
                 (facet_normal, normal) = (n, n);
                 position = *center + to_local.to_world(vec3(on_face(0), on_face(1), on_face(2)));
+                away_from_edges = Some(*center + to_local.rows[axis] * half.axis(axis).copysign(p.axis(axis)));
                 size = center.abs().max_component() + half.max_component();
             }
             Placed::Mesh { to_local, scale, center, mesh } => {
@@ -235,6 +239,7 @@ impl PreparedScene {
                 facet_normal = to_local.to_world(point.facet_normal);
                 normal = to_local.to_world(point.normal);
                 position = *center + to_local.to_world(point.position) * *scale;
+                away_from_edges = Some(*center + to_local.to_world(point.middle) * *scale);
                 size = center.abs().max_component() + mesh.bounds.magnitude() * scale;
             }
             Placed::World { mesh } => {
@@ -242,16 +247,17 @@ impl PreparedScene {
                 let point = mesh.point(ray, hit.triangle);
                 tint *= point.color;
                 (position, facet_normal, normal) = (point.position, point.facet_normal, point.normal);
+                away_from_edges = Some(point.middle);
                 size = mesh.bounds.magnitude();
             }
         }
         let clearance = (size + ray.origin.abs().max_component()) * (24.0 * f32::EPSILON);
+        if let Some(middle) = away_from_edges {
+            let toward = middle - position;
+            position += toward * min(1.0, 2.0 * clearance / max(toward.length(), 1e-30));
+        }
         Surface { position, facet_normal, normal, tint, emission: look.emission, material: look.material, clearance }
     }
-}
-
-fn fluid_mesh(_fluid: &seedstorm_sim::scene::Fluid) -> Result<Mesh, RenderError> {
-    Err(RenderError::scene("fluid", "this version draws no fluids"))
 }
 
 fn place(instance: &Instance) -> Placed {

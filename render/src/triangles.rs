@@ -37,6 +37,8 @@ pub(crate) struct TriangleHit {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TrianglePoint {
     pub(crate) position: Vec3,
+    /// Middle of the triangle.
+    pub(crate) middle: Vec3,
     /// Unit normal of the facet.
     pub(crate) facet_normal: Vec3,
     /// Interpolated unit normal; the facet's where the mesh has none.
@@ -101,7 +103,7 @@ impl TriangleMesh {
     pub(crate) fn point(&self, ray: &Ray, triangle: u32) -> TrianglePoint {
         let corners = self.source.triangles[triangle as usize].map(|i| i as usize);
         let [a, b, c] = corners.map(|i| Vec3::from(self.source.positions[i]));
-        let weights = edge_products(a - ray.origin, b - ray.origin, c - ray.origin, ray.direction);
+        let weights = Shear::new(ray.direction).weights([a, b, c].map(|p| p - ray.origin));
         let sum = weights[0] + weights[1] + weights[2];
         let [u, v, w] = if sum != 0.0 { weights.map(|x| x / sum) } else { [1.0 / 3.0; 3] };
         let blend = |a: Vec3, b: Vec3, c: Vec3| a * u + b * v + c * w;
@@ -124,77 +126,93 @@ impl TriangleMesh {
             let [x, y, z] = corners.map(|i| Vec3::from(mesh.colors[i]));
             blend(x, y, z)
         };
-        TrianglePoint { position: blend(a, b, c), facet_normal, normal, color }
+        TrianglePoint { position: blend(a, b, c), middle: (a + b + c) * (1.0 / 3.0), facet_normal, normal, color }
     }
 }
 
-/// For each corner, the signed volume of the ray's direction over the edge opposite to it; all of one sign where the ray
-/// goes through the triangle.
+/// A ray's own frame: the axis along which it is longest becomes depth, and a shear makes the ray run along it.
 ///
-/// An edge that two triangles share gives both the same product but for its sign, because only exact swaps and negations
-/// tell the two computations apart: no ray slips between them (Plücker coordinates after Davidovič, Engelhardt,
-/// Georgiev, Slusallek and Dachsbacher 2012, "3D Rasterization: A Bridge between Rasterization and Ray Casting").
-#[inline]
-fn edge_products(a: Vec3, b: Vec3, c: Vec3, direction: Vec3) -> [f32; 3] {
-    let product = |from: Vec3, to: Vec3| (to - from).cross(to + from).dot(direction);
-    [product(b, c), product(c, a), product(a, b)]
+/// All triangles around a vertex see it at the same place in the plane across the ray, and rounding can turn the sign of
+/// an edge function there into zero but never over. Zero counts as inside: no ray slips between triangles (Woop, Benthin
+/// and Wald 2013, "Watertight Ray/Triangle Intersection", JCGT 2(1)).
+#[derive(Debug, Clone, Copy)]
+struct Shear {
+    axes: [usize; 3],
+    x: f32,
+    y: f32,
+    z: f32,
+}
+
+impl Shear {
+    #[inline]
+    fn new(direction: Vec3) -> Self {
+        let d = direction.abs();
+        let depth = if d.x >= d.y && d.x >= d.z {
+            0
+        } else if d.y >= d.z {
+            1
+        } else {
+            2
+        };
+        let axes = [(depth + 1) % 3, (depth + 2) % 3, depth];
+        let z = 1.0 / direction.axis(depth);
+        Self { axes, x: direction.axis(axes[0]) * z, y: direction.axis(axes[1]) * z, z }
+    }
+
+    /// The weights of the three corners, not yet divided by their sum, for corners relative to the ray's origin.
+    #[inline]
+    fn weights(&self, corners: [Vec3; 3]) -> [f32; 3] {
+        let [a, b, c] = corners.map(|p| {
+            let depth = p.axis(self.axes[2]);
+            [p.axis(self.axes[0]) - self.x * depth, p.axis(self.axes[1]) - self.y * depth]
+        });
+        [c[0] * b[1] - c[1] * b[0], a[0] * c[1] - a[1] * c[0], b[0] * a[1] - b[1] * a[0]]
+    }
 }
 
 /// A ray beside itself four times.
 #[derive(Debug, Clone, Copy)]
 struct PackRay {
+    axes: [usize; 3],
+    /// In the order of `axes`.
     origin: [f32x4; 3],
-    direction: [f32x4; 3],
-}
-
-type Lanes3 = [f32x4; 3];
-
-#[inline(always)]
-fn sub(a: Lanes3, b: Lanes3) -> Lanes3 {
-    [a[0] - b[0], a[1] - b[1], a[2] - b[2]]
-}
-
-#[inline(always)]
-fn add(a: Lanes3, b: Lanes3) -> Lanes3 {
-    [a[0] + b[0], a[1] + b[1], a[2] + b[2]]
-}
-
-#[inline(always)]
-fn cross(a: Lanes3, b: Lanes3) -> Lanes3 {
-    [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
-}
-
-#[inline(always)]
-fn dot(a: Lanes3, b: Lanes3) -> f32x4 {
-    a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+    shear: [f32x4; 3],
 }
 
 impl PackRay {
+    #[inline]
     fn new(ray: &Ray) -> Self {
-        let splat = |v: Vec3| [v.x, v.y, v.z].map(f32x4::splat);
-        Self { origin: splat(ray.origin), direction: splat(ray.direction) }
+        let shear = Shear::new(ray.direction);
+        Self {
+            axes: shear.axes,
+            origin: shear.axes.map(|axis| f32x4::splat(ray.origin.axis(axis))),
+            shear: [shear.x, shear.y, shear.z].map(f32x4::splat),
+        }
     }
 
-    /// The distance to each triangle, and a bit for each that is hit in (0, `limit`]. The same products as
-    /// [`edge_products`].
+    /// The distance to each triangle, and a bit for each that is hit in (0, `limit`].
     #[inline(always)]
     fn hits(&self, pack: &Pack, limit: f32) -> (f32x4, u32) {
         let zero = f32x4::splat(0.0);
-        let [a, b, c] = pack.corners.map(|corner| sub(corner, self.origin));
-        let (ab, bc, ca) = (sub(b, a), sub(c, b), sub(a, c));
-        let u = dot(cross(bc, add(c, b)), self.direction);
-        let v = dot(cross(ca, add(a, c)), self.direction);
-        let w = dot(cross(ab, add(b, a)), self.direction);
+        let [kx, ky, kz] = self.axes;
+        let [sx, sy, sz] = self.shear;
+        let [a, b, c] = pack.corners.map(|corner| {
+            let depth = corner[kz] - self.origin[2];
+            [corner[kx] - self.origin[0] - sx * depth, corner[ky] - self.origin[1] - sy * depth, depth]
+        });
+        let u = c[0] * b[1] - c[1] * b[0];
+        let v = a[0] * c[1] - a[1] * c[0];
+        let w = b[0] * a[1] - b[1] * a[0];
         let least = u.fast_min(v).fast_min(w);
         let most = u.fast_max(v).fast_max(w);
         let inside = least.simd_ge(zero) | most.simd_le(zero);
         if inside.to_bitmask() == 0 {
             return (zero, 0);
         }
-        let normal = cross(ca, ab);
-        let slope = dot(normal, self.direction);
-        let flat = slope.simd_eq(zero);
-        let t = dot(a, normal) / flat.bitselect(f32x4::splat(1.0), slope);
+        let sum = u + v + w;
+        let flat = sum.simd_eq(zero);
+        let depth = (u * a[2] + v * b[2] + w * c[2]) / flat.bitselect(f32x4::splat(1.0), sum);
+        let t = depth * sz;
         let ahead = zero.simd_lt(t) & t.simd_le(f32x4::splat(limit));
         (t, (inside & ahead).to_bitmask() & !flat.to_bitmask())
     }

@@ -194,10 +194,10 @@ fn fluid(fluid: &Fluid, materials: usize) -> Checked {
             format!("it has material {}, but there are {materials}", fluid.material),
         ));
     }
-    if fluid.colors.len() != fluid.positions.len() {
+    if let Some(i) = fluid.colors.iter().position(|c| !c.iter().all(|&x| x >= 0.0 && x.is_finite())) {
         return Err(RenderError::scene(
             place,
-            format!("{} colours for {} particles", fluid.colors.len(), fluid.positions.len()),
+            format!("colour {i} is {:?}, but should not be negative", fluid.colors[i]),
         ));
     }
     in_range(place, "spacing", fluid.spacing, 1e-6, FARTHEST)?;
