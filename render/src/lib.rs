@@ -60,6 +60,7 @@ mod path;
 mod prepared;
 mod sampler;
 mod shape;
+pub mod surface;
 pub mod tone;
 mod triangles;
 mod validate;
