@@ -49,6 +49,7 @@
 mod bsdf;
 mod bvh;
 mod camera;
+pub mod denoise;
 mod error;
 pub mod film;
 mod frame;

@@ -4,12 +4,13 @@ use super::nets::Surface;
 use super::{cross, dot, sub};
 
 /// Bubbles of gas within the liquid below this volume, in cubic spacings, are filled: gaps between particles, not gas.
-const LEAST_BUBBLE: f64 = 4.0;
+const LEAST_BUBBLE: f32 = 4.0;
 /// Drops below this volume are left out: slivers of the grid. A lone particle makes about 0.9.
-const LEAST_DROP: f64 = 0.05;
+const LEAST_DROP: f32 = 0.05;
 
-/// Removes the closed parts of the surface that are too small to be meant.
-pub(super) fn drop_specks_and_bubbles(surface: &mut Surface) {
+/// Removes the closed parts of the surface that are too small to be meant; returns, for each vertex that is left, the
+/// volume of its part in cubic spacings, negative for a bubble.
+pub(super) fn drop_specks_and_bubbles(surface: &mut Surface) -> Vec<f32> {
     let mut parts = Parts::new(surface.positions.len());
     for [a, b, c] in &surface.triangles {
         parts.join(*a, *b);
@@ -25,12 +26,10 @@ pub(super) fn drop_specks_and_bubbles(surface: &mut Surface) {
         let [a, b, c] = triangle.map(|v| sub(surface.positions[v as usize], surface.positions[root]));
         volumes[root] += f64::from(dot(a, cross(b, c))) / 6.0;
     }
-    let keep: Vec<bool> = (0..surface.positions.len() as u32)
-        .map(|vertex| {
-            let volume = volumes[parts.root(vertex) as usize];
-            volume > LEAST_DROP || volume < -LEAST_BUBBLE
-        })
-        .collect();
+    let mut volumes: Vec<f32> =
+        (0..surface.positions.len() as u32).map(|vertex| volumes[parts.root(vertex) as usize] as f32).collect();
+    let is_meant = |volume: &f32| *volume > LEAST_DROP || *volume < -LEAST_BUBBLE;
+    let keep: Vec<bool> = volumes.iter().map(is_meant).collect();
     let mut kept = 0;
     let renumbered: Vec<u32> = keep
         .iter()
@@ -51,6 +50,8 @@ pub(super) fn drop_specks_and_bubbles(surface: &mut Surface) {
     for pair in &mut surface.creases {
         *pair = pair.map(|v| renumbered[v as usize]);
     }
+    volumes.retain(is_meant);
+    volumes
 }
 
 /// A disjoint-set forest over vertices; the root of a part is its lowest vertex.

@@ -264,24 +264,46 @@ impl Field {
 
     /// A block's values with those of one node below it and two above, along each axis.
     pub(super) fn window(&self, block: [usize; 3]) -> Window {
-        let mut window = Window { values: [0.0; WINDOW * WINDOW * WINDOW] };
-        for z in 0..WINDOW {
-            for y in 0..WINDOW {
-                // Nodes beyond the grid belong to its margin of empty blocks.
-                let row = [1, 2].map(|axis| block[axis] * SIDE + [0, y, z][axis]);
-                let (Some(ny), Some(nz)) = (row[0].checked_sub(1), row[1].checked_sub(1)) else { continue };
-                if ny >= self.dims[1] * SIDE || nz >= self.dims[2] * SIDE {
-                    continue;
-                }
-                for x in 0..WINDOW {
-                    let Some(nx) = (block[0] * SIDE + x).checked_sub(1) else { continue };
-                    if nx < self.dims[0] * SIDE {
-                        window.values[(z * WINDOW + y) * WINDOW + x] = self.value([nx, ny, nz]);
+        let mut values = [0.0; WINDOW_NODES];
+        for neighbour in 0..27 {
+            let step = [neighbour % 3, neighbour / 3 % 3, neighbour / 9];
+            // The grid has a margin of empty blocks, so what lies beyond it is empty too.
+            let [Some(x), Some(y), Some(z)] =
+                [0, 1, 2].map(|axis| (block[axis] + step[axis]).checked_sub(1).filter(|at| *at < self.dims[axis]))
+            else {
+                continue;
+            };
+            let content = self.blocks[self.block_index([x, y, z])];
+            // Of the block below, its last node; of the one above, its first two.
+            let range = |axis: usize| [SIDE - 1..SIDE, 0..SIDE, 0..2][step[axis]].clone();
+            let target = |axis: usize, node: usize| node + 1 + step[axis] * SIDE - SIDE;
+            for k in range(2) {
+                for j in range(1) {
+                    let from = (k * SIDE + j) * SIDE;
+                    let to = (target(2, k) * WINDOW + target(1, j)) * WINDOW + target(0, range(0).start);
+                    let row = &mut values[to..to + range(0).len()];
+                    match content {
+                        Block::Empty => {}
+                        Block::Full => row.fill(1.0),
+                        Block::Sampled(samples) => {
+                            let samples = &self.samples[samples as usize];
+                            row.copy_from_slice(&samples[from + range(0).start..from + range(0).end]);
+                        }
                     }
                 }
             }
         }
-        window
+        let mut inside = values.map(|value| value >= LEVEL);
+        if let Some(radius) = self.wall {
+            let first = block.map(|b| (b * SIDE) as i32);
+            if self.distances(block).1 + 3.0 * NODE >= radius {
+                for (at, inside) in inside.iter_mut().enumerate() {
+                    let node = [at % WINDOW, at / WINDOW % WINDOW, at / (WINDOW * WINDOW)];
+                    *inside &= self.is_within_wall([0, 1, 2].map(|axis| first[axis] + node[axis] as i32 - 1));
+                }
+            }
+        }
+        Window { values, inside }
     }
 }
 
@@ -313,16 +335,33 @@ fn splat(values: &mut [f32; BLOCK_NODES], corner: Vec3, kernel: &Kernel) {
 
 /// Side of a [`Window`], in nodes.
 const WINDOW: usize = SIDE + 3;
+const WINDOW_NODES: usize = WINDOW * WINDOW * WINDOW;
 
-/// The values around a block: nodes −1 to 9 of its own 0 to 7, along each axis.
+/// What lies around a block: nodes −1 to 9 of its own 0 to 7, along each axis.
 pub(super) struct Window {
-    values: [f32; WINDOW * WINDOW * WINDOW],
+    values: [f32; WINDOW_NODES],
+    inside: [bool; WINDOW_NODES],
 }
 
 impl Window {
+    fn index([x, y, z]: [i32; 3]) -> usize {
+        ((z + 1) as usize * WINDOW + (y + 1) as usize) * WINDOW + (x + 1) as usize
+    }
+
     /// The value at a node of −1..=9, counted from the block's lowest.
-    pub(super) fn value(&self, [x, y, z]: [i32; 3]) -> f32 {
-        self.values[((z + 1) as usize * WINDOW + (y + 1) as usize) * WINDOW + (x + 1) as usize]
+    pub(super) fn value(&self, node: [i32; 3]) -> f32 {
+        self.values[Self::index(node)]
+    }
+
+    /// Whether that node lies within the liquid and the vessel.
+    pub(super) fn is_inside(&self, node: [i32; 3]) -> bool {
+        self.inside[Self::index(node)]
+    }
+
+    /// Whether the corners of a cell lie inside; bit 0 of a corner's number is `x`, bit 1 `y`, bit 2 `z`.
+    pub(super) fn corners(&self, cell: [i32; 3]) -> [bool; 8] {
+        let low = Self::index(cell);
+        std::array::from_fn(|c| self.inside[low + (c & 1) + (c >> 1 & 1) * WINDOW + (c >> 2) * WINDOW * WINDOW])
     }
 
     /// Value and gradient (per spacing) at a place in a cell, in nodes from the block's lowest; `cell` is that cell's

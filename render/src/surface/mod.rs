@@ -55,11 +55,11 @@ pub fn mesh_fluid(fluid: &Fluid) -> Mesh {
     let mut field = Field::new(&grid, &kernels, wall);
     repair::make_manifold(&mut field);
     let mut surface = nets::extract(&field);
-    components::drop_specks_and_bubbles(&mut surface);
+    let volumes = components::drop_specks_and_bubbles(&mut surface);
     if surface.positions.is_empty() {
         return Mesh::default();
     }
-    smooth::smooth(&mut surface, wall);
+    smooth::smooth(&mut surface, &volumes, wall);
     let normals = smooth::normals(&surface, wall.is_some());
     let colors = if fluid.colors.is_empty() {
         Vec::new()

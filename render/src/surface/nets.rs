@@ -111,16 +111,14 @@ fn vertices(field: &Field, block: [usize; 3]) -> Vertices {
     };
     for at in 0..BLOCK_NODES {
         let cell = [(at % SIDE) as i32, (at / SIDE % SIDE) as i32, (at / (SIDE * SIDE)) as i32];
+        let inside = window.corners(cell);
+        if inside.iter().all(|i| *i) || inside.iter().all(|i| !*i) {
+            continue;
+        }
         let corners: [(f32, Vec3); 8] = std::array::from_fn(|corner| {
             let node = [0, 1, 2].map(|axis| cell[axis] + node_bits(corner)[axis]);
             (window.value(node), field.place([0, 1, 2].map(|axis| first[axis] + node[axis])))
         });
-        let inside = corners.map(|(value, place)| {
-            value >= LEVEL && field.wall.is_none_or(|radius| dot(place, place) < radius * radius)
-        });
-        if inside.iter().all(|i| *i) || inside.iter().all(|i| !*i) {
-            continue;
-        }
         let mut sum = [0.0; 3];
         let mut count = 0.0;
         let (mut free, mut wall) = (false, false);
@@ -214,19 +212,15 @@ fn triangles(
         let local = [(at % SIDE) as i32, (at / SIDE % SIDE) as i32, (at / (SIDE * SIDE)) as i32];
         let corner =
             |node: [i32; 3]| (window.value(node), field.place([0, 1, 2].map(|axis| first[axis] as i32 + node[axis])));
-        let is_inside = |(value, place): (f32, Vec3)| {
-            value >= LEVEL && field.wall.is_none_or(|radius| dot(place, place) < radius * radius)
-        };
-        let low = corner(local);
+        let is_low_inside = window.is_inside(local);
         for axis in 0..3 {
             let mut next = local;
             next[axis] += 1;
-            let high = corner(next);
-            if is_inside(low) == is_inside(high) {
+            if is_low_inside == window.is_inside(next) {
                 continue;
             }
-            let (inner, outer) = if is_inside(low) { (low, high) } else { (high, low) };
-            let (_, side) = crossing(field, inner, outer);
+            let (inner, outer) = if is_low_inside { (local, next) } else { (next, local) };
+            let (_, side) = crossing(field, corner(inner), corner(outer));
             let (u, v) = ((axis + 1) % 3, (axis + 2) % 3);
             let node = [0, 1, 2].map(|a| first[a] + local[a] as usize);
             let cell = |down_u: usize, down_v: usize| {
@@ -237,7 +231,7 @@ fn triangles(
             };
             // Counter-clockwise seen from the edge's upper end.
             let mut quad = [cell(1, 1), cell(0, 1), cell(0, 0), cell(1, 0)];
-            if !is_inside(low) {
+            if !is_low_inside {
                 quad.reverse();
             }
             let [a, b, c, d] = quad;

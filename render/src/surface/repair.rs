@@ -6,7 +6,7 @@
 
 use rayon::prelude::*;
 
-use super::field::{Field, LEVEL, Node, SIDE};
+use super::field::{BLOCK_NODES, Field, LEVEL, Node, SIDE};
 
 /// Makes the set of inner nodes well-composed.
 ///
@@ -17,17 +17,24 @@ pub(super) fn make_manifold(field: &mut Field) {
     let mut work: Vec<Node> = blocks
         .par_iter()
         .flat_map_iter(|index| {
-            let field = &*field;
-            let first = field.block_at(*index).map(|b| b * SIDE);
-            let cells = (0..SIDE * SIDE * SIDE)
-                .map(move |at| [first[0] + at % SIDE, first[1] + at / SIDE % SIDE, first[2] + at / (SIDE * SIDE)]);
-            cells.filter(move |cell| is_within_grid(field, *cell) && conflict(field, *cell).is_some())
+            let block = field.block_at(*index);
+            let window = field.window(block);
+            let conflicts = (0..BLOCK_NODES).filter_map(move |at| {
+                let cell = [at % SIDE, at / SIDE % SIDE, at / (SIDE * SIDE)];
+                conflict(window.corners(cell.map(|c| c as i32)))?;
+                Some([0, 1, 2].map(|axis| block[axis] * SIDE + cell[axis]))
+            });
+            conflicts.filter(|cell| is_within_grid(field, *cell)).collect::<Vec<_>>()
         })
         .collect();
     let mut changed: Vec<Node> = Vec::new();
     while let Some(cell) = work.pop() {
-        while let Some(square) = conflict(field, cell) {
-            let node = change(field, &square, &changed);
+        let corners: [Node; 8] = std::array::from_fn(|corner| {
+            [cell[0] + (corner & 1), cell[1] + (corner >> 1 & 1), cell[2] + (corner >> 2)]
+        });
+        while let Some(involved) = conflict(corners.map(|node| is_inside(field, node))) {
+            let nodes: Vec<Node> = involved.iter().map(|corner| corners[*corner]).collect();
+            let node = change(field, &nodes, &changed);
             changed.push(node);
             for corner in 0..8 {
                 let around = [0, 1, 2].map(|axis| node[axis].wrapping_sub(corner >> axis & 1));
@@ -47,11 +54,9 @@ fn is_inside(field: &Field, node: Node) -> bool {
     field.value(node) >= LEVEL && field.is_within_wall(node.map(|n| n as i32))
 }
 
-/// The nodes of the first square or cube of this cell whose inner or outer nodes meet across its diagonal alone.
-fn conflict(field: &Field, cell: Node) -> Option<Vec<Node>> {
-    let corners: [Node; 8] =
-        std::array::from_fn(|corner| [cell[0] + (corner & 1), cell[1] + (corner >> 1 & 1), cell[2] + (corner >> 2)]);
-    let inside = corners.map(|node| is_inside(field, node));
+/// The corners of the first square of a cell, or all of the cell's, whose inner or outer ones meet across a diagonal
+/// alone.
+fn conflict(inside: [bool; 8]) -> Option<Vec<usize>> {
     let count = inside.iter().filter(|i| **i).count();
     if count == 0 || count == 8 {
         return None;
@@ -63,20 +68,14 @@ fn conflict(field: &Field, cell: Node) -> Option<Vec<Node>> {
             let square = [side, side | u, side | v, side | u | v];
             let [a, b, c, d] = square.map(|corner| inside[corner]);
             if a == d && b == c && a != b {
-                return Some(square.iter().map(|corner| corners[*corner]).collect());
+                return Some(square.to_vec());
             }
         }
     }
-    // Cubes: two nodes across the diagonal against six.
+    // Cubes: two corners across the diagonal against six.
     let lonely = count == 2;
-    if count == 2 || count == 6 {
-        for corner in 0..4 {
-            if inside[corner] == lonely && inside[7 - corner] == lonely {
-                return Some(corners.to_vec());
-            }
-        }
-    }
-    None
+    let across = |corner: usize| inside[corner] == lonely && inside[7 - corner] == lonely;
+    ((count == 2 || count == 6) && (0..4).any(across)).then(|| (0..8).collect())
 }
 
 /// Brings a node of a square or cube in, or takes one out; returns it.

@@ -3,25 +3,37 @@
 use rayon::prelude::*;
 
 use super::nets::Surface;
-use super::{Vec3, add, cross, length, scale, sub};
+use super::{Vec3, add, cross, length, scale, smoothstep, sub};
 
 /// Pairs of steps of Taubin's filter.
-const STEPS: usize = 14;
-/// A step towards the neighbours' mean, and the one back that keeps the volume; the pass band is 1/λ + 1/μ = 0.1
+const STEPS: usize = 40;
+/// A step towards the neighbours' mean, and the one back that keeps the volume; the pass band is 1/λ + 1/μ = 0.05,
+/// which keeps waves of six spacings and more
 /// (Taubin, *A signal processing approach to fair surface design*, SIGGRAPH 1995).
 const LAMBDA: f32 = 0.6;
-const MU: f32 = -0.638_297_87;
+const MU: f32 = -0.618_556_7;
+
+/// Weight of a crease vertex's first place beside each neighbour's 1.
+const SPRING: f32 = 0.02;
+/// Drops up to this volume, in cubic spacings, are not smoothed, ...
+const SMALLEST: f32 = 8.0;
+/// ... and those above this one fully.
+const LARGE: f32 = 150.0;
 
 /// Smooths the mesh with Taubin's filter.
 ///
 /// Vertices of the wall slide on the sphere, those of the crease along it, and none leaves the vessel.
-pub(super) fn smooth(surface: &mut Surface, wall: Option<f32>) {
+///
+/// `volumes` holds the volume of the closed part that each vertex belongs to, in cubic spacings: small drops have few
+/// vertices, and are round already.
+pub(super) fn smooth(surface: &mut Surface, volumes: &[f32], wall: Option<f32>) {
     let ring = Ring::new(surface);
     let mut is_crease = vec![false; surface.positions.len()];
     for [free, twin] in &surface.creases {
         is_crease[*free as usize] = true;
         is_crease[*twin as usize] = true;
     }
+    let began = surface.positions.clone();
     let mut next = surface.positions.clone();
     for step in 0..2 * STEPS {
         let factor = if step % 2 == 0 { LAMBDA } else { MU };
@@ -38,12 +50,18 @@ pub(super) fn smooth(surface: &mut Surface, wall: Option<f32>) {
                     count += 1.0;
                 }
             }
+            // A weak spring to where it began keeps two vertices between the same two neighbours apart.
+            if is_crease[vertex] {
+                sum = add(sum, scale(began[vertex], SPRING));
+                count += SPRING;
+            }
             // Fewer than two neighbours on a crease are a corner of the grid's making: it stays.
             if count < 2.0 {
                 return;
             }
             let mean = scale(sum, 1.0 / count);
-            *moved = add(here, scale(sub(mean, here), factor));
+            let strength = smoothstep(SMALLEST, LARGE, volumes[vertex].abs());
+            *moved = add(here, scale(sub(mean, here), factor * strength));
             if let Some(radius) = wall {
                 let distance = length(*moved);
                 if on_wall[vertex] || is_crease[vertex] || distance > radius {
