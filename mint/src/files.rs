@@ -1,0 +1,152 @@
+//! Files: written whole or not at all, opened without following links.
+
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+/// Who may read a new file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Whom the process's umask allows.
+    Shared,
+    /// Only the file's owner (mode 0600).
+    Private,
+}
+
+/// Writes a file beside its place and moves it there, so that no reader and no crash ever sees a part of it.
+pub(crate) fn write_atomically(path: &Path, bytes: &[u8], access: Access) -> io::Result<()> {
+    let file = stage(path, bytes, access)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    sync(folder_of(path))
+}
+
+/// Like [`write_atomically`], but a power cut before [`sync`] of the file and its folder may leave a part: for content
+/// that is checked when it is read and can be had again.
+pub(crate) fn write_unsynced(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    stage(path, bytes, Access::Shared)?.persist(path)?;
+    Ok(())
+}
+
+/// Like [`write_atomically`], but leaves a file that is there already as it is: `AlreadyExists`.
+pub(crate) fn create_atomically(path: &Path, bytes: &[u8], access: Access) -> io::Result<()> {
+    let file = stage(path, bytes, access)?;
+    file.as_file().sync_all()?;
+    file.persist_noclobber(path)?;
+    sync(folder_of(path))
+}
+
+fn stage(path: &Path, bytes: &[u8], access: Access) -> io::Result<tempfile::NamedTempFile> {
+    let folder = folder_of(path);
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".new-");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(fs::Permissions::from_mode(match access {
+            Access::Shared => 0o666,
+            Access::Private => 0o600,
+        }));
+    }
+    #[cfg(not(unix))]
+    let _ = access;
+    let mut file = builder.tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    Ok(file)
+}
+
+/// Makes what was written to a file last, or the renames in a folder (where the platform lets a folder be opened).
+pub(crate) fn sync(path: &Path) -> io::Result<()> {
+    if cfg!(unix) || path.is_file() { File::open(path)?.sync_all() } else { Ok(()) }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// Opens a regular file for reading; a link, a folder, a device or a pipe is an error, also when it takes the file's
+/// place while this runs.
+pub(crate) fn open_regular(path: &Path) -> io::Result<(File, Metadata)> {
+    let named = fs::symlink_metadata(path)?;
+    let refused = || io::Error::new(io::ErrorKind::InvalidInput, "is not a regular file (links are not followed)");
+    if !named.is_file() {
+        return Err(refused());
+    }
+    let file = File::open(path)?;
+    let opened = file.metadata()?;
+    if !opened.is_file() || !same_file(&named, &opened) {
+        return Err(refused());
+    }
+    Ok((file, opened))
+}
+
+#[cfg(unix)]
+fn same_file(a: &Metadata, b: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    (a.dev(), a.ino()) == (b.dev(), b.ino())
+}
+
+#[cfg(not(unix))]
+fn same_file(_: &Metadata, _: &Metadata) -> bool {
+    true
+}
+
+/// Reads a regular file of at most `most` bytes; a larger one is `FileTooLarge`.
+pub(crate) fn read_bounded(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let (file, metadata) = open_regular(path)?;
+    let too_large = || {
+        io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("has more than {most} bytes, the most that is allowed here"),
+        )
+    };
+    if metadata.len() > most {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::with_capacity(metadata.len() as usize);
+    file.take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most { Err(too_large()) } else { Ok(bytes) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_or_kept_as_asked_and_nothing_else_is_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f");
+        write_atomically(&path, b"one", Access::Shared).unwrap();
+        write_atomically(&path, b"two", Access::Shared).unwrap();
+        let refused = create_atomically(&path, b"three", Access::Shared).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(read_bounded(&path, 3).unwrap(), b"two");
+        assert_eq!(read_bounded(&path, 2).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_private_file_is_its_owners_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f");
+        write_atomically(&path, b"secret", Access::Private).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_and_folders_are_not_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("target");
+        fs::write(&target, b"x").unwrap();
+        std::os::unix::fs::symlink(&target, folder.path().join("link")).unwrap();
+        assert!(open_regular(&folder.path().join("link")).is_err());
+        assert!(open_regular(folder.path()).is_err());
+        open_regular(&target).unwrap();
+    }
+}
