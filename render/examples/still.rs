@@ -1,5 +1,5 @@
 //! Renders one of a few test scenes to a PNG and prints how fast:
-//! `cargo run --release -p seedstorm-render --example still -- OUT.png [materials|crowd|glass|torus] [size] [samples]`
+//! `cargo run --release -p seedstorm-render --example still -- OUT.png [materials|crowd|glass|torus|honey|paint] [size] [samples]`
 
 use std::error::Error;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use nalgebra::{Isometry3, Point3, Similarity3, Translation3, UnitQuaternion, Vec
 use seedstorm_render::image_file::encode_png;
 use seedstorm_render::tone::{ToneCurve, develop};
 use seedstorm_render::{FrameSettings, PreparedScene};
-use seedstorm_sim::scene::{AreaLight, Backdrop, Camera, Instance, Material, Mesh, Scene, Shape, Sky};
+use seedstorm_sim::scene::{AreaLight, Backdrop, Camera, Fluid, Instance, Material, Mesh, Scene, Shape, Sky};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
@@ -23,11 +23,16 @@ fn main() -> Result<(), Box<dyn Error>> {
         "crowd" => crowd(),
         "glass" => glass(),
         "torus" => torus_scene(),
+        "honey" => fluid(true),
+        "paint" => fluid(false),
         other => return Err(format!("there is no scene `{other}`").into()),
     };
     let start = Instant::now();
     let prepared = PreparedScene::new(&scene)?;
     let built = start.elapsed();
+    if let Some(fluid) = &scene.fluid {
+        println!("{} particles", fluid.positions.len());
+    }
     let settings = FrameSettings { width: size, height: size, samples, ..FrameSettings::default() };
     let start = Instant::now();
     let layers = prepared.render(&settings, &|_| {}, &AtomicBool::new(false))?;
@@ -221,5 +226,42 @@ fn torus_scene() -> Scene {
     let turn = UnitQuaternion::from_quaternion(nalgebra::Quaternion::new(0.8, 0.5, 0.2, 0.1));
     let pose = Similarity3::from_parts(Translation3::new(0.0, 1.55, 0.0), turn, 1.2);
     scene.instances.push(instance(Shape::Mesh(0), pose, material));
+    scene
+}
+
+/// A splash frozen in a sphere: a quarter of a million particles, clear or opaque.
+fn fluid(clear: bool) -> Scene {
+    let mut scene = studio();
+    let (center, radius, spacing) = (Point3::new(0.0, 1.5, 0.0), 1.5, 0.027);
+    let mut fluid = Fluid { spacing, vessel: Some((center, radius)), ..Fluid::default() };
+    let steps = (2.0 * radius / spacing) as i32;
+    for i in 0..steps {
+        for j in 0..steps {
+            for k in 0..steps {
+                let p = Vector3::new(i as f32, j as f32, k as f32) * spacing - Vector3::from_element(radius);
+                let swirl = libm::sinf(3.0 * p.x + 4.0 * p.z * p.x) * 0.25 + libm::cosf(2.5 * p.z - p.x) * 0.25;
+                let drop = (p - Vector3::new(0.4, 0.75, 0.3)).norm() < 0.2;
+                if p.norm() < radius - 0.3 * spacing && (p.y < swirl - 0.15 || drop) {
+                    let hot = (0.5 + 0.8 * swirl + 0.2 * p.y).clamp(0.0, 1.0);
+                    fluid.positions.push(center + p);
+                    fluid.colors.push([0.9, 0.25 + 0.6 * hot, 0.1 + 0.5 * hot * hot]);
+                }
+            }
+        }
+    }
+    fluid.material = scene.materials.len();
+    scene.materials.push(if clear {
+        Material {
+            base_color: [1.0; 3],
+            transmission: 1.0,
+            roughness: 0.05,
+            ior: 1.45,
+            absorption: [0.15, 0.6, 1.8],
+            ..Material::default()
+        }
+    } else {
+        Material { base_color: [1.0; 3], roughness: 0.4, coat: 1.0, ..Material::default() }
+    });
+    scene.fluid = Some(fluid);
     scene
 }

@@ -142,9 +142,10 @@ impl Bvh {
         let mut lanes = [[[0.0_f32; 4]; 3]; 2];
         for slot in 0..4 {
             let bounds = if slot < count { binary[children[slot]].bounds } else { Bounds::EMPTY };
-            for axis in 0..3 {
-                lanes[0][axis][slot] = bounds.min.axis(axis);
-                lanes[1][axis][slot] = bounds.max.axis(axis);
+            for (side, corner) in [bounds.min, bounds.max].into_iter().enumerate() {
+                for (axis, x) in <[f32; 3]>::from(corner).into_iter().enumerate() {
+                    lanes[side][axis][slot] = x;
+                }
             }
         }
         let index = self.nodes.len();

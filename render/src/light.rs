@@ -1,10 +1,11 @@
-//! Where light comes from: the gradient sky and the rectangular lights.
+//! Where light comes from: the gradient sky, the rectangular lights, and the brightest glowing spheres.
 //!
 //! A vertex draws one light for its shadow ray, in proportion to an estimate of the irradiance that each would give it
 //! unshadowed. The estimate costs a few products a light, so that a scene wants tens of lights, not thousands.
 
 use seedstorm_sim::scene;
 
+use crate::shape;
 use crate::vector::{Basis, Ray, Vec3, max, min, vec3};
 
 /// A rectangle that emits from its front.
@@ -23,6 +24,28 @@ struct Rectangle {
     visible: bool,
 }
 
+/// A sphere that emits outward; part of the scene's geometry too.
+#[derive(Debug, Clone, Copy)]
+struct Ball {
+    center: Vec3,
+    radius: f32,
+    radiance: Vec3,
+    /// π r² × luminance.
+    power: f32,
+}
+
+/// A sphere that glows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Glow {
+    pub(crate) center: Vec3,
+    pub(crate) radius: f32,
+    pub(crate) radiance: Vec3,
+    pub(crate) instance: u32,
+}
+
+/// Most glowing spheres that shadow rays are aimed at; the others are found by paths only.
+const MOST_BALLS: usize = 16;
+
 /// All lights of a scene.
 #[derive(Debug, Clone)]
 pub(crate) struct Lights {
@@ -31,6 +54,9 @@ pub(crate) struct Lights {
     nadir: Vec3,
     sky_is_black: bool,
     rectangles: Vec<Rectangle>,
+    balls: Vec<Ball>,
+    /// The instances of `balls`.
+    ball_instances: Vec<u32>,
 }
 
 /// A direction toward a light.
@@ -64,7 +90,16 @@ pub(crate) struct Receiver {
 pub(crate) const ENDLESS: f32 = 1e30;
 
 impl Lights {
-    pub(crate) fn new(sky: &scene::Sky, lights: &[scene::AreaLight]) -> Self {
+    /// Of the glowing spheres, those of the most power are taken, earlier ones first among equals.
+    pub(crate) fn new(sky: &scene::Sky, lights: &[scene::AreaLight], mut glows: Vec<Glow>) -> Self {
+        let glow_power = |g: &Glow| g.radiance.luminance() * (std::f32::consts::PI * g.radius * g.radius);
+        glows.sort_by(|a, b| glow_power(b).total_cmp(&glow_power(a)).then(a.instance.cmp(&b.instance)));
+        glows.truncate(MOST_BALLS);
+        let balls = glows
+            .iter()
+            .map(|g| Ball { center: g.center, radius: g.radius, radiance: g.radiance, power: glow_power(g) })
+            .collect();
+        let ball_instances = glows.iter().map(|g| g.instance).collect();
         let [zenith, horizon, nadir] = [sky.zenith, sky.horizon, sky.nadir].map(Vec3::from);
         let rectangles = lights
             .iter()
@@ -87,7 +122,7 @@ impl Lights {
             })
             .collect();
         let sky_is_black = [zenith, horizon, nadir].iter().all(|c| c.luminance() <= 0.0);
-        Self { zenith, horizon, nadir, sky_is_black, rectangles }
+        Self { zenith, horizon, nadir, sky_is_black, rectangles, balls, ball_instances }
     }
 
     /// Radiance of the gradient in a unit direction: from the horizon to either pole by the smoothstep of the height.
@@ -129,13 +164,45 @@ impl Lights {
         light.power * facing * cos / (distance2 + 0.25 * light.area)
     }
 
+    /// The estimate by which a sphere is drawn: 0 only where none of it can light the receiver, or from within.
+    #[inline]
+    fn ball_worth(ball: &Ball, receiver: &Receiver) -> f32 {
+        let to_ball = ball.center - receiver.position;
+        let distance2 = to_ball.length_squared();
+        if distance2 <= ball.radius * ball.radius * 1.000_01 {
+            return 0.0;
+        }
+        let along = to_ball.dot(receiver.normal);
+        let top = if receiver.translucent { along.abs() } else { along } + ball.radius;
+        if top <= 0.0 {
+            return 0.0;
+        }
+        ball.power * min(top / distance2.sqrt(), 1.0) / distance2
+    }
+
+    /// The estimate for light number `light`: the rectangles, then the spheres.
+    #[inline]
+    fn worth_of(&self, light: usize, receiver: &Receiver) -> f32 {
+        match self.rectangles.get(light) {
+            Some(rectangle) => Self::worth(rectangle, receiver),
+            None => Self::ball_worth(&self.balls[light - self.rectangles.len()], receiver),
+        }
+    }
+
+    /// The sum of all estimates.
+    #[inline]
+    fn total_worth(&self, receiver: &Receiver, sky: f32) -> f32 {
+        let mut total = sky;
+        for light in 0..self.rectangles.len() + self.balls.len() {
+            total += self.worth_of(light, receiver);
+        }
+        total
+    }
+
     /// Draws a direction toward a light; `None` where no light reaches.
     pub(crate) fn sample(&self, receiver: &Receiver, choice: f32, u: [f32; 2]) -> Option<LightSample> {
         let sky = self.sky_worth(receiver);
-        let mut total = sky;
-        for light in &self.rectangles {
-            total += Self::worth(light, receiver);
-        }
+        let total = self.total_worth(receiver, sky);
         if total <= 0.0 {
             return None;
         }
@@ -144,31 +211,24 @@ impl Lights {
             return self.sample_sky(receiver, u, sky / total);
         }
         let mut chosen = None;
-        for light in &self.rectangles {
-            let worth = Self::worth(light, receiver);
+        for light in 0..self.rectangles.len() + self.balls.len() {
+            let worth = self.worth_of(light, receiver);
             if worth > 0.0 {
-                chosen = Some((light, worth));
+                chosen = Some((light, worth / total));
                 left -= worth;
                 if left < 0.0 {
                     break;
                 }
             }
         }
-        let Some((light, worth)) = chosen else {
+        let Some((light, chosen)) = chosen else {
             // Only rounding leads here.
             return self.sample_sky(receiver, u, sky / total);
         };
-        let point = light.center + light.u * (2.0 * u[0] - 1.0) + light.v * (2.0 * u[1] - 1.0);
-        let to_light = point - receiver.position;
-        let distance2 = to_light.length_squared();
-        let distance = distance2.sqrt();
-        let direction = to_light * (1.0 / distance);
-        let cos = -direction.dot(light.normal);
-        if cos <= 1e-6 || distance2 <= 0.0 {
-            return None;
+        match self.rectangles.get(light) {
+            Some(rectangle) => rectangle.sample(receiver, u, chosen),
+            None => self.balls[light - self.rectangles.len()].sample(receiver, u, chosen),
         }
-        let density = distance2 / (cos * light.area) * (worth / total);
-        Some(LightSample { direction, distance, radiance: light.radiance, density })
     }
 
     /// A smooth gradient has no peak to aim at: the cosine is what matters.
@@ -187,24 +247,14 @@ impl Lights {
         if sky <= 0.0 {
             return 0.0;
         }
-        let mut total = sky;
-        for light in &self.rectangles {
-            total += Self::worth(light, receiver);
-        }
+        let total = self.total_worth(receiver, sky);
         max(direction.dot(receiver.normal), 0.0) * std::f32::consts::FRAC_1_PI * (sky / total)
     }
 
     /// The density with which [`Lights::sample`] would have drawn this light in this direction.
     pub(crate) fn density(&self, receiver: &Receiver, direction: Vec3, hit: &LightHit) -> f32 {
-        let mut total = self.sky_worth(receiver);
-        let mut own = 0.0;
-        for (index, light) in self.rectangles.iter().enumerate() {
-            let worth = Self::worth(light, receiver);
-            total += worth;
-            if index == hit.light {
-                own = worth;
-            }
-        }
+        let total = self.total_worth(receiver, self.sky_worth(receiver));
+        let own = self.worth_of(hit.light, receiver);
         let light = &self.rectangles[hit.light];
         let cos = -direction.dot(light.normal);
         if own <= 0.0 || cos <= 1e-6 {
@@ -213,6 +263,19 @@ impl Lights {
         // From the receiver, which differs from where the ray starts by a hair.
         let distance = (light.center - receiver.position).dot(light.normal) / -cos;
         distance * distance / (cos * light.area) * (own / total)
+    }
+
+    /// The density with which [`Lights::sample`] would have drawn a direction to the sphere of this instance; `None` if
+    /// shadow rays are not aimed at it.
+    pub(crate) fn ball_density(&self, receiver: &Receiver, instance: u32) -> Option<f32> {
+        let ball = self.ball_instances.iter().position(|&i| i == instance)?;
+        let own = Self::ball_worth(&self.balls[ball], receiver);
+        if own <= 0.0 {
+            return Some(0.0);
+        }
+        let total = self.total_worth(receiver, self.sky_worth(receiver));
+        let (_, sagitta) = self.balls[ball].cone(receiver);
+        Some(own / total / (std::f32::consts::TAU * sagitta))
     }
 
     /// The nearest light whose front the ray meets before `limit`, or at equal distance the first.
@@ -239,7 +302,49 @@ impl Lights {
     }
 }
 
+impl Ball {
+    /// Squared distance to the centre, and 1 − cos of the angle from it to the rim, whose digits survive where the ball
+    /// looks small.
+    #[inline]
+    fn cone(&self, receiver: &Receiver) -> (f32, f32) {
+        let distance2 = (self.center - receiver.position).length_squared();
+        let sin2 = min(self.radius * self.radius / distance2, 1.0);
+        (distance2, max(sin2 / (1.0 + (1.0 - sin2).sqrt()), 1e-12))
+    }
+
+    /// A direction spread evenly over the cone that the sphere fills.
+    fn sample(&self, receiver: &Receiver, u: [f32; 2], chosen: f32) -> Option<LightSample> {
+        let (distance2, sagitta) = self.cone(receiver);
+        let distance = distance2.sqrt();
+        let below = u[0] * sagitta;
+        let r = (below * (2.0 - below)).sqrt();
+        let (sin, cos) = libm::sincosf(u[1] * std::f32::consts::TAU);
+        let toward = (self.center - receiver.position) * (1.0 / distance);
+        let direction = Basis::around(toward).to_world(vec3(r * cos, r * sin, 1.0 - below)).normalized();
+        let ray = Ray { origin: receiver.position, direction };
+        // Rounding may put a direction to the rim beside it.
+        let distance = shape::sphere(&ray, self.center, self.radius).map_or(distance, |[enter, _]| enter);
+        let density = chosen / (std::f32::consts::TAU * sagitta);
+        (distance > 0.0).then_some(LightSample { direction, distance, radiance: self.radiance, density })
+    }
+}
+
 impl Rectangle {
+    /// A direction to a point spread evenly over the rectangle.
+    fn sample(&self, receiver: &Receiver, u: [f32; 2], chosen: f32) -> Option<LightSample> {
+        let point = self.center + self.u * (2.0 * u[0] - 1.0) + self.v * (2.0 * u[1] - 1.0);
+        let to_light = point - receiver.position;
+        let distance2 = to_light.length_squared();
+        let distance = distance2.sqrt();
+        let direction = to_light * (1.0 / distance);
+        let cos = -direction.dot(self.normal);
+        if cos <= 1e-6 || distance2 <= 0.0 {
+            return None;
+        }
+        let density = distance2 / (cos * self.area) * chosen;
+        Some(LightSample { direction, distance, radiance: self.radiance, density })
+    }
+
     #[inline]
     fn meets(&self, ray: &Ray, limit: f32) -> Option<f32> {
         let slope = ray.direction.dot(self.normal);

@@ -11,7 +11,7 @@ use seedstorm_sim::scene::{Instance, Material, Mesh, Scene, Shape};
 use crate::bvh::{Bounds, BoxRay, Bvh, Leaves, Stack, padded};
 use crate::camera::Lens;
 use crate::error::RenderError;
-use crate::light::Lights;
+use crate::light::{Glow, Lights};
 use crate::shape;
 use crate::triangles::TriangleMesh;
 use crate::validate::validate;
@@ -94,7 +94,7 @@ impl Rotation {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Hit {
     pub(crate) t: f32,
-    instance: u32,
+    pub(crate) instance: u32,
     triangle: u32,
 }
 
@@ -150,6 +150,7 @@ impl PreparedScene {
             .iter()
             .map(|i| Look { material: i.material as u32, tint: i.tint.into(), emission: i.emission.into() })
             .collect();
+        let glows = placed.iter().zip(&looks).enumerate().filter_map(|(i, (p, l))| glow(scene, i, p, l)).collect();
         if let Some(fluid) = &scene.fluid {
             placed.push(Placed::World { mesh: sources.len() as u32 });
             looks.push(Look { material: fluid.material as u32, tint: Vec3::ONE, emission: Vec3::ZERO });
@@ -161,7 +162,7 @@ impl PreparedScene {
         let tree = Bvh::build(&boxes, 1, |ids| leaves.extend_from_slice(ids));
         Ok(Self {
             lens,
-            lights: Lights::new(&scene.sky, &scene.lights),
+            lights: Lights::new(&scene.sky, &scene.lights, glows),
             materials: scene.materials.clone(),
             exposure: libm::exp2f(scene.exposure_stops),
             meshes,
@@ -257,6 +258,18 @@ impl PreparedScene {
             position += toward * min(1.0, 2.0 * clearance / max(toward.length(), 1e-30));
         }
         Surface { position, facet_normal, normal, tint, emission: look.emission, material: look.material, clearance }
+    }
+}
+
+/// A sphere that glows and is not clear, as a light.
+fn glow(scene: &Scene, instance: usize, placed: &Placed, look: &Look) -> Option<Glow> {
+    let material = &scene.materials[look.material as usize];
+    let radiance = Vec3::from(material.emission) + look.emission;
+    match *placed {
+        Placed::Sphere { center, radius } if material.transmission == 0.0 && radiance.luminance() > 0.0 => {
+            Some(Glow { center, radius, radiance, instance: instance as u32 })
+        }
+        _ => None,
     }
 }
 

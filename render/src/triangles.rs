@@ -72,9 +72,8 @@ impl TriangleMesh {
             for (lane, &id) in ids.iter().enumerate() {
                 pack_ids[lane] = id;
                 for (vertex, &i) in source.triangles[id as usize].iter().enumerate() {
-                    let p = corner(i);
-                    for axis in 0..3 {
-                        lanes[vertex][axis][lane] = p.axis(axis);
+                    for (axis, x) in <[f32; 3]>::from(corner(i)).into_iter().enumerate() {
+                        lanes[vertex][axis][lane] = x;
                     }
                 }
             }

@@ -153,7 +153,7 @@ fn pools_of_any_size() {
 
 #[test]
 fn golden() {
-    assert_eq!(in_pool(2), "7de32aa050c48e0a96948fa418fd73d7f719a084a2fcedce0fd09f5c969e8752");
+    assert_eq!(in_pool(2), "002042b97b99dd7a88fe2ee797bc55032b50854ee7f60cc1fe07e32542664e6d");
 }
 
 proptest! {
