@@ -1,8 +1,9 @@
-//! CAR archives (version 1): a root with all its blocks in one file, for carrying content between stores.
+//! CAR archives (version 1): roots with all their blocks in one file, for carrying content between stores.
 //!
 //! Format: <https://ipld.io/specs/transport/car/carv1/>. Blocks are written in the order of a depth-first walk, each
-//! once, so that one root gives the same archive everywhere.
+//! once, so that the same roots give the same archive everywhere.
 
+use std::collections::HashSet;
 use std::io::{self, Read, Write};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -39,24 +40,30 @@ pub enum CarError {
     /// The archive is larger than the caller allows.
     #[error("the CAR archive has more than {0} bytes of blocks, the most that is allowed here")]
     TooLarge(u64),
-    /// More blocks or roots than any archive of ours.
-    #[error("the CAR archive has more than {MAX_ROOTS} roots or {MAX_BLOCKS} blocks")]
+    /// No root, or more roots or blocks than any archive of ours.
+    #[error("a CAR archive has 1 to {MAX_ROOTS} roots and at most {MAX_BLOCKS} blocks; this one does not")]
     TooMany,
 }
 
-/// Writes an archive with these roots and every block that each leads to, a block at a time.
+/// Writes an archive with these roots (a bundle, its metadata) and every block that they lead to, a block at a time.
 ///
 /// # Errors
 ///
-/// A block that is missing or damaged, or what the writer says.
+/// No root or more than [`MAX_ROOTS`]; a block that is missing or damaged; what the writer says.
 pub fn export(store: &Store, roots: &[Cid], out: impl Write + Send) -> Result<Car, CarError> {
+    if roots.is_empty() || roots.len() > MAX_ROOTS {
+        return Err(CarError::TooMany);
+    }
     let mut writer = CarWriter::new(CarHeader::new_v1(roots.to_vec()), Blocking(out));
     let mut car = Car { roots: roots.to_vec(), blocks: 0, block_bytes: 0 };
+    let mut written = HashSet::new();
     for root in roots {
         store.walk::<CarError>(root, |cid, bytes| {
-            pollster::block_on(writer.write(*cid, bytes))?;
-            car.blocks += 1;
-            car.block_bytes += bytes.len() as u64;
+            if written.insert(*cid) {
+                pollster::block_on(writer.write(*cid, bytes))?;
+                car.blocks += 1;
+                car.block_bytes += bytes.len() as u64;
+            }
             Ok(())
         })?;
     }

@@ -114,9 +114,10 @@ fn a_bundle_travels_through_a_store_and_an_archive() {
     assert_eq!(made.attestations(&content).unwrap()[0].0, attestation(&content));
 
     let mut archive = Vec::new();
-    car::export(&store, &[content.bundle], &mut archive).unwrap();
+    car::export(&store, &[content.bundle, metadata_cid], &mut archive).unwrap();
     let other = Store::open(at("other")).unwrap();
     car::import(&other, &archive[..], u64::MAX).unwrap();
+    assert_eq!(Metadata::from_json(&other.get(&metadata_cid).unwrap()).unwrap(), metadata(&content));
     let copy = bundle::extract(&other, &content.bundle, &at("copy")).unwrap();
     assert_eq!(copy.content_cids().unwrap(), content);
     assert_eq!(fs::read(at("copy/film.mp4")).unwrap(), fs::read(at("piece/film.mp4")).unwrap());

@@ -140,6 +140,9 @@ fn an_archive_carries_a_root_to_another_store() {
     let mut again = Vec::new();
     car::export(&from, &[root], &mut again).unwrap();
     assert_eq!(archive, again);
+    assert!(matches!(car::export(&from, &[], std::io::sink()), Err(CarError::TooMany)));
+    let twice = car::export(&from, &[root, root], std::io::sink()).unwrap();
+    assert_eq!(twice.blocks, exported.blocks);
     // `a2 65 roots 81 d82a…`: the header that every implementation writes for one root.
     assert_eq!(&archive[1..8], b"\xa2eroots");
 

@@ -69,7 +69,7 @@ pub enum ParamValue {
 pub struct Film {
     /// Number of frames, spread evenly over the world's duration; 1 to 2,400.
     pub frames: u32,
-    /// Frames a second of the encoded film, 1 to 120.
+    /// Frames a second of the encoded film, 1 to 60.
     pub fps: u32,
     /// Pixels, even, 16 to 4,096.
     pub width: u32,
@@ -169,7 +169,7 @@ impl Film {
             if wrong { Err(RecipeError::OutOfRange { name: format!("film.{name}"), range }) } else { Ok(()) }
         };
         within("frames", self.frames, 1, 2400, false)?;
-        within("fps", self.fps, 1, 120, false)?;
+        within("fps", self.fps, 1, 60, false)?;
         within("width", self.width, 16, 4096, true)?;
         within("height", self.height, 16, 4096, true)?;
         within("samples", self.samples, 1, 65_536, false)?;

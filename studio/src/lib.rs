@@ -1,1 +1,30 @@
-//! The pipeline.
+//! The Seedstorm pipeline: recipe → world → trajectory → film → bundle → token, and back again to check it.
+//!
+//! [`make()`] runs the whole way, [`verify()`] goes over all of it once more. Both report what they do through
+//! [`Observer`], so that a command line and an app can show the same work. Everything that is kept lies in a [`Home`].
+//! Nothing here simulates, renders or signs by itself: it joins the crates that do.
+//!
+//! ```no_run
+//! use seedstorm_sim::{Backend, Film, Recipe};
+//! use seedstorm_studio::{Home, Quiet, make, make::Options};
+//!
+//! let home = Home::open("seedstorm-home")?;
+//! let recipe = Recipe::new("bloom@1", 7.into(), Film::DRAFT)?;
+//! let made = make(&home, &recipe, &Options { mint: false, ..Options::default() }, &Quiet)?;
+//! println!("{}", made.film.display());
+//! # Ok::<(), seedstorm_studio::StudioError>(())
+//! ```
+
+mod error;
+mod film;
+mod home;
+pub mod ledger;
+pub mod make;
+mod observer;
+pub mod verify;
+
+pub use error::StudioError;
+pub use home::Home;
+pub use make::make;
+pub use observer::{Observer, Quiet, Stage};
+pub use verify::verify;

@@ -246,7 +246,7 @@ impl GpuLiquid {
         self.read(&self.particles)
     }
 
-    fn read<T: bytemuck::AnyBitPattern>(&self, buffer: &wgpu::Buffer) -> Result<Vec<T>, FluidError> {
+    fn read<T: bytemuck::Pod>(&self, buffer: &wgpu::Buffer) -> Result<Vec<T>, FluidError> {
         let lost = |error: &dyn fmt::Display| FluidError::Device(error.to_string());
         let mut encoder = self.gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         encoder.copy_buffer_to_buffer(buffer, 0, &self.staging, 0, buffer.size());

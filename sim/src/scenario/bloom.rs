@@ -272,6 +272,10 @@ impl Scenario for Bloom {
         PARAMS
     }
 
+    fn poster_time(&self) -> f64 {
+        0.62
+    }
+
     fn plan(&self, genome: &Genome) -> Plan {
         Plan {
             steps: STEPS,

@@ -41,6 +41,8 @@ pub trait Scenario: Debug + Sync {
     fn traits(&self) -> &'static [TraitSpec];
     /// What a seed draws.
     fn params(&self) -> &'static [ParamSpec];
+    /// The moment that the poster shows, in [0, 1] of the duration.
+    fn poster_time(&self) -> f64;
     /// How long the world runs and what is kept of it.
     fn plan(&self, genome: &Genome) -> Plan;
     /// The world at its first step.

@@ -323,6 +323,10 @@ impl Scenario for Tempest {
         PARAMS
     }
 
+    fn poster_time(&self) -> f64 {
+        0.42
+    }
+
     fn plan(&self, genome: &Genome) -> Plan {
         Plan {
             steps: STEPS,

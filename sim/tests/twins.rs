@@ -1,0 +1,116 @@
+//! The WGSL kernel and its Rust twin are one function: every word of every particle agrees.
+//!
+//! Needs an adapter; a software one will do (Mesa's lavapipe). Without any, the tests say so and pass, unless
+//! `SEEDSTORM_REQUIRE_GPU=1`, which is how the checks run them.
+#![cfg(feature = "gpu")]
+
+use seedstorm_sim::{
+    Backend, Film, Recipe, Seed,
+    fixed::{ONE, q24},
+    fluid::{
+        Force, Liquid, Particle,
+        gpu::{Gpu, GpuLiquid, Products},
+        twin::TwinLiquid,
+    },
+    random::Stream,
+    recipe::ParamValue,
+    simulate,
+};
+
+fn gpu(products: Products) -> Option<Gpu> {
+    match Gpu::open(products) {
+        Ok(gpu) => Some(gpu),
+        Err(error) if std::env::var_os("SEEDSTORM_REQUIRE_GPU").is_none() => {
+            eprintln!("not compared: {error}");
+            None
+        }
+        Err(error) => panic!("no adapter: {error}"),
+    }
+}
+
+/// A ball of liquid that is thrown about by a changing force.
+fn world(cells: u32, count: usize, steps: u32) -> (Liquid, Vec<Particle>, Vec<Force>) {
+    let radius = f64::from(cells) * 0.4375;
+    let stream = Stream::new(&Seed::from(99), "twins");
+    let mut particles = Vec::with_capacity(count);
+    let mut element = 0;
+    while particles.len() < count {
+        let place = [0, 1, 2].map(|draw| stream.between(element, draw, -0.7, 0.7));
+        element += 1;
+        if place.iter().map(|c| c * c).sum::<f64>() < 0.49 {
+            let velocity = [3, 4, 5].map(|draw| stream.between(element, draw, -0.2, 0.2));
+            particles.push(Liquid::particle(place.map(|c| c * radius + f64::from(cells) / 2.0), velocity));
+        }
+    }
+    let volume = 4.0 / 3.0 * std::f64::consts::PI * (0.7 * radius) * (0.7 * radius) * (0.7 * radius);
+    let liquid = Liquid {
+        cells,
+        rest_density: q24(count as f64 / volume),
+        stiffness: q24(0.1),
+        cohesion: q24(0.002),
+        viscosity: q24(0.01),
+        wall_friction: ONE / 128,
+        vessel_radius: q24(radius),
+    };
+    let force = |step: u32| {
+        let down = if step / 150 % 2 == 0 { -0.002 } else { 0.002 };
+        let spin = 0.0001;
+        Force::new([0.0005, down, -0.0003], [[0.0, -spin, 0.0], [spin, -0.00002, 0.0], [0.0, 0.0, 0.00001]])
+    };
+    (liquid, particles, (0..steps).map(force).collect())
+}
+
+fn hold_equal(gpu: Gpu, cells: u32, count: usize, steps: u32, every: u32) {
+    let (liquid, particles, forces) = world(cells, count, steps);
+    let wide = gpu.is_wide();
+    let name = gpu.name().to_owned();
+    let mut kernel = GpuLiquid::new(gpu, &liquid, &particles, &forces).unwrap();
+    let mut twin = TwinLiquid::new(liquid, particles.clone());
+    for reached in (every..=steps).step_by(every as usize) {
+        kernel.advance(every).unwrap();
+        for force in &forces[(reached - every) as usize..reached as usize] {
+            twin.step(force).unwrap();
+        }
+        let (a, b) = (kernel.particles().unwrap(), twin.particles());
+        if let Some(first) = (0..a.len()).find(|i| a[*i] != b[*i]) {
+            panic!("{name}, wide {wide}: by step {reached} particle {first} is {:?}, its twin {:?}", a[first], b[first]);
+        }
+    }
+    assert_ne!(twin.particles(), particles, "nothing moved");
+    eprintln!("{name}, wide {wide}: {count} particles equal over {steps} steps");
+}
+
+#[test]
+fn a_small_world_for_2000_steps() {
+    for products in [Products::Auto, Products::Split] {
+        if let Some(gpu) = gpu(products) {
+            hold_equal(gpu, 16, 2_000, 2_000, 250);
+        }
+    }
+}
+
+#[test]
+fn a_full_world_for_50_steps() {
+    for products in [Products::Auto, Products::Split] {
+        if let Some(gpu) = gpu(products) {
+            hold_equal(gpu, 64, 262_144, 50, 25);
+        }
+    }
+}
+
+#[test]
+fn a_scenario_has_one_root_on_both() {
+    if gpu(Products::Auto).is_none() {
+        return;
+    }
+    for motion in ["maelstrom", "duel"] {
+        let mut recipe = Recipe::new("tempest@1", Seed::from(11), Film::DRAFT).unwrap();
+        recipe.params.insert("detail".into(), ParamValue::Number(4.0));
+        recipe.params.insert("motion".into(), ParamValue::Text(motion.into()));
+        let run = |backend| simulate(&recipe, backend, &mut |_, _| true).unwrap();
+        let (cpu, gpu) = (run(Backend::Cpu), run(Backend::Gpu));
+        assert_ne!(cpu.backend, gpu.backend);
+        assert_eq!(cpu.sim_root, gpu.sim_root, "{motion}");
+        assert_eq!(cpu.trajectory.as_bytes(), gpu.trajectory.as_bytes(), "{motion}");
+    }
+}

@@ -1,0 +1,285 @@
+//! Commands and what they do.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::Read as _,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use seedstorm_mint::{Bundle, Store, car};
+use seedstorm_sim::{
+    Backend, Film, Recipe, RecipeError, Seed,
+    recipe::{MAX_RECIPE_BYTES, ParamValue},
+    resolve, scenario,
+};
+use seedstorm_studio::{Home, StudioError, ledger::Ledger, make, verify};
+
+use crate::{bars::Bars, output};
+
+/// Turn a seed into a physics simulation, a path-traced film and a token that anyone can check.
+///
+/// Everything is kept in SEEDSTORM_HOME (else in the user's data folder). The key's password is SEEDSTORM_PASSWORD;
+/// without one, a random password is kept beside the key, which is good enough for test ether alone.
+#[derive(Debug, Parser)]
+#[command(name = "seedstorm", version, propagate_version = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    /// Write one JSON document to standard output; progress still goes to standard error.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a piece: simulate, render, store and mint it.
+    Make {
+        #[command(flatten)]
+        source: Source,
+        /// Where the simulation runs: auto, cpu or gpu. The bits are the same.
+        #[arg(long, default_value = "auto")]
+        backend: Backend,
+        /// Stop before the token.
+        #[arg(long)]
+        no_mint: bool,
+        /// The piece's name.
+        #[arg(long)]
+        name: Option<String>,
+        /// A description in place of the one that the traits give.
+        #[arg(long)]
+        description: Option<String>,
+    },
+    /// Print the canonical recipe of a piece without making it.
+    Recipe {
+        #[command(flatten)]
+        source: Source,
+    },
+    /// List the scenarios with their parameters and traits.
+    Scenarios,
+    /// Show what a seed decides.
+    Traits {
+        #[command(flatten)]
+        source: Source,
+    },
+    /// Check a piece: hashes, simulation, pixels, token.
+    Verify {
+        /// A token's number or a bundle's folder.
+        piece: String,
+        /// Where the simulation runs again: auto, cpu or gpu.
+        #[arg(long, default_value = "auto")]
+        backend: Backend,
+        /// Let a piece pass that was never minted.
+        #[arg(long)]
+        unminted: bool,
+    },
+    /// Show a token.
+    Show {
+        /// The token's number.
+        token: u64,
+    },
+    /// List the tokens.
+    Tokens,
+    /// Write a piece's content, metadata and attestations as a CAR archive.
+    ExportCar {
+        /// A token's number or a bundle's folder.
+        piece: String,
+        /// The archive; `<bundle CID>.car` here where it is left out.
+        #[arg(long, short)]
+        out: Option<PathBuf>,
+    },
+}
+
+/// A scenario with a seed, or a recipe in a file.
+#[derive(Debug, Args)]
+struct Source {
+    /// A scenario (`bloom`, or `bloom@1` to be exact) or a recipe file ending in .json.
+    #[arg(value_name = "SCENARIO|RECIPE.json")]
+    what: String,
+    /// 64 hexadecimal digits or a whole number; a random one where it is left out.
+    #[arg(long)]
+    seed: Option<Seed>,
+    /// Override a trait or a parameter; may be repeated.
+    #[arg(long = "param", value_name = "NAME=VALUE")]
+    params: Vec<String>,
+    /// How the world is filmed; the world itself does not change.
+    #[arg(long)]
+    quality: Option<Quality>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Quality {
+    /// 256 × 256 pixels, 48 frames.
+    Draft,
+    /// 540 × 540 pixels, 96 frames.
+    Film,
+    /// 1080 × 1080 pixels, 192 frames.
+    Master,
+}
+
+/// Why a command stopped.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    Studio(StudioError),
+    /// The command was wrong, in words.
+    Use(String),
+}
+
+impl<E: Into<StudioError>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Studio(error.into())
+    }
+}
+
+impl Failure {
+    /// One line with the cause and one with the help; 2 for wrong use, 1 for failure.
+    pub(crate) fn report(self) -> ExitCode {
+        let (cause, help, wrong_use) = match &self {
+            Self::Studio(error) => (error.to_string(), error.help(), error.is_wrong_use()),
+            Self::Use(cause) => (cause.clone(), Some("`seedstorm help` describes the commands".into()), true),
+        };
+        let mut report = miette::MietteDiagnostic::new(cause);
+        report.help = help;
+        eprintln!("{:?}", miette::Report::new(report));
+        ExitCode::from(if wrong_use { 2 } else { 1 })
+    }
+}
+
+impl Source {
+    fn recipe(&self) -> Result<Recipe, Failure> {
+        if self.what.ends_with(".json") {
+            if self.seed.is_some() || !self.params.is_empty() || self.quality.is_some() {
+                return Err(Failure::Use("a recipe file says everything: leave out --seed, --param and --quality".into()));
+            }
+            let recipe = Recipe::from_json(&read_bounded(Path::new(&self.what))?)?;
+            resolve(&recipe)?;
+            return Ok(recipe);
+        }
+        let id = if self.what.contains('@') {
+            self.what.clone()
+        } else {
+            let newest = scenario::newest(&self.what)?;
+            format!("{}@{}", newest.name(), newest.version())
+        };
+        let seed = match self.seed {
+            Some(seed) => seed,
+            None => random_seed()?,
+        };
+        let film = match self.quality {
+            None | Some(Quality::Draft) => Film::DRAFT,
+            Some(Quality::Film) => Film::FILM,
+            Some(Quality::Master) => Film::MASTER,
+        };
+        let mut recipe = Recipe::new(&id, seed, film)?;
+        recipe.params = params(&self.params)?;
+        resolve(&recipe)?;
+        Ok(recipe)
+    }
+}
+
+fn params(given: &[String]) -> Result<BTreeMap<String, ParamValue>, Failure> {
+    let mut params = BTreeMap::new();
+    for text in given {
+        let (name, value) =
+            text.split_once('=').ok_or_else(|| Failure::Use(format!("`{text}` is not of the form NAME=VALUE")))?;
+        let value = match value.parse::<f64>() {
+            Ok(number) if number.is_finite() => ParamValue::Number(number),
+            Ok(_) => {
+                return Err(RecipeError::OutOfRange { name: format!("params.{name}"), range: "a finite number".into() }.into());
+            }
+            Err(_) => ParamValue::Text(value.into()),
+        };
+        if params.insert(name.to_owned(), value).is_some() {
+            return Err(Failure::Use(format!("`{name}` is given twice")));
+        }
+    }
+    Ok(params)
+}
+
+fn read_bounded(path: &Path) -> Result<Vec<u8>, Failure> {
+    let error = |source| StudioError::Io { path: path.into(), source };
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(error)?;
+    file.take(MAX_RECIPE_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(error)?;
+    Ok(bytes)
+}
+
+fn random_seed() -> Result<Seed, Failure> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|error| StudioError::Io {
+        path: "the system's source of randomness".into(),
+        source: std::io::Error::other(error.to_string()),
+    })?;
+    Ok(Seed(seed))
+}
+
+/// Runs the command.
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let json = arguments.json;
+    match &arguments.command {
+        Command::Make { source, backend, no_mint, name, description } => {
+            let recipe = source.recipe()?;
+            let home = Home::default_place()?;
+            if !json {
+                output::announce(&recipe)?;
+            }
+            let options = make::Options {
+                backend: *backend,
+                mint: !no_mint,
+                name: name.clone(),
+                description: description.clone(),
+            };
+            let made = make(&home, &recipe, &options, &Bars::default())?;
+            output::made(&recipe, &made, json);
+        }
+        Command::Recipe { source } => output::raw(&source.recipe()?.canonical()),
+        Command::Scenarios => output::scenarios(json),
+        Command::Traits { source } => {
+            let recipe = source.recipe()?;
+            output::traits(&recipe, &resolve(&recipe)?.1, json);
+        }
+        Command::Verify { piece, backend, unminted } => {
+            let wishes = verify::Wishes { backend: *backend, unminted: *unminted };
+            let report = verify(&Home::default_place()?, piece, wishes, &Bars::default())?;
+            output::report(&report, json);
+            if !report.ok {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+        Command::Show { token } => {
+            let home = Home::default_place()?;
+            let ledger = Ledger::read(&home)?;
+            let token = ledger.token(*token)?;
+            let folder = home.bundles().join(token.recipe.to_string());
+            output::token(&token, &ledger, folder.exists().then_some(folder.as_path()), json);
+        }
+        Command::Tokens => {
+            let ledger = Ledger::read(&Home::default_place()?)?;
+            output::tokens(&ledger.tokens()?, json);
+        }
+        Command::ExportCar { piece, out } => export_car(piece, out.as_deref(), json)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn export_car(piece: &str, out: Option<&Path>, json: bool) -> Result<(), Failure> {
+    let home = Home::default_place()?;
+    let folder = verify::locate(&home, piece)?;
+    let store = Store::open(home.store())?;
+    let added = Bundle::open(folder.path())?.add_to(&store)?;
+    let roots: Vec<_> = std::iter::once(added.content.bundle).chain(added.metadata).chain(added.attestations).collect();
+    let path = out.map_or_else(|| PathBuf::from(format!("{}.car", added.content.bundle)), Path::to_owned);
+    let error = |source| StudioError::Io { path: path.clone(), source };
+    let beside = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let mut file = tempfile::NamedTempFile::new_in(beside).map_err(error)?;
+    let car = car::export(&store, &roots, std::io::BufWriter::new(file.as_file_mut()))?;
+    file.as_file().sync_all().map_err(error)?;
+    file.persist(&path).map_err(|e| error(e.error))?;
+    output::exported(&path, &car, json);
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! What can go wrong on the way from a recipe to a token.
+
+use std::path::{Path, PathBuf};
+
+use seedstorm_sim::{RecipeError, SimError, trajectory::TrajectoryError};
+
+/// Why the pipeline stopped.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StudioError {
+    /// The recipe cannot be used.
+    #[error(transparent)]
+    Recipe(#[from] RecipeError),
+    /// The world could not be run.
+    #[error(transparent)]
+    Sim(SimError),
+    /// The trajectory cannot be read.
+    #[error(transparent)]
+    Trajectory(#[from] TrajectoryError),
+    /// A frame could not be rendered.
+    #[error(transparent)]
+    Render(seedstorm_render::RenderError),
+    /// A picture could not be written or read.
+    #[error(transparent)]
+    Image(#[from] seedstorm_render::image_file::ImageFileError),
+    /// The film could not be encoded.
+    #[error(transparent)]
+    Film(#[from] seedstorm_render::film::FilmError),
+    /// Content, keys or the chain.
+    #[error(transparent)]
+    Mint(#[from] seedstorm_mint::Error),
+    /// The disk refused.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Nothing is known by that name.
+    #[error("`{0}` is neither a token's number nor a bundle's folder")]
+    NoSuchPiece(String),
+    /// The token's content is not in the store.
+    #[error("the content of token {token} is not in the store at {store}")]
+    NotStored {
+        /// The token.
+        token: u64,
+        /// The store.
+        store: PathBuf,
+    },
+    /// The caller gave up.
+    #[error("stopped")]
+    Stopped,
+}
+
+impl StudioError {
+    /// For `map_err` on what the disk says of `path`.
+    pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| Self::Io { path: path.to_owned(), source }
+    }
+
+    /// Whether the request was wrong, rather than its execution.
+    #[must_use]
+    pub fn is_wrong_use(&self) -> bool {
+        matches!(self, Self::Recipe(_) | Self::NoSuchPiece(_))
+    }
+
+    /// What to do about it, where there is more to say than the message does.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        match self {
+            Self::Recipe(RecipeError::UnknownScenario { .. }) => Some("`seedstorm scenarios` lists them".into()),
+            Self::Recipe(RecipeError::UnknownParam { .. } | RecipeError::BadTrait { .. }) => {
+                Some("`seedstorm scenarios` lists each scenario's parameters and traits".into())
+            }
+            Self::NoSuchPiece(_) => Some("`seedstorm tokens` lists what was minted here".into()),
+            Self::NotStored { .. } => Some(
+                "make the piece again from its recipe: the same recipe gives the same content".into(),
+            ),
+            Self::Io { .. } => Some("check that the folder can be written and the disk has room; SEEDSTORM_HOME moves it".into()),
+            _ => None,
+        }
+    }
+}
+
+impl From<SimError> for StudioError {
+    fn from(error: SimError) -> Self {
+        match error {
+            SimError::Recipe(error) => Self::Recipe(error),
+            SimError::Stopped => Self::Stopped,
+            other => Self::Sim(other),
+        }
+    }
+}
+
+impl From<seedstorm_render::RenderError> for StudioError {
+    fn from(error: seedstorm_render::RenderError) -> Self {
+        match error {
+            seedstorm_render::RenderError::Cancelled => Self::Stopped,
+            other => Self::Render(other),
+        }
+    }
+}
+
+macro_rules! from_mint {
+    ($($error:ty),*) => {$(
+        impl From<$error> for StudioError {
+            fn from(error: $error) -> Self {
+                Self::Mint(error.into())
+            }
+        }
+    )*};
+}
+
+from_mint!(
+    seedstorm_mint::bundle::BundleError,
+    seedstorm_mint::store::StoreError,
+    seedstorm_mint::unixfs::UnixfsError,
+    seedstorm_mint::car::CarError,
+    seedstorm_mint::metadata::MetadataError,
+    seedstorm_mint::attestation::AttestationError,
+    seedstorm_mint::keystore::KeystoreError,
+    seedstorm_mint::chain::ChainError,
+    seedstorm_mint::collection::CollectionError
+);

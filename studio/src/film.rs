@@ -1,0 +1,97 @@
+//! From a trajectory to frames: the one place that says which moment a frame shows and how it becomes a picture.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use seedstorm_render::{
+    FrameSettings, Layers, PreparedScene, Rect,
+    denoise::{self, denoise},
+    image_file::Rgb8Image,
+    tone::{ToneCurve, develop},
+};
+use seedstorm_sim::{Film, Genome, Player, Trajectory, scenario::Scenario, scenario::Stage as SceneStage, scene::Scene};
+
+use crate::StudioError;
+
+/// A trajectory and the means to draw any frame of it.
+pub(crate) struct Shoot<'a> {
+    stage: Box<dyn SceneStage>,
+    player: Player<'a>,
+    film: &'a Film,
+}
+
+impl<'a> Shoot<'a> {
+    pub(crate) fn new(scenario: &dyn Scenario, genome: &Genome, film: &'a Film, trajectory: &'a Trajectory) -> Self {
+        Self { stage: scenario.stage(genome), player: Player::new(trajectory), film }
+    }
+
+    /// The scene of frame number `frame`: the first shows the first moment, the last the last.
+    fn scene(&mut self, frame: u32) -> Result<Scene, StudioError> {
+        let time = if self.film.frames == 1 { 1.0 } else { f64::from(frame) / f64::from(self.film.frames - 1) };
+        let (values, rates) = self.player.at(time)?;
+        Ok(self.stage.scene(time, &values, &rates))
+    }
+
+    /// The picture of frame number `frame`. `progress` is told the share that is done and answers whether to stop.
+    pub(crate) fn frame(
+        &mut self,
+        frame: u32,
+        progress: &(dyn Fn(f32) -> bool + Sync),
+    ) -> Result<Rgb8Image, StudioError> {
+        let scene = self.scene(frame)?;
+        let cancel = AtomicBool::new(false);
+        let report = |share: f32| {
+            if progress(share) {
+                cancel.store(true, Ordering::Relaxed);
+            }
+        };
+        let layers = PreparedScene::new(&scene)?.render(&self.settings(), &report, &cancel)?;
+        Ok(finish(&layers, &scene))
+    }
+
+    /// The pixels of `tile` of frame number `frame`, bit for bit those of [`Shoot::frame`], without rendering more of
+    /// the frame than the denoiser looks at. Rows from the top, three bytes a pixel.
+    pub(crate) fn tile(&mut self, frame: u32, tile: Rect) -> Result<Vec<u8>, StudioError> {
+        let scene = self.scene(frame)?;
+        let (width, height) = (self.film.width, self.film.height);
+        let margin = denoise::REACH as u32;
+        let (x, y) = (tile.x.saturating_sub(margin), tile.y.saturating_sub(margin));
+        let around = Rect {
+            x,
+            y,
+            width: (tile.x + tile.width + margin).min(width) - x,
+            height: (tile.y + tile.height + margin).min(height) - y,
+        };
+        let part = PreparedScene::new(&scene)?.render_tile(&self.settings(), around)?;
+        let mut layers = Layers::new(width as usize, height as usize);
+        for row in 0..around.height as usize {
+            let from = row * around.width as usize..(row + 1) * around.width as usize;
+            let start = (around.y as usize + row) * width as usize + around.x as usize;
+            let to = start..start + around.width as usize;
+            layers.radiance[to.clone()].copy_from_slice(&part.radiance[from.clone()]);
+            layers.albedo[to.clone()].copy_from_slice(&part.albedo[from.clone()]);
+            layers.normal[to.clone()].copy_from_slice(&part.normal[from.clone()]);
+            layers.depth[to.clone()].copy_from_slice(&part.depth[from.clone()]);
+            layers.variance[to].copy_from_slice(&part.variance[from]);
+        }
+        Ok(crop(&finish(&layers, &scene), tile))
+    }
+
+    fn settings(&self) -> FrameSettings {
+        let Film { width, height, samples, .. } = *self.film;
+        FrameSettings { width, height, samples, ..FrameSettings::default() }
+    }
+}
+
+/// The pixels of a part of a picture, three bytes each.
+pub(crate) fn crop(image: &Rgb8Image, tile: Rect) -> Vec<u8> {
+    let rows = tile.y as usize..(tile.y + tile.height) as usize;
+    rows.flat_map(|y| {
+        let start = (y * image.width + tile.x as usize) * 3;
+        image.pixels[start..start + tile.width as usize * 3].iter().copied()
+    })
+    .collect()
+}
+
+fn finish(layers: &Layers, scene: &Scene) -> Rgb8Image {
+    develop(&denoise(layers), layers.width, layers.height, scene.exposure_stops, ToneCurve::AgxPunchy)
+}

@@ -1,0 +1,169 @@
+//! The key, the chain and the collection of a home.
+
+use std::{env, fs, fs::File, io::Write as _};
+
+use seedstorm_mint::{
+    Collection, Deployment, EmbeddedChain, Mint, NewCollection, PrivateKeySigner, Token, keystore,
+};
+use tokio::runtime::Runtime;
+
+use crate::{Home, StudioError};
+
+/// The royalty of a new collection, in basis points.
+const ROYALTY_BPS: u16 = 500;
+
+/// A home's chain as seen by its key.
+#[derive(Debug)]
+pub struct Ledger {
+    key: PrivateKeySigner,
+    collection: Option<Collection>,
+    runtime: Runtime,
+}
+
+impl Ledger {
+    /// Opens the chain for reading. Nothing is made: where nothing was ever minted there is no collection, and no key
+    /// is asked for, because reading signs nothing.
+    ///
+    /// # Errors
+    /// A damaged chain or collection file.
+    pub fn read(home: &Home) -> Result<Self, StudioError> {
+        // A provider wants a key; nobody will ever see this one sign.
+        let key = PrivateKeySigner::random();
+        let runtime = runtime()?;
+        let collection = match deployment(home)? {
+            Some(deployment) => {
+                let provider = EmbeddedChain::open(home.chain())?.provider(key.clone());
+                Some(runtime.block_on(Collection::open(provider, deployment))?)
+            }
+            None => None,
+        };
+        Ok(Self { key, collection, runtime })
+    }
+
+    /// Opens the chain for minting: unlocks the key, and makes the key, its test ether and the collection at first
+    /// use. Two processes make one collection.
+    ///
+    /// # Errors
+    /// A wrong password, a damaged chain or collection file, a disk that refuses.
+    pub fn write(home: &Home) -> Result<Self, StudioError> {
+        let key = unlock(home)?;
+        let chain = EmbeddedChain::open(home.chain())?;
+        chain.fund(key.address())?;
+        let provider = chain.provider(key.clone());
+        let runtime = runtime()?;
+        let path = home.collection();
+        let lock_path = path.with_extension("lock");
+        let lock = File::create(&lock_path).map_err(StudioError::io(&lock_path))?;
+        lock.lock().map_err(StudioError::io(&lock_path))?;
+        let collection = match deployment(home)? {
+            Some(deployment) => runtime.block_on(Collection::open(provider, deployment))?,
+            None => {
+                let new = NewCollection {
+                    name: "Seedstorm".into(),
+                    symbol: "STORM".into(),
+                    creator: key.address(),
+                    contract_uri: String::new(),
+                    royalty_bps: ROYALTY_BPS,
+                };
+                let collection = runtime.block_on(Collection::deploy(provider, new))?;
+                let text = serde_json::to_vec_pretty(&collection.deployment()).expect("plain numbers and texts");
+                write_atomically(&path, &text)?;
+                collection
+            }
+        };
+        Ok(Self { key, collection: Some(collection), runtime })
+    }
+
+    /// The key; a throw-away one where the ledger was opened for reading.
+    #[must_use]
+    pub fn key(&self) -> &PrivateKeySigner {
+        &self.key
+    }
+
+    /// Where the collection is.
+    #[must_use]
+    pub fn deployment(&self) -> Option<Deployment> {
+        self.collection.as_ref().map(Collection::deployment)
+    }
+
+    /// Mints a token, or finds the one that commits to this metadata already.
+    ///
+    /// # Errors
+    /// What the chain says.
+    ///
+    /// # Panics
+    /// If the ledger was opened for reading where nothing was ever minted.
+    pub fn mint(&self, mint: &Mint) -> Result<Token, StudioError> {
+        let collection = self.collection.as_ref().expect("a ledger opened for writing has a collection");
+        Ok(self.runtime.block_on(collection.mint(self.key.address(), mint))?)
+    }
+
+    /// A token by its number.
+    ///
+    /// # Errors
+    /// [`StudioError::NoSuchPiece`], or what the chain says.
+    pub fn token(&self, id: u64) -> Result<Token, StudioError> {
+        let none = || StudioError::NoSuchPiece(id.to_string());
+        let collection = self.collection.as_ref().ok_or_else(none)?;
+        match self.runtime.block_on(collection.token(id)) {
+            Err(seedstorm_mint::collection::CollectionError::NoSuchToken(_)) => Err(none()),
+            other => Ok(other?),
+        }
+    }
+
+    /// All tokens.
+    ///
+    /// # Errors
+    /// What the chain says.
+    pub fn tokens(&self) -> Result<Vec<Token>, StudioError> {
+        match &self.collection {
+            Some(collection) => Ok(self.runtime.block_on(collection.tokens())?),
+            None => Ok(vec![]),
+        }
+    }
+
+    /// The token that commits to this metadata.
+    ///
+    /// # Errors
+    /// What the chain says.
+    pub fn find(&self, metadata: &seedstorm_mint::Cid) -> Result<Option<Token>, StudioError> {
+        match &self.collection {
+            Some(collection) => Ok(self.runtime.block_on(collection.find_by_metadata(metadata))?),
+            None => Ok(None),
+        }
+    }
+}
+
+/// The home's signing key, made at first use. Its password is `SEEDSTORM_PASSWORD`, or one kept beside it.
+///
+/// # Errors
+/// A wrong password, or a disk that refuses.
+pub fn unlock(home: &Home) -> Result<PrivateKeySigner, StudioError> {
+    let password = env::var(keystore::PASSWORD_VARIABLE).ok();
+    Ok(keystore::open_default(&home.keys(), password.as_deref())?)
+}
+
+fn runtime() -> Result<Runtime, StudioError> {
+    let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    built.map_err(|source| StudioError::Io { path: "the async runtime".into(), source })
+}
+
+fn deployment(home: &Home) -> Result<Option<Deployment>, StudioError> {
+    let path = home.collection();
+    let text = match fs::read(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(StudioError::io(&path)(error)),
+    };
+    let read = serde_json::from_slice(&text).map_err(|e| StudioError::io(&path)(std::io::Error::other(e)))?;
+    Ok(Some(read))
+}
+
+/// Writes a file so that it is there whole or not at all.
+pub(crate) fn write_atomically(path: &std::path::Path, bytes: &[u8]) -> Result<(), StudioError> {
+    let folder = path.parent().unwrap_or(std::path::Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(StudioError::io(folder))?;
+    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(StudioError::io(path))?;
+    file.persist(path).map_err(|error| StudioError::io(path)(error.error))?;
+    Ok(())
+}

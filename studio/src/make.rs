@@ -1,0 +1,262 @@
+//! From a recipe to a token.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
+
+use seedstorm_mint::{
+    Bundle, Cid, Claim, DisplayType, Metadata, Mint, Rarity, Store, Token, Trait, TraitValue,
+};
+use seedstorm_render::{film::FilmEncoder, image_file::encode_png};
+use seedstorm_sim::{Backend, Digest, Genome, Recipe, resolve, scenario::Scenario, simulate};
+
+use crate::{Home, Observer, Stage, StudioError, film::Shoot, ledger::Ledger};
+
+/// What [`make`] is to do beside the recipe.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where the simulation runs.
+    pub backend: Backend,
+    /// Whether to mint a token.
+    pub mint: bool,
+    /// The piece's name in the metadata; one is made from the scenario and the seed where it is `None`.
+    pub name: Option<String>,
+    /// The piece's description; one is made from its traits where it is `None`.
+    pub description: Option<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { backend: Backend::Auto, mint: true, name: None, description: None }
+    }
+}
+
+/// A piece that was made.
+#[derive(Debug, Clone)]
+pub struct Made {
+    /// The Merkle root over the simulation's checkpoints.
+    pub sim_root: Digest,
+    /// What the seed decided.
+    pub genome: Genome,
+    /// The bundle's folder.
+    pub bundle: PathBuf,
+    /// CID of the bundle's content.
+    pub bundle_cid: Cid,
+    /// CID of the metadata.
+    pub metadata_cid: Cid,
+    /// The film.
+    pub film: PathBuf,
+    /// The token, its contract and its chain, if it was minted.
+    pub minted: Option<Minted>,
+    /// Whether the bundle was there already, so that nothing was simulated or rendered.
+    pub reused: bool,
+    /// Seconds by stage.
+    pub stages: BTreeMap<&'static str, f64>,
+}
+
+/// Where a token is.
+#[derive(Debug, Clone)]
+pub struct Minted {
+    /// The token.
+    pub token: Token,
+    /// The collection's contract.
+    pub contract: String,
+    /// The chain's id.
+    pub chain: u64,
+}
+
+/// Makes the piece of `recipe`: simulates, renders, encodes, stores and, unless told otherwise, mints. A finished
+/// bundle of the same recipe in this home is used again, and a token that commits to its metadata is found rather
+/// than minted twice.
+///
+/// # Errors
+/// A recipe that cannot be used, a disk or a chain that refuses, or a stop.
+pub fn make(home: &Home, recipe: &Recipe, options: &Options, observer: &dyn Observer) -> Result<Made, StudioError> {
+    let (scenario, genome) = resolve(recipe)?;
+    let mut clock = Clock { observer, stages: BTreeMap::new() };
+    // Fail before the work rather than after it.
+    let ledger = if options.mint { Some(Ledger::write(home)?) } else { None };
+    let folder = home.bundles().join(recipe.cid().to_string());
+    let reused = folder.exists();
+    if !reused {
+        let making = tempfile::Builder::new().prefix(".making-").tempdir_in(home.bundles());
+        let making = making.map_err(StudioError::io(&home.bundles()))?;
+        fill(making.path(), home, scenario, &genome, recipe, options, &mut clock)?;
+        match fs::rename(making.path(), &folder) {
+            Ok(()) => drop(making.keep()),
+            // Another process finished the same piece first: its bundle holds the same content.
+            Err(_) if folder.exists() => {}
+            Err(error) => return Err(StudioError::io(&folder)(error)),
+        }
+    }
+    let bundle = Bundle::open(&folder)?;
+    let store = Store::open(home.store())?;
+    let added = clock.time(Stage::Pin, 1, |_| Ok(bundle.add_to(&store)?))?;
+    let (metadata, _) = bundle.metadata(&added.content)?;
+    let metadata_cid = added.metadata.expect("its metadata was read just now");
+    let minted = match &ledger {
+        Some(ledger) => Some(clock.time(Stage::Mint, 1, |_| {
+            let to = ledger.key().address();
+            let mint = Mint { to, metadata: metadata_cid, recipe: added.content.recipe, sim_root: metadata.sim_root };
+            let token = ledger.mint(&mint)?;
+            let deployment = ledger.deployment().expect("a ledger opened for writing has a collection");
+            Ok(Minted { token, contract: deployment.address.to_string(), chain: deployment.chain_id })
+        })?),
+        None => None,
+    };
+    Ok(Made {
+        sim_root: Digest(metadata.sim_root),
+        genome,
+        film: folder.join("film.mp4"),
+        bundle: folder,
+        bundle_cid: added.content.bundle,
+        metadata_cid,
+        minted,
+        reused,
+        stages: clock.stages,
+    })
+}
+
+/// Makes the content of a bundle, its metadata and an attestation in the folder `making`.
+fn fill(
+    making: &Path,
+    home: &Home,
+    scenario: &'static dyn Scenario,
+    genome: &Genome,
+    recipe: &Recipe,
+    options: &Options,
+    clock: &mut Clock<'_>,
+) -> Result<(), StudioError> {
+    let write = |name: &str, bytes: &[u8]| {
+        let path = making.join(name);
+        fs::write(&path, bytes).map_err(StudioError::io(&path))
+    };
+    let started_at = now();
+    let plan = scenario.plan(genome);
+    let run = clock.time(Stage::Simulate, u64::from(plan.steps), |observer| {
+        Ok(simulate(recipe, options.backend, &mut |step, _| {
+            observer.reached(u64::from(step));
+            !observer.stopped()
+        })?)
+    })?;
+    write("recipe.json", &recipe.canonical())?;
+    write("trajectory.bin", run.trajectory.as_bytes())?;
+    let frames_folder = making.join("frames");
+    fs::create_dir(&frames_folder).map_err(StudioError::io(&frames_folder))?;
+
+    let film = &recipe.film;
+    let mut encoder = FilmEncoder::new(film.width as usize, film.height as usize, film.fps)?;
+    let poster = (scenario.poster_time() * f64::from(film.frames - 1)).round() as u32;
+    let mut shoot = Shoot::new(scenario, genome, film, &run.trajectory);
+    clock.time(Stage::Render, u64::from(film.frames) * FRAME_UNITS, |observer| {
+        for frame in 0..film.frames {
+            let progress = |share: f32| {
+                observer.reached(u64::from(frame) * FRAME_UNITS + (share * FRAME_UNITS as f32) as u64);
+                observer.stopped()
+            };
+            let image = shoot.frame(frame, &progress)?;
+            let png = encode_png(&image)?;
+            write(&format!("frames/{frame:04}.png"), &png)?;
+            if frame == poster {
+                write("poster.png", &png)?;
+            }
+            encoder.push(&image)?;
+        }
+        Ok(())
+    })?;
+    clock.time(Stage::Encode, 1, |_| write("film.mp4", &encoder.finish()?))?;
+
+    let mut bundle = Bundle::open(making)?;
+    let content = bundle.content_cids()?;
+    let metadata = metadata(scenario, genome, recipe, run.sim_root, content.bundle, options);
+    bundle.write_metadata(&metadata)?;
+    let claim = Claim {
+        bundle: content.bundle,
+        sim_root: run.sim_root.0,
+        backend: run.backend,
+        started_at,
+        finished_at: now().max(started_at),
+    };
+    bundle.write_attestation(&claim.sign(&crate::ledger::unlock(home)?)?)?;
+    Ok(())
+}
+
+/// Progress that a frame counts for.
+const FRAME_UNITS: u64 = 1000;
+
+/// Seconds since 1970-01-01 UTC, for attestations: content never holds a time.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// The metadata of a piece: a function of its recipe and content, and of the name and description that it is given.
+pub(crate) fn metadata(
+    scenario: &dyn Scenario,
+    genome: &Genome,
+    recipe: &Recipe,
+    sim_root: Digest,
+    bundle: Cid,
+    options: &Options,
+) -> Metadata {
+    let title = capitalised(scenario.name());
+    let seed = genome.seed.to_string();
+    let short = seed.trim_start_matches('0');
+    let short = if short.is_empty() { "0" } else { &short[..short.len().min(8)] };
+    let words: Vec<&str> = genome.traits.iter().map(|t| t.value.as_str()).collect();
+    let description = format!("{}. {}. Every particle of it can be checked.", scenario.about(), capitalised(&words.join(", ")));
+    let rarity = |overridden: bool, share: f64| if overridden { Rarity::Overridden } else { Rarity::Drawn(share) };
+    let traits = genome.traits.iter().map(|t| Trait {
+        name: capitalised(&t.name),
+        value: TraitValue::Text(t.value.clone()),
+        display: None,
+        rarity: rarity(t.overridden, t.rarity),
+    });
+    // Every seed draws a number from the same range: the share that it has in common with others says nothing.
+    let params = genome.params.iter().map(|p| Trait {
+        name: capitalised(&p.name),
+        value: TraitValue::Number(p.value),
+        display: Some(DisplayType::Number),
+        rarity: rarity(p.overridden, 1.0),
+    });
+    Metadata {
+        name: options.name.clone().unwrap_or_else(|| format!("{title} {short}")),
+        description: options.description.clone().unwrap_or(description),
+        external_url: None,
+        traits: traits.chain(params).collect(),
+        engine: recipe.engine.clone(),
+        recipe: recipe.cid(),
+        world_id: recipe.world_id(),
+        sim_root: sim_root.0,
+        renderer: recipe.film.renderer.clone(),
+        bundle,
+    }
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+struct Clock<'a> {
+    observer: &'a dyn Observer,
+    stages: BTreeMap<&'static str, f64>,
+}
+
+impl Clock<'_> {
+    fn time<T>(
+        &mut self,
+        stage: Stage,
+        total: u64,
+        work: impl FnOnce(&dyn Observer) -> Result<T, StudioError>,
+    ) -> Result<T, StudioError> {
+        let start = Instant::now();
+        self.observer.begin(stage, total);
+        let result = work(self.observer)?;
+        self.observer.end();
+        self.stages.insert(stage.name(), (start.elapsed().as_secs_f64() * 1000.0).round() / 1000.0);
+        Ok(result)
+    }
+}

@@ -1,0 +1,57 @@
+//! How long work reports and is stopped.
+
+use serde::Serialize;
+
+/// A part of the pipeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// The world is stepped.
+    Simulate,
+    /// Frames are rendered.
+    Render,
+    /// The film is encoded.
+    Encode,
+    /// Content goes to the store.
+    Pin,
+    /// The token is minted.
+    Mint,
+}
+
+impl Stage {
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Simulate => "simulate",
+            Self::Render => "render",
+            Self::Encode => "encode",
+            Self::Pin => "pin",
+            Self::Mint => "mint",
+        }
+    }
+}
+
+/// Watches long work and may stop it.
+pub trait Observer: Sync {
+    /// A stage begins; `total` is how far [`Observer::reached`] will go.
+    fn begin(&self, stage: Stage, total: u64);
+    /// The present stage has come this far. Called from any thread.
+    fn reached(&self, done: u64);
+    /// The present stage is done.
+    fn end(&self);
+    /// Whether to stop soon.
+    fn stopped(&self) -> bool {
+        false
+    }
+}
+
+/// Says nothing and never stops.
+#[derive(Debug, Clone, Copy)]
+pub struct Quiet;
+
+impl Observer for Quiet {
+    fn begin(&self, _: Stage, _: u64) {}
+    fn reached(&self, _: u64) {}
+    fn end(&self) {}
+}

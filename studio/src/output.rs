@@ -1,0 +1,205 @@
+//! What commands print: words for people, or one JSON document.
+
+use std::{io::Write as _, path::Path};
+
+use seedstorm_mint::{Token, car::Car};
+use seedstorm_sim::{Genome, Recipe, RecipeError, resolve, scenario};
+use seedstorm_studio::{ledger::Ledger, make::Made, verify::Report};
+use serde_json::{Value, json};
+
+fn document(value: &Value) {
+    raw(&serde_json::to_vec_pretty(value).expect("a JSON value is JSON"));
+}
+
+/// Writes bytes and a newline to standard output; a reader that went away is no error.
+pub(crate) fn raw(bytes: &[u8]) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(bytes).and_then(|()| out.write_all(b"\n"));
+}
+
+fn line(label: &str, value: impl std::fmt::Display) {
+    raw(format!("{label:>12}  {value}").as_bytes());
+}
+
+/// What is about to be made, on standard error.
+pub(crate) fn announce(recipe: &Recipe) -> Result<(), RecipeError> {
+    let (_, genome) = resolve(recipe)?;
+    let words: Vec<&str> = genome.traits.iter().map(|t| t.value.as_str()).collect();
+    eprintln!("{} · seed {} · {}", recipe.scenario, genome.seed, words.join(", "));
+    Ok(())
+}
+
+pub(crate) fn made(recipe: &Recipe, made: &Made, json: bool) {
+    let minted = made.minted.as_ref();
+    if json {
+        document(&json!({
+            "recipe_cid": recipe.cid().to_string(),
+            "seed": recipe.seed,
+            "world_id": recipe.world_id().to_string(),
+            "sim_root": made.sim_root,
+            "bundle": made.bundle,
+            "bundle_cid": made.bundle_cid.to_string(),
+            "metadata_cid": made.metadata_cid.to_string(),
+            "film": made.film,
+            "token": minted.map(|m| m.token.id),
+            "contract": minted.map(|m| &m.contract),
+            "chain": minted.map(|m| m.chain),
+            "owner": minted.map(|m| m.token.owner.to_string()),
+            "stages": made.stages,
+        }));
+        return;
+    }
+    if made.reused {
+        line("", "made before, and used again");
+    }
+    line("seed", recipe.seed);
+    for t in &made.genome.traits {
+        line(&t.name, trait_words(&t.value, t.rarity, t.overridden));
+    }
+    line("sim_root", made.sim_root);
+    line("recipe", recipe.cid());
+    line("bundle", made.bundle_cid);
+    line("metadata", made.metadata_cid);
+    match minted {
+        Some(minted) => {
+            line("token", format!("{} of {} on chain {}", minted.token.id, minted.contract, minted.chain));
+            line("owner", minted.token.owner);
+        }
+        None => line("token", "none: not minted"),
+    }
+    line("film", made.film.display());
+    line("check it", match minted {
+        Some(minted) => format!("seedstorm verify {}", minted.token.id),
+        None => format!("seedstorm verify --unminted {}", made.bundle.display()),
+    });
+}
+
+fn trait_words(value: &str, rarity: f64, overridden: bool) -> String {
+    if overridden { format!("{value} (chosen)") } else { format!("{value} ({:.0} % of seeds)", rarity * 100.0) }
+}
+
+pub(crate) fn scenarios(json: bool) {
+    if json {
+        let one = |s: &&dyn scenario::Scenario| {
+            json!({
+                "name": s.name(),
+                "version": s.version(),
+                "kind": s.kind(),
+                "about": s.about(),
+                "params": s.params(),
+                "traits": s.traits(),
+            })
+        };
+        document(&scenario::all().iter().map(one).collect());
+        return;
+    }
+    for s in scenario::all() {
+        raw(format!("{}@{} — {}", s.name(), s.version(), s.about()).as_bytes());
+        for spec in s.traits() {
+            let options: Vec<String> = (0..spec.options.len())
+                .map(|i| format!("{} {:.0} %", spec.options[i].value, spec.rarity(i) * 100.0))
+                .collect();
+            line(spec.name, format!("{}: {}", spec.about, options.join(", ")));
+        }
+        for spec in s.params() {
+            let [low, high] = spec.usual;
+            let usual = if low == high { format!("{low}") } else { format!("{low} to {high}") };
+            let unit = if spec.unit.is_empty() { String::new() } else { format!(" {}", spec.unit) };
+            line(spec.name, format!("{}: {usual}{unit}, may be set from {} to {}", spec.about, spec.min, spec.max));
+        }
+    }
+}
+
+pub(crate) fn traits(recipe: &Recipe, genome: &Genome, json: bool) {
+    if json {
+        document(&json!({
+            "scenario": recipe.scenario,
+            "seed": genome.seed,
+            "traits": genome.traits,
+            "params": genome.params,
+        }));
+        return;
+    }
+    line("seed", genome.seed);
+    for t in &genome.traits {
+        line(&t.name, trait_words(&t.value, t.rarity, t.overridden));
+    }
+    for p in &genome.params {
+        line(&p.name, format!("{} {}{}", p.value, p.unit, if p.overridden { " (chosen)" } else { "" }));
+    }
+}
+
+pub(crate) fn report(report: &Report, json: bool) {
+    if json {
+        document(&serde_json::to_value(report).expect("a report is plain texts"));
+        return;
+    }
+    for check in &report.checks {
+        raw(format!("{} {:>11}  {}", if check.ok { "✓" } else { "✗" }, check.name, check.detail).as_bytes());
+    }
+    raw(if report.ok { "everything holds".as_bytes() } else { b"this piece does not hold" });
+}
+
+fn token_value(token: &Token) -> Value {
+    json!({
+        "token": token.id,
+        "owner": token.owner.to_string(),
+        "token_uri": token.token_uri,
+        "metadata_cid": token.metadata.to_string(),
+        "recipe_cid": token.recipe.to_string(),
+        "sim_root": hex::encode(token.sim_root),
+        "transaction": token.transaction.to_string(),
+        "block": token.block,
+    })
+}
+
+pub(crate) fn token(token: &Token, ledger: &Ledger, folder: Option<&Path>, json: bool) {
+    let deployment = ledger.deployment();
+    if json {
+        let mut value = token_value(token);
+        value["contract"] = json!(deployment.map(|d| d.address.to_string()));
+        value["chain"] = json!(deployment.map(|d| d.chain_id));
+        value["bundle"] = json!(folder);
+        document(&value);
+        return;
+    }
+    line("token", token.id);
+    if let Some(deployment) = deployment {
+        line("contract", format!("{} on chain {}", deployment.address, deployment.chain_id));
+    }
+    line("owner", token.owner);
+    line("tokenURI", &token.token_uri);
+    line("recipe", token.recipe);
+    line("sim_root", hex::encode(token.sim_root));
+    line("minted", format!("in block {} by {}", token.block, token.transaction));
+    match folder {
+        Some(folder) => line("film", folder.join("film.mp4").display()),
+        None => line("film", "not in this home's bundles: `seedstorm verify` reads it out of the store"),
+    }
+}
+
+pub(crate) fn tokens(tokens: &[Token], json: bool) {
+    if json {
+        document(&tokens.iter().map(token_value).collect());
+        return;
+    }
+    if tokens.is_empty() {
+        raw("no tokens yet: `seedstorm make bloom` mints the first".as_bytes());
+    }
+    for token in tokens {
+        line(&token.id.to_string(), format!("{}  recipe {}", token.owner, token.recipe));
+    }
+}
+
+pub(crate) fn exported(path: &Path, car: &Car, json: bool) {
+    let roots: Vec<String> = car.roots.iter().map(ToString::to_string).collect();
+    if json {
+        document(&json!({ "car": path, "roots": roots, "blocks": car.blocks, "bytes": car.block_bytes }));
+        return;
+    }
+    line("archive", path.display());
+    line("blocks", format!("{}, {} bytes", car.blocks, car.block_bytes));
+    for root in roots {
+        line("root", root);
+    }
+}

@@ -1,0 +1,298 @@
+//! Going over a piece once more: hashes, the simulation, pixels, the token.
+
+use std::path::{Path, PathBuf};
+
+use seedstorm_mint::{Bundle, Cid, ContentCids, Metadata, Store, bundle, metadata::MAX_METADATA_BYTES, unixfs};
+use seedstorm_render::{Rect, film::FilmEncoder, image_file::decode_png};
+use seedstorm_sim::{Backend, Digest, Genome, Recipe, Trajectory, resolve, scenario::Scenario, simulate};
+use serde::Serialize;
+
+use crate::{
+    Home, Observer, Stage, StudioError,
+    film::{Shoot, crop},
+    ledger::Ledger,
+    make::{Options, metadata},
+};
+
+/// Edge of the tile that is rendered again, in pixels.
+const TILE: u32 = 32;
+
+/// The outcome of a verification.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// Whether every check passed.
+    pub ok: bool,
+    /// The checks, in the order in which they were made.
+    pub checks: Vec<Check>,
+}
+
+/// One check.
+#[derive(Debug, Clone, Serialize)]
+pub struct Check {
+    /// What was checked.
+    pub name: &'static str,
+    /// Whether it passed.
+    pub ok: bool,
+    /// What was found, in words.
+    pub detail: String,
+}
+
+/// What [`verify`] is to do.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wishes {
+    /// Where the simulation runs again. `Auto` takes another backend than the one that made the piece, where there is
+    /// one.
+    pub backend: Backend,
+    /// Whether a piece without a token passes.
+    pub unminted: bool,
+}
+
+/// Checks a token, by its number, or a bundle, by its folder.
+///
+/// A report with failed checks is not an error; an error means that the checks could not be made.
+///
+/// # Errors
+/// Nothing is known by that name, or the token's content is not in the store.
+pub fn verify(home: &Home, piece: &str, wishes: Wishes, observer: &dyn Observer) -> Result<Report, StudioError> {
+    let located = locate(home, piece)?;
+    let mut report = Report { ok: true, checks: vec![] };
+    if let Some(problem) = check_all(home, &located, wishes, observer, &mut report)? {
+        report.checks.push(problem);
+    }
+    report.ok = report.checks.iter().all(|check| check.ok);
+    Ok(report)
+}
+
+/// A bundle's folder, in the file system or written out of the store for as long as it is looked at.
+#[derive(Debug)]
+pub struct Located {
+    folder: PathBuf,
+    token: Option<u64>,
+    _temporary: Option<tempfile::TempDir>,
+}
+
+impl Located {
+    /// The folder.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.folder
+    }
+}
+
+/// Finds the bundle of a token, by its number, or in a folder.
+///
+/// # Errors
+/// Nothing is known by that name, or the token's content is not in the store.
+pub fn locate(home: &Home, piece: &str) -> Result<Located, StudioError> {
+    if Path::new(piece).is_dir() {
+        return Ok(Located { folder: piece.into(), token: None, _temporary: None });
+    }
+    let id: u64 = piece.parse().map_err(|_| StudioError::NoSuchPiece(piece.into()))?;
+    let token = Ledger::read(home)?.token(id)?;
+    let store = Store::open(home.store())?;
+    let missing = || StudioError::NotStored { token: id, store: home.store() };
+    if !store.has(&token.metadata) {
+        return Err(missing());
+    }
+    let bytes = unixfs::read_file(&store, &token.metadata, MAX_METADATA_BYTES as u64)?;
+    let metadata = Metadata::from_json(&bytes)?;
+    if !store.has(&metadata.bundle) {
+        return Err(missing());
+    }
+    let temporary = tempfile::Builder::new().prefix(".reading-").tempdir_in(home.bundles());
+    let temporary = temporary.map_err(StudioError::io(&home.bundles()))?;
+    let folder = temporary.path().join("bundle");
+    bundle::extract(&store, &metadata.bundle, &folder)?;
+    let beside = folder.join("metadata.json");
+    std::fs::write(&beside, bytes).map_err(StudioError::io(&beside))?;
+    Ok(Located { folder, token: Some(id), _temporary: Some(temporary) })
+}
+
+/// Makes the checks. What keeps the rest from being checked is returned as a last, failed check.
+fn check_all(
+    home: &Home,
+    located: &Located,
+    wishes: Wishes,
+    observer: &dyn Observer,
+    report: &mut Report,
+) -> Result<Option<Check>, StudioError> {
+    /// Takes a value out of a result, or ends the checks with the failed one.
+    macro_rules! need {
+        ($name:literal, $result:expr) => {
+            match $result {
+                Ok(value) => value,
+                Err(error) => return Ok(Some(failed($name, error))),
+            }
+        };
+    }
+    let mut pass = |name, ok, detail: String| report.checks.push(Check { name, ok, detail });
+
+    let bundle = need!("bundle", Bundle::open(&located.folder));
+    let content = need!("bundle", bundle.content_cids());
+    pass("bundle", true, format!("{} with {} frames", content.bundle, bundle.frame_count()));
+
+    let recipe_bytes = need!("recipe", bundle.recipe());
+    let recipe = need!("recipe", Recipe::from_json(&recipe_bytes));
+    let (scenario, genome) = need!("recipe", resolve(&recipe));
+    let canonical = recipe.canonical() == recipe_bytes && recipe.cid() == content.recipe;
+    pass("recipe", canonical, if canonical { content.recipe.to_string() } else { "it is not in its canonical form".into() });
+
+    let (metadata, metadata_bytes) = need!("metadata", bundle.metadata(&content));
+    let wrong = wrong_metadata(scenario, &genome, &recipe, &content, &metadata);
+    let metadata_cid = seedstorm_mint::block::raw_cid(&metadata_bytes);
+    pass("metadata", wrong.is_none(), wrong.unwrap_or_else(|| metadata_cid.to_string()));
+
+    let attestations = need!("attestations", bundle.attestations(&content));
+    let mut backends = Vec::new();
+    for (attestation, _) in &attestations {
+        let claim = attestation.claim();
+        backends.push(claim.backend.clone());
+        let same = claim.sim_root == metadata.sim_root;
+        let detail = format!("{} on {}{}", attestation.signer(), claim.backend, if same { "" } else { ", of another sim_root" });
+        pass("attestation", same, detail);
+    }
+
+    let (film_ok, film) = need!("film", check_film(&recipe, scenario, &bundle));
+    pass("film", film_ok, film);
+
+    let trajectory_path = located.folder.join("trajectory.bin");
+    let bytes = std::fs::read(&trajectory_path).map_err(StudioError::io(&trajectory_path))?;
+    let trajectory = need!("trajectory", Trajectory::from_bytes(bytes));
+    let root = trajectory.sim_root();
+    let agrees = root.0 == metadata.sim_root;
+    pass("trajectory", agrees, if agrees { format!("{} checkpoints lead to {root}", trajectory.checkpoints().len()) } else { format!("its checkpoints lead to {root}, the metadata names {}", Digest(metadata.sim_root)) });
+
+    let backend = other_backend(wishes.backend, &backends);
+    let steps = scenario.plan(&genome).steps;
+    observer.begin(Stage::Simulate, u64::from(steps));
+    let run = simulate(&recipe, backend, &mut |step, _| {
+        observer.reached(u64::from(step));
+        !observer.stopped()
+    })?;
+    observer.end();
+    let same = run.sim_root.0 == metadata.sim_root;
+    pass("simulation", same, if same { format!("run again on {}: {}", run.backend, run.sim_root) } else { format!("run again on {} it gives {}", run.backend, run.sim_root) });
+    let same = run.trajectory.as_bytes() == trajectory.as_bytes();
+    pass("motion", same, if same { "the trajectory is that of the simulation, byte for byte".into() } else { "the trajectory is not that of the simulation".into() });
+
+    let frame = random_below(recipe.film.frames)?;
+    let tile = Rect {
+        x: random_below(recipe.film.width - TILE.min(recipe.film.width) + 1)?,
+        y: random_below(recipe.film.height - TILE.min(recipe.film.height) + 1)?,
+        width: TILE.min(recipe.film.width),
+        height: TILE.min(recipe.film.height),
+    };
+    let stored = crop(&need!("pixels", frame_image(&located.folder, frame)), tile);
+    let again = Shoot::new(scenario, &genome, &recipe.film, &run.trajectory).tile(frame, tile)?;
+    let place = format!("frame {frame}, {} × {} pixels at {}, {}", tile.width, tile.height, tile.x, tile.y);
+    let same = stored == again;
+    pass("pixels", same, if same { format!("{place}: rendered again, equal") } else { format!("{place}: rendered again, different") });
+
+    let (ok, detail) = check_token(home, located, wishes, &metadata_cid, &content, &metadata)?;
+    pass("token", ok, detail);
+    Ok(None)
+}
+
+fn failed(name: &'static str, error: impl std::fmt::Display) -> Check {
+    Check { name, ok: false, detail: error.to_string() }
+}
+
+/// What the metadata says that the recipe does not bear out.
+fn wrong_metadata(
+    scenario: &dyn Scenario,
+    genome: &Genome,
+    recipe: &Recipe,
+    content: &ContentCids,
+    given: &Metadata,
+) -> Option<String> {
+    let options = Options {
+        name: Some(given.name.clone()),
+        description: Some(given.description.clone()),
+        ..Options::default()
+    };
+    let mut expected = metadata(scenario, genome, recipe, Digest(given.sim_root), content.bundle, &options);
+    expected.external_url.clone_from(&given.external_url);
+    let differs = [
+        ("engine", expected.engine != given.engine),
+        ("recipe", expected.recipe != given.recipe),
+        ("world_id", expected.world_id != given.world_id),
+        ("renderer", expected.renderer != given.renderer),
+        ("attributes", expected.traits != given.traits),
+        ("bundle", expected.bundle != given.bundle),
+    ];
+    let names: Vec<&str> = differs.iter().filter(|(_, differs)| *differs).map(|(name, _)| *name).collect();
+    (!names.is_empty()).then(|| format!("what it says of {} is not what the recipe gives", names.join(", ")))
+}
+
+/// Encodes the frames again: one encoder, one film.
+fn check_film(recipe: &Recipe, scenario: &dyn Scenario, bundle: &Bundle) -> Result<(bool, String), StudioError> {
+    let film = &recipe.film;
+    if bundle.frame_count() != film.frames as usize {
+        return Ok((false, format!("{} frames, the recipe asks for {}", bundle.frame_count(), film.frames)));
+    }
+    let mut encoder = FilmEncoder::new(film.width as usize, film.height as usize, film.fps)?;
+    for frame in 0..film.frames {
+        encoder.push(&frame_image(bundle.folder(), frame)?)?;
+    }
+    let read = |name: &str| {
+        let path = bundle.folder().join(name);
+        std::fs::read(&path).map_err(StudioError::io(&path))
+    };
+    if encoder.finish()? != read("film.mp4")? {
+        return Ok((false, "the film is not that of the frames".into()));
+    }
+    let poster = (scenario.poster_time() * f64::from(film.frames - 1)).round() as u32;
+    if read("poster.png")? != read(&format!("frames/{poster:04}.png"))? {
+        return Ok((false, format!("the poster is not frame {poster}")));
+    }
+    Ok((true, format!("{} frames encoded again, equal; the poster is frame {poster}", film.frames)))
+}
+
+fn frame_image(folder: &Path, frame: u32) -> Result<seedstorm_render::image_file::Rgb8Image, StudioError> {
+    let path = folder.join(format!("frames/{frame:04}.png"));
+    Ok(decode_png(&std::fs::read(&path).map_err(StudioError::io(&path))?)?)
+}
+
+fn check_token(
+    home: &Home,
+    located: &Located,
+    wishes: Wishes,
+    metadata_cid: &Cid,
+    content: &ContentCids,
+    metadata: &Metadata,
+) -> Result<(bool, String), StudioError> {
+    let ledger = Ledger::read(home)?;
+    let token = match located.token {
+        Some(id) => Some(ledger.token(id)?),
+        None => ledger.find(metadata_cid)?,
+    };
+    let Some(token) = token else {
+        let detail = "no token on the chain commits to this metadata";
+        return Ok((wishes.unminted, format!("{detail}{}", if wishes.unminted { ", as allowed" } else { "" })));
+    };
+    let wrong = [
+        ("metadata", token.metadata != *metadata_cid),
+        ("recipe", token.recipe != content.recipe),
+        ("sim_root", token.sim_root != metadata.sim_root),
+    ];
+    let names: Vec<&str> = wrong.iter().filter(|(_, wrong)| *wrong).map(|(name, _)| *name).collect();
+    if names.is_empty() {
+        return Ok((true, format!("token {} of {}, whose word and event agree", token.id, token.owner)));
+    }
+    Ok((false, format!("token {} says another {}", token.id, names.join(", "))))
+}
+
+/// Another backend than those that made the piece, where the choice is left to us.
+fn other_backend(wish: Backend, made_on: &[String]) -> Backend {
+    let only_gpu = !made_on.is_empty() && made_on.iter().all(|backend| backend.starts_with("wgpu"));
+    if wish == Backend::Auto && only_gpu { Backend::Cpu } else { wish }
+}
+
+/// A number that nobody can foresee, in `0..bound`.
+fn random_below(bound: u32) -> Result<u32, StudioError> {
+    let word = getrandom::u64().map_err(|error| StudioError::Io {
+        path: "the system's source of randomness".into(),
+        source: std::io::Error::other(error.to_string()),
+    })?;
+    Ok((word % u64::from(bound)) as u32)
+}
