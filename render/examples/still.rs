@@ -1,5 +1,5 @@
 //! Renders one of a few test scenes to a PNG and prints how fast:
-//! `cargo run --release -p seedstorm-render --example still -- OUT.png [materials|crowd|glass|torus|honey|paint] [size] [samples]`
+//! `cargo run --release -p seedstorm-render --example still -- OUT.png [materials|crowd|glass|torus|honey|paint|globe] [size] [samples]`
 
 use std::error::Error;
 use std::sync::Arc;
@@ -25,6 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "torus" => torus_scene(),
         "honey" => fluid(true),
         "paint" => fluid(false),
+        "globe" => globe(),
         other => return Err(format!("there is no scene `{other}`").into()),
     };
     let start = Instant::now();
@@ -263,5 +264,21 @@ fn fluid(clear: bool) -> Scene {
         Material { base_color: [1.0; 3], roughness: 0.4, coat: 1.0, ..Material::default() }
     });
     scene.fluid = Some(fluid);
+    scene
+}
+
+/// The opaque splash in a vessel as thin as a soap bubble.
+fn globe() -> Scene {
+    let mut scene = fluid(false);
+    let material = scene.materials.len();
+    scene.materials.push(Material {
+        base_color: [0.97, 0.99, 1.0],
+        transmission: 1.0,
+        ior: 1.0,
+        coat: 1.0,
+        coat_roughness: 0.02,
+        ..Material::default()
+    });
+    scene.instances.push(instance(Shape::Sphere(1.505), at(0.0, 1.5, 0.0), material));
     scene
 }

@@ -15,6 +15,8 @@ use crate::vector::{Basis, Vec3, max, vec3};
 const CLEAR_ROUGHNESS: f32 = 0.04;
 /// Lobes smoother than this (perceptual) are narrow: what is seen in them keeps its shape.
 pub(crate) const NARROW_ROUGHNESS: f32 = 0.2;
+/// Glass of a lower index bends and reflects nothing.
+const UNBENT_IOR: f32 = 1.0005;
 /// Index of the clear coat.
 const COAT_IOR: f32 = 1.5;
 
@@ -28,6 +30,8 @@ pub(crate) struct Scatter {
     pub(crate) density: f32,
     /// Whether the ray crossed to the other side.
     pub(crate) transmitted: bool,
+    /// Whether it did so without any bend, as if through a pane.
+    pub(crate) straight: bool,
     /// Whether the lobe was narrow: a sharp reflection or clear glass.
     pub(crate) narrow: bool,
 }
@@ -89,8 +93,31 @@ pub(crate) struct Facing {
 pub(crate) struct Drawn {
     /// A floor (perceptual) under every lobe's roughness.
     pub(crate) least_roughness: f32,
-    /// The least share of glass samples that are reflected: what glass mirrors may be far brighter than what is behind.
+    /// The least share of samples that glass and coat reflect: what they mirror may be far brighter than what is behind.
     pub(crate) least_reflected: f32,
+}
+
+/// Share of light that the coat reflects.
+#[inline]
+fn coat_reflectance(cover: f32, roughness: f32, cos: f32) -> f32 {
+    if cover <= 0.0 {
+        return 0.0;
+    }
+    let [a, b] = reflectance(cos, roughness);
+    cover * (normal_reflectance(COAT_IOR) * a + b)
+}
+
+/// Whether a material is a pane: coated or tinted, but so thin that light goes straight through.
+pub(crate) fn is_pane(material: &Material) -> bool {
+    material.transmission >= 1.0 && material.metallic <= 0.0 && material.ior <= UNBENT_IOR
+}
+
+/// Share of light that goes straight through a pane's surface; the expectation of what [`Bsdf::sample`] lets through.
+#[inline]
+pub(crate) fn through_pane(material: &Material, tint: Vec3, cos: f32, inside: bool) -> Vec3 {
+    let color = (Vec3::from(material.base_color) * tint).max(Vec3::ZERO).min(Vec3::ONE);
+    let cover = if inside { 0.0 } else { material.coat };
+    color.sqrt() * (1.0 - coat_reflectance(cover, material.coat_roughness, max(cos, 1e-3)))
 }
 
 impl Bsdf {
@@ -114,12 +141,7 @@ impl Bsdf {
 
         let coat_cover = if facing.inside { 0.0 } else { material.coat.clamp(0.0, 1.0) };
         let coat_roughness = max(material.coat_roughness, least_roughness).clamp(0.0, 1.0);
-        let coat_reflects = if coat_cover > 0.0 {
-            let [a, b] = reflectance(out.z, coat_roughness);
-            coat_cover * (normal_reflectance(COAT_IOR) * a + b)
-        } else {
-            0.0
-        };
+        let coat_reflects = coat_reflectance(coat_cover, coat_roughness, out.z);
         let below_coat = 1.0 - coat_reflects;
 
         let [a, b] = reflectance(out.z, roughness);
@@ -128,7 +150,8 @@ impl Bsdf {
         let dielectric = normal_reflectance(material.ior);
         let dielectric_reflects = dielectric * a + b;
         // An index of 1 is no boundary at all, whatever the angle.
-        let boundary = if material.ior > 1.0005 { 1.0 } else { 0.0 };
+        let unbent = material.ior <= UNBENT_IOR;
+        let boundary = if unbent { 0.0 } else { 1.0 };
         let reflect_normal = color * compensation * metal + Vec3::splat(opaque_share * boundary * dielectric);
         let reflect_grazing = compensation * metal + Vec3::splat(opaque_share * boundary);
         let diffuse = color * (opaque_share * (1.0 - boundary * dielectric_reflects));
@@ -137,7 +160,11 @@ impl Bsdf {
         let albedo = reflected + (diffuse + color * clear_share) * below_coat + Vec3::splat(coat_reflects);
 
         // A mirror image of a bright light is worth more samples than its share of the reflectance.
-        let coat_worth = if coat_cover > 0.0 { coat_reflects + 0.1 * coat_cover } else { 0.0 };
+        let coat_worth = if coat_cover > 0.0 {
+            max(coat_reflects + 0.1 * coat_cover, drawn.least_reflected * coat_cover)
+        } else {
+            0.0
+        };
         let dielectric_worth = opaque_share * boundary * (dielectric_reflects + 0.1);
         let reflect_worth = (metal + dielectric_worth) * below_coat;
         let glass_worth = clear_share * below_coat;
@@ -171,14 +198,15 @@ impl Bsdf {
             glass_tint: color.sqrt(),
             eta: if facing.inside { 1.0 / material.ior } else { material.ior },
             least_reflected: drawn.least_reflected,
-            clear: roughness < CLEAR_ROUGHNESS || material.ior <= 1.0005,
-            unbent: material.ior <= 1.0005,
+            clear: roughness < CLEAR_ROUGHNESS || unbent,
+            unbent,
             narrow: roughness < NARROW_ROUGHNESS,
             narrow_coat: coat_roughness < NARROW_ROUGHNESS,
             choice,
             soft: facing.normal != facing.facet_normal,
             albedo: albedo.min(Vec3::ONE),
-            shows_others: roughness < NARROW_ROUGHNESS && max(metal, clear_share) > 0.5,
+            shows_others: (roughness < NARROW_ROUGHNESS && max(metal, clear_share) > 0.5)
+                || (unbent && clear_share > 0.5),
         }
     }
 
@@ -340,7 +368,8 @@ impl Bsdf {
         if density <= 0.0 || !density.is_finite() {
             return None;
         }
-        Some(Scatter { direction, weight: value * (1.0 / density), density, transmitted: local.z < 0.0, narrow })
+        let weight = value * (1.0 / density);
+        Some(Scatter { direction, weight, density, transmitted: local.z < 0.0, straight: false, narrow })
     }
 
     /// Reflection or refraction in perfectly clear glass.
@@ -369,6 +398,7 @@ impl Bsdf {
             weight,
             density: 0.0,
             transmitted,
+            straight: self.unbent && transmitted,
             narrow: true,
         })
     }

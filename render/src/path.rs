@@ -14,9 +14,9 @@
 
 use crate::bsdf::{Bsdf, Drawn, Facing};
 use crate::light::{ENDLESS, Receiver};
-use crate::prepared::{PreparedScene, Scratch};
+use crate::prepared::{PreparedScene, Scratch, absorbed};
 use crate::sampler::Sampler;
-use crate::vector::{Ray, Vec3, min, vec3};
+use crate::vector::{Ray, Vec3, min};
 
 /// The least perceptual roughness after a scattering that is not narrow.
 pub(crate) const ROUGHNESS_FLOOR: f32 = 0.3;
@@ -28,6 +28,8 @@ const ROULETTE_FROM: u32 = 3;
 /// Scatterings, narrow ones included, up to which a path's finds are never scaled down: what is seen through a body of
 /// glass, or in a mirror through it.
 const SHARP_SCATTERINGS: u32 = 2;
+/// Panes that a path may go straight through, beside its scatterings.
+const MOST_PASSES: u32 = 8;
 /// Mirrors and panes that the denoiser's layers look through.
 const LAYERS_FOLLOW: u32 = 2;
 
@@ -116,7 +118,8 @@ pub(crate) fn trace(
         Strategy::Lights => f32::from(by_light <= 0.0 || density <= 0.0),
     };
 
-    for bounce in 0..=limits.max_bounces {
+    let mut bounce = 0;
+    for event in 0..=limits.max_bounces + MOST_PASSES {
         let hit = scene.intersect(&ray, scratch);
         let reach = hit.map_or(ENDLESS, |h| h.t);
         if let Some(light) = scene.lights.intersect(&ray, reach, bounce == 0) {
@@ -138,10 +141,7 @@ pub(crate) fn trace(
         let from_back = out.dot(surface.facet_normal) < 0.0;
         let inside = from_back && material.transmission > 0.0;
         if inside {
-            let [r, g, b] = material.absorption;
-            if r + g + b > 0.0 {
-                throughput *= vec3(libm::expf(-r * hit.t), libm::expf(-g * hit.t), libm::expf(-b * hit.t));
-            }
+            throughput *= absorbed(material, hit.t);
         } else {
             let emission = Vec3::from(material.emission) + surface.emission;
             if emission != Vec3::ZERO {
@@ -156,13 +156,14 @@ pub(crate) fn trace(
         }
         let side = if from_back { -1.0 } else { 1.0 };
         let facing = Facing { normal: surface.normal * side, facet_normal: surface.facet_normal * side, out, inside };
+        let pane = scene.hits_pane(&hit);
         let drawn = Drawn {
-            least_roughness: if softened { ROUGHNESS_FLOOR } else { 0.0 },
+            least_roughness: if softened && !pane { ROUGHNESS_FLOOR } else { 0.0 },
             least_reflected: if bounce == 0 { FIRST_REFLECTED } else { 0.0 },
         };
         let bsdf = Bsdf::new(material, surface.tint, facing, drawn);
 
-        let follow = bsdf.shows_others && bounce < LAYERS_FOLLOW;
+        let follow = bsdf.shows_others && event < LAYERS_FOLLOW;
         if layers_open {
             sample.albedo = layers_factor * bsdf.albedo;
             sample.normal = facing.normal;
@@ -173,9 +174,9 @@ pub(crate) fn trace(
             break;
         }
 
-        let pairs = PAIRS_OF_CAMERA + PAIRS_OF_BOUNCE * bounce;
+        let pairs = PAIRS_OF_CAMERA + PAIRS_OF_BOUNCE * event;
         let position = surface.origin(facing.facet_normal);
-        receiver = Receiver { position, normal: bsdf.normal(), translucent: bsdf.translucent() };
+        let here = Receiver { position, normal: bsdf.normal(), translucent: bsdf.translucent() };
         let by_lights = match limits.strategy {
             Strategy::Both => bsdf.sees_lights(),
             #[cfg(test)]
@@ -184,7 +185,7 @@ pub(crate) fn trace(
             Strategy::Lights => bsdf.sees_lights(),
         };
         if by_lights
-            && let Some(light) = scene.lights.sample(&receiver, sampler.pair(pairs + 2)[0], sampler.pair(pairs + 3))
+            && let Some(light) = scene.lights.sample(&here, sampler.pair(pairs + 2)[0], sampler.pair(pairs + 3))
         {
             let (value, by_scattering) = bsdf.evaluate(light.direction);
             if value != Vec3::ZERO {
@@ -194,8 +195,9 @@ pub(crate) fn trace(
                     _ => 1.0,
                 };
                 let shadow = Ray { origin: surface.origin(light.direction), direction: light.direction };
-                if !scene.occluded(&shadow, light.distance * (1.0 - 1e-4), scratch) {
-                    let contribution = throughput * value * light.radiance * (weight / light.density);
+                let visible = scene.visibility(&shadow, light.distance * (1.0 - 1e-4), scratch);
+                if visible != Vec3::ZERO {
+                    let contribution = throughput * value * light.radiance * visible * (weight / light.density);
                     sample.radiance += clamped(contribution, softened || indirect);
                 }
             }
@@ -207,15 +209,21 @@ pub(crate) fn trace(
         if layers_open {
             layers_factor *= scatter.weight.min(Vec3::ONE);
         }
+        if pane && scatter.straight {
+            // Straight through is no scattering: shadow rays from the last vertex came this way too.
+            ray = Ray { origin: surface.origin(ray.direction), direction: ray.direction };
+            continue;
+        }
         sees_backdrop &= scatter.transmitted || inside;
-        density = scatter.density;
-        indirect = softened || bounce + 1 > SHARP_SCATTERINGS;
+        (density, receiver) = (scatter.density, here);
+        bounce += 1;
+        indirect = softened || bounce > SHARP_SCATTERINGS;
         softened |= !scatter.narrow;
         let largest = throughput.max_component();
         if largest <= 0.0 {
             break;
         }
-        if bounce + 1 >= ROULETTE_FROM {
+        if bounce >= ROULETTE_FROM {
             let survive = min(largest, 0.95);
             if roulette >= survive {
                 break;
@@ -284,7 +292,11 @@ mod tests {
 
     /// Mean radiance of a picture, by each strategy; they must agree, since each alone finds all light.
     fn strategies_agree(material: Material, strategies: &[Strategy], tolerance: f32) {
-        let prepared = PreparedScene::new(&scene(material)).expect("a scene");
+        strategies_agree_in(scene(material), strategies, tolerance);
+    }
+
+    fn strategies_agree_in(scene: Scene, strategies: &[Strategy], tolerance: f32) {
+        let prepared = PreparedScene::new(&scene).expect("a scene");
         let settings = FrameSettings {
             width: 24,
             height: 24,
@@ -326,5 +338,22 @@ mod tests {
     fn strategies_agree_on_rough_glass() {
         let material = Material { roughness: 0.45, transmission: 0.9, coat: 0.3, ..Material::default() };
         strategies_agree(material, &[Strategy::Scattering], 0.015);
+    }
+
+    /// Shadow rays through a pane carry what paths straight through it carry.
+    #[test]
+    fn strategies_agree_under_a_pane() {
+        let mut scene = scene(Material { roughness: 0.6, ..Material::default() });
+        scene.materials.push(Material {
+            base_color: [0.9, 0.8, 0.9],
+            transmission: 1.0,
+            ior: 1.0,
+            coat: 1.0,
+            coat_roughness: 0.4,
+            absorption: [0.05, 0.1, 0.2],
+            ..Material::default()
+        });
+        scene.instances.push(Instance { shape: Shape::Sphere(2.0), material: 1, ..scene.instances[0] });
+        strategies_agree_in(scene, &[Strategy::Scattering], 0.015);
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use seedstorm_sim::scene::{Instance, Material, Mesh, Scene, Shape};
 
+use crate::bsdf::{is_pane, through_pane};
 use crate::bvh::{Bounds, BoxRay, Bvh, Leaves, Stack, padded};
 use crate::camera::Lens;
 use crate::error::RenderError;
@@ -30,6 +31,8 @@ pub struct PreparedScene {
     placed: Vec<Placed>,
     looks: Vec<Look>,
     tree: Bvh,
+    /// The solids that shadow rays go through.
+    panes: Vec<u32>,
     /// Which instances the leaves of `tree` hold, in their order.
     leaves: Vec<u32>,
 }
@@ -70,7 +73,11 @@ struct Look {
     material: u32,
     tint: Vec3,
     emission: Vec3,
+    pane: bool,
 }
+
+/// Most panes that shadow rays go through; any more cast shadows.
+const MOST_PANES: usize = 8;
 
 /// The rows of a rotation from world to local space.
 #[derive(Debug, Clone, Copy)]
@@ -148,12 +155,28 @@ impl PreparedScene {
         let mut looks: Vec<Look> = scene
             .instances
             .iter()
-            .map(|i| Look { material: i.material as u32, tint: i.tint.into(), emission: i.emission.into() })
+            .map(|i| Look {
+                material: i.material as u32,
+                tint: i.tint.into(),
+                emission: i.emission.into(),
+                pane: false,
+            })
             .collect();
+        let panes: Vec<u32> = (0..scene.instances.len())
+            .filter(|&i| {
+                let instance = &scene.instances[i];
+                is_pane(&scene.materials[instance.material]) && !matches!(instance.shape, Shape::Mesh(_))
+            })
+            .take(MOST_PANES)
+            .map(|i| i as u32)
+            .collect();
+        for &pane in &panes {
+            looks[pane as usize].pane = true;
+        }
         let glows = placed.iter().zip(&looks).enumerate().filter_map(|(i, (p, l))| glow(scene, i, p, l)).collect();
         if let Some(fluid) = &scene.fluid {
             placed.push(Placed::World { mesh: sources.len() as u32 });
-            looks.push(Look { material: fluid.material as u32, tint: Vec3::ONE, emission: Vec3::ZERO });
+            looks.push(Look { material: fluid.material as u32, tint: Vec3::ONE, emission: Vec3::ZERO, pane: false });
             sources.push(Arc::new(crate::surface::mesh_fluid(fluid)));
         }
         let meshes: Vec<TriangleMesh> = sources.into_par_iter().map(TriangleMesh::new).collect();
@@ -168,6 +191,7 @@ impl PreparedScene {
             meshes,
             placed,
             looks,
+            panes,
             tree,
             leaves,
         })
@@ -181,14 +205,48 @@ impl PreparedScene {
         (search.hit.instance != u32::MAX).then_some(search.hit)
     }
 
-    /// Whether anything stands between the ray's origin and `limit`.
+    /// The share of light that comes from `limit` to the ray's origin: none where something stands between, all
+    /// elsewhere, but for what panes withhold.
     #[inline]
-    pub(crate) fn occluded(&self, ray: &Ray, limit: f32, scratch: &mut Scratch) -> bool {
+    pub(crate) fn visibility(&self, ray: &Ray, limit: f32, scratch: &mut Scratch) -> Vec3 {
         if self.lights.occlude(ray, limit) {
-            return true;
+            return Vec3::ZERO;
         }
         let mut search = Any { scene: self, ray, limit };
-        self.tree.traverse::<false>(&BoxRay::new(ray), &mut scratch.stack, &mut search)
+        if self.tree.traverse::<false>(&BoxRay::new(ray), &mut scratch.stack, &mut search) {
+            return Vec3::ZERO;
+        }
+        let mut share = Vec3::ONE;
+        for &pane in &self.panes {
+            share *= self.through_pane(pane, ray, limit);
+        }
+        share
+    }
+
+    fn through_pane(&self, pane: u32, ray: &Ray, limit: f32) -> Vec3 {
+        let Some([enter, leave]) = self.placed[pane as usize].crossings(ray) else { return Vec3::ONE };
+        let look = &self.looks[pane as usize];
+        let material = &self.materials[look.material as usize];
+        let length = min(leave, limit) - max(enter, 0.0);
+        if length <= 0.0 {
+            return Vec3::ONE;
+        }
+        let mut share = absorbed(material, length);
+        for (t, inside) in [(enter, false), (leave, true)] {
+            if t > 0.0 && t < limit {
+                let surface = self.surface(ray, &Hit { t, instance: pane, triangle: 0 });
+                let cos = ray.direction.dot(surface.normal).abs();
+                // As for a path that runs the same way, the coat withholds from outside only.
+                share *= through_pane(material, surface.tint, cos, inside);
+            }
+        }
+        share
+    }
+
+    /// Whether shadow rays go through this hit.
+    #[inline]
+    pub(crate) fn hits_pane(&self, hit: &Hit) -> bool {
+        self.looks[hit.instance as usize].pane
     }
 
     /// The surface at a hit of this ray.
@@ -271,6 +329,16 @@ fn glow(scene: &Scene, instance: usize, placed: &Placed, look: &Look) -> Option<
         }
         _ => None,
     }
+}
+
+/// What is left of light after this length inside of a body (Beer and Lambert).
+#[inline]
+pub(crate) fn absorbed(material: &Material, length: f32) -> Vec3 {
+    let [r, g, b] = material.absorption;
+    if r + g + b <= 0.0 {
+        return Vec3::ONE;
+    }
+    vec3(libm::expf(-r * length), libm::expf(-g * length), libm::expf(-b * length))
 }
 
 fn place(instance: &Instance) -> Placed {
@@ -423,6 +491,9 @@ impl Leaves for Any<'_> {
     #[inline(always)]
     fn visit(&mut self, leaf: u32, stack: &mut Stack) -> bool {
         let instance = self.scene.leaves[leaf as usize];
+        if !self.scene.panes.is_empty() && self.scene.looks[instance as usize].pane {
+            return false;
+        }
         match &self.scene.placed[instance as usize] {
             Placed::Mesh { to_local, scale, center, mesh } => {
                 let local = local_ray(self.ray, to_local, *scale, *center);
