@@ -49,6 +49,8 @@ const FILES: [(&str, u64); 4] = [
     ("trajectory.bin", MAX_TRAJECTORY_BYTES),
 ];
 const FRAMES: &str = "frames";
+/// More than a bundle has, so that what does not belong there can be named.
+const MAX_TOP_ENTRIES: usize = 1_000;
 const METADATA: &str = "metadata.json";
 const ATTESTATIONS: &str = "attestations";
 
@@ -106,9 +108,17 @@ pub enum BundleError {
     /// Something that a bundle does not have.
     #[error("{0} does not belong into a bundle: move it away")]
     Stray(PathBuf),
-    /// The frames' numbers have a gap, or there are too many.
-    #[error("frames are NNNN.png without a gap, at most {MAX_FRAMES}: {0} is out of order")]
+    /// The frames' numbers have a gap.
+    #[error("frames are NNNN.png from 0000 on, without a gap: {0} is out of order")]
     Frames(String),
+    /// A folder with more entries than a bundle's may have.
+    #[error("{folder} has more than {most} entries, the most that a bundle may have there")]
+    TooMany {
+        /// The folder.
+        folder: PathBuf,
+        /// How many it may have.
+        most: usize,
+    },
     /// A file that is named for its sha-256 digest has another.
     #[error("{path} is named for other bytes than it has: they hash to {actual}")]
     WrongName {
@@ -154,7 +164,7 @@ impl Bundle {
         let folder = folder.into();
         let mut bundle =
             Self { folder: folder.clone(), frames: Vec::new(), has_metadata: false, attestations: Vec::new() };
-        for name in names(&folder, FILES.len() + 3)? {
+        for name in names(&folder, MAX_TOP_ENTRIES)? {
             let path = folder.join(&name);
             match name.as_str() {
                 FRAMES => bundle.frames = names_in_plain_folder(&path, MAX_FRAMES)?,
@@ -289,7 +299,7 @@ impl Bundle {
     ///
     /// # Errors
     ///
-    /// What the disk says, or [`MAX_ATTESTATIONS`] that are there already.
+    /// [`BundleError::TooMany`], or what the disk says.
     pub fn write_attestation(&mut self, attestation: &Attestation) -> Result<Cid, BundleError> {
         let bytes = attestation.to_json();
         let folder = self.folder.join(ATTESTATIONS);
@@ -298,7 +308,7 @@ impl Bundle {
         let path = folder.join(&name);
         if let Err(at) = self.attestations.binary_search(&name) {
             if self.attestations.len() == MAX_ATTESTATIONS {
-                return Err(BundleError::Stray(path));
+                return Err(BundleError::TooMany { folder, most: MAX_ATTESTATIONS });
             }
             files::write_atomically(&path, &bytes, Access::Shared).map_err(io_error(&path))?;
             self.attestations.insert(at, name);
@@ -396,7 +406,7 @@ fn names(folder: &Path, most: usize) -> Result<Vec<String>, BundleError> {
         let entry = entry.map_err(io_error(folder))?;
         let name = entry.file_name().into_string().map_err(|_| BundleError::Stray(entry.path()))?;
         if names.len() == most {
-            return Err(BundleError::Stray(entry.path()));
+            return Err(BundleError::TooMany { folder: folder.to_owned(), most });
         }
         names.push(name);
     }

@@ -10,7 +10,7 @@
 use cid::Cid;
 use serde::{Deserialize, Serialize};
 
-use crate::block::RAW;
+use crate::block::{DAG_PB, RAW};
 
 /// The most bytes of one metadata document: far below a chunk, so that it is one raw block.
 pub const MAX_METADATA_BYTES: usize = 256 << 10;
@@ -230,6 +230,9 @@ impl Metadata {
                 return Err(field(name, "is not the CID of a raw block"));
             }
         }
+        if self.bundle.codec() != DAG_PB || self.bundle.version() != cid::Version::V1 {
+            return Err(field("bundle", "is not the CID of a folder"));
+        }
         if self.traits.len() > MAX_TRAITS {
             return Err(field("attributes", format!("has {} traits; {MAX_TRAITS} is the most", self.traits.len())));
         }
@@ -313,7 +316,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::block::{DAG_PB, cid_of, raw_cid};
+    use crate::block::{cid_of, raw_cid};
 
     fn metadata() -> Metadata {
         Metadata {
@@ -350,6 +353,7 @@ mod tests {
         assert!(wrong(|m| m.description = "x".repeat(9000)).contains("description has 9000 bytes"));
         assert!(wrong(|m| m.external_url = Some("javascript:alert()".to_owned())).contains("external_url"));
         assert!(wrong(|m| m.recipe = m.bundle).contains("recipe"));
+        assert!(wrong(|m| m.bundle = m.recipe).contains("bundle"));
         assert!(wrong(|m| m.traits = traits(0.0, 1.0)).contains("rarity is 0"));
         assert!(wrong(|m| m.traits = traits(1.5, 1.0)).contains("rarity is 1.5"));
         assert!(wrong(|m| m.traits = traits(f64::NAN, 1.0)).contains("rarity"));
