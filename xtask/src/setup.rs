@@ -54,7 +54,10 @@ fn system_packages() -> Result<()> {
     let apt = |arguments: &[&str]| {
         let mut command = Command::new("apt-get");
         process::run(
-            command.env("DEBIAN_FRONTEND", "noninteractive").args(["-qq", "-oAcquire::Retries=3"]).args(arguments),
+            command
+                .env("DEBIAN_FRONTEND", "noninteractive")
+                .args(["-qq", "-oAcquire::Retries=3", "-oDpkg::Use-Pty=0"])
+                .args(arguments),
         )
     };
     apt(&["update"])?;

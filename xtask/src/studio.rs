@@ -1,12 +1,12 @@
 //! `seedstorm` as its users' scripts see it: the binary, and the documents that it prints with `--json`.
 
-use std::fmt;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use miette::{IntoDiagnostic, Result, WrapErr, bail};
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
+use serde::de::DeserializeOwned;
 
 use crate::workspace::Workspace;
 use crate::{process, setup};
@@ -59,34 +59,8 @@ pub(crate) struct Made {
     contract: String,
     chain: serde_json::Value,
     owner: String,
-    /// Seconds by name of the stage, in the order in which they ran.
-    pub(crate) stages: Stages,
-}
-
-/// Seconds by name, in the order of the document.
-#[derive(Debug, Default, PartialEq)]
-pub(crate) struct Stages(pub(crate) Vec<(String, f64)>);
-
-impl<'de> Deserialize<'de> for Stages {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct InOrder;
-        impl<'de> Visitor<'de> for InOrder {
-            type Value = Stages;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object of seconds by stage")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Stages, A::Error> {
-                let mut stages = Vec::new();
-                while let Some(stage) = map.next_entry()? {
-                    stages.push(stage);
-                }
-                Ok(Stages(stages))
-            }
-        }
-        deserializer.deserialize_map(InOrder)
-    }
+    /// Seconds by name of the stage.
+    pub(crate) stages: BTreeMap<String, f64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -156,7 +130,7 @@ impl Studio {
         if names.iter().any(|name| name.is_empty()) || made.token.is_null() || made.chain.is_null() {
             bail!("`seedstorm make {scenario} --json` left something empty: {made:#?}");
         }
-        if made.stages.0.is_empty() {
+        if made.stages.is_empty() {
             bail!("`seedstorm make {scenario} --json` names no stage");
         }
         for file in [&made.film, &made.bundle.join("recipe.json")] {
@@ -199,7 +173,7 @@ pub(crate) fn make_and_verify_drafts(workspace: &Workspace) -> Result<String> {
     for Scenario { name, .. } in &scenarios {
         let made = studio.make(name, "1", "draft")?;
         let checks = studio.verify(&made.bundle)?;
-        let seconds: f64 = made.stages.0.iter().map(|(_, seconds)| seconds).sum();
+        let seconds: f64 = made.stages.values().sum();
         notes.push(format!("{name}: draft in {seconds:.0} s, {checks} checks"));
     }
     let tokens: Vec<serde_json::Value> = studio.ask(&["tokens"])?;
@@ -212,13 +186,6 @@ pub(crate) fn make_and_verify_drafts(workspace: &Workspace) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn stages_keep_their_order() {
-        let stages: Stages = serde_json::from_str(r#"{"simulate": 2.5, "render": 40, "encode": 0.5}"#).expect("stages");
-        assert_eq!(stages.0, [("simulate".into(), 2.5), ("render".into(), 40.0), ("encode".into(), 0.5)]);
-        assert!(serde_json::from_str::<Stages>("[1]").is_err());
-    }
 
     #[test]
     fn a_scenario_of_an_unknown_kind_is_refused() {
