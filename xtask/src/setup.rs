@@ -110,14 +110,13 @@ fn npm_packages(workspace: &Workspace) -> Result<()> {
         let folder = workspace.path(folder);
         let lock = folder.join("package-lock.json");
         let wanted = fs::read(&lock).into_diagnostic().wrap_err_with(|| format!("cannot read {}", lock.display()))?;
-        // A copy of the lock file tells whether it was installed to the end.
+        // `npm ci` installs what the lock file says: a copy of it tells whether that was done to the end.
         let installed = folder.join("node_modules/.installed-package-lock.json");
         if fs::read(&installed).is_ok_and(|installed| installed == wanted) {
             continue;
         }
-        // Not `npm ci`, which refuses a lock file that lacks the binaries of other platforms, as one has that was made
-        // against a registry without them. What is locked is installed as locked, and nothing is written back.
-        let install = ["install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund"];
+        // The packages that have install scripts would only look for what their own packages bring.
+        let install = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"];
         process::run(Command::new("npm").current_dir(&folder).args(install))?;
         write_atomically(&installed, &wanted)?;
     }
