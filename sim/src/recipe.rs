@@ -144,7 +144,7 @@ pub enum RecipeError {
 
 impl Film {
     /// Small and quick.
-    pub const DRAFT: Film = Film::square(48, 12, 256, 24);
+    pub const DRAFT: Film = Film::square(48, 12, 256, 16);
     /// For sharing.
     pub const FILM: Film = Film::square(96, 24, 540, 32);
     /// For a wall.
@@ -327,7 +327,7 @@ mod tests {
     #[test]
     fn canonical_form_is_sorted_and_tight() {
         let text = String::from_utf8(recipe().canonical()).unwrap();
-        insta::assert_snapshot!(text, @r#"{"engine":"seedstorm/1","film":{"fps":12,"frames":48,"height":256,"renderer":"cpu","samples":24,"width":256},"params":{"gravity":0.5,"light":"noir"},"scenario":"tempest@1","seed":"0000000000000000000000000000000000000000000000000000000000000007"}"#);
+        insta::assert_snapshot!(text, @r#"{"engine":"seedstorm/1","film":{"fps":12,"frames":48,"height":256,"renderer":"cpu","samples":16,"width":256},"params":{"gravity":0.5,"light":"noir"},"scenario":"tempest@1","seed":"0000000000000000000000000000000000000000000000000000000000000007"}"#);
     }
 
     #[test]

@@ -47,34 +47,36 @@ impl Lighting {
             backdrop: None,
         };
         let (sky, lights, exposure_stops) = match mood {
+            // A low sun through a window, and the cool sky that fills its shadows.
             "golden" => (
-                sky(0.30, 0.22, 0.05, cool),
+                sky(0.42, 0.30, 0.08, cool),
                 vec![
-                    panel([-3.2, 1.5, -1.2], [1.3, 1.3], scale(warm, 26.0)),
-                    panel([2.6, 3.4, 2.6], [1.8, 1.2], scale(cool, 2.2)),
-                ],
-                0.1,
-            ),
-            "noir" => (
-                sky(0.05, 0.03, 0.01, white),
-                vec![
-                    panel([-2.9, 2.2, -1.9], [0.55, 2.0], scale(mix(white, palette.accent, 0.35), 26.0)),
-                    panel([3.1, 2.0, -1.3], [0.55, 2.0], scale(cool, 22.0)),
-                    panel([-0.6, 3.8, 2.4], [1.5, 0.8], scale(white, 5.0)),
+                    panel([-3.4, 1.7, -0.4], [1.2, 1.2], scale(warm, 34.0)),
+                    panel([2.2, 3.8, 2.8], [1.8, 1.2], scale(cool, 2.6)),
                 ],
                 0.35,
             ),
-            "overcast" => (
-                sky(1.15, 0.75, 0.25, mix(white, cool, 0.35)),
-                vec![panel([0.4, 4.2, 0.6], [2.6, 2.6], scale(white, 2.4))],
-                -0.25,
-            ),
-            // "softbox": a large key from the upper left, a strip behind, a little fill.
-            _ => (
-                sky(0.42, 0.34, 0.12, white),
+            // Two strips from behind draw the outline; the rest stays in the dark.
+            "noir" => (
+                sky(0.07, 0.05, 0.02, white),
                 vec![
-                    panel([-2.7, 3.0, 2.1], [1.5, 1.5], scale(white, 9.5)),
-                    panel([2.9, 2.3, -2.1], [0.6, 1.9], scale(white, 14.0)),
+                    panel([-3.2, 2.4, -1.3], [0.6, 2.2], scale(mix(white, palette.accent, 0.35), 26.0)),
+                    panel([3.3, 2.2, -0.9], [0.6, 2.2], scale(cool, 22.0)),
+                    panel([-0.6, 3.8, 2.4], [1.6, 0.9], scale(white, 8.0)),
+                ],
+                0.55,
+            ),
+            "overcast" => (
+                sky(1.5, 1.1, 0.4, mix(white, cool, 0.25)),
+                vec![panel([0.6, 4.4, 0.8], [2.2, 2.2], scale(white, 5.5))],
+                0.0,
+            ),
+            // "softbox": a large key from the upper left, a strip on the other side, a little fill.
+            _ => (
+                sky(0.55, 0.42, 0.16, white),
+                vec![
+                    panel([-2.7, 3.3, 2.3], [1.45, 1.45], scale(white, 19.0)),
+                    panel([3.4, 1.9, -0.2], [0.5, 1.9], scale(white, 11.0)),
                 ],
                 0.0,
             ),

@@ -93,5 +93,5 @@ pub(crate) fn crop(image: &Rgb8Image, tile: Rect) -> Vec<u8> {
 }
 
 fn finish(layers: &Layers, scene: &Scene) -> Rgb8Image {
-    develop(&denoise(layers), layers.width, layers.height, scene.exposure_stops, ToneCurve::AgxPunchy)
+    develop(&denoise(layers), layers.width, layers.height, scene.exposure_stops, ToneCurve::KhronosNeutral)
 }

@@ -180,9 +180,10 @@ impl Flower {
                 places.push(Place { x: radius * c, z: -radius * s, heading: angle + lean, size: step / SPACING });
             }
         }
-        // As wide as the gap between two arms permits, for a height of 1.
-        let height = (growth - 1.0) / cos / SPACING;
-        let half = 0.43 * std::f32::consts::TAU * cos / arms as f32 / height;
+        // As wide as the gap between two arms permits where they lean most, for a height of 1.
+        let narrowest = if lobes > 0.0 { libm::cosf(libm::atanf(0.22 * lobes)) } else { cos };
+        let height = (growth - 1.0) / narrowest / SPACING;
+        let half = 0.44 * std::f32::consts::TAU * narrowest / arms as f32 / height;
         let outline = match genome.text("tile") {
             "slab" => [half, half, half, 0.9],
             "kite" => [half * 0.55, half, half * 0.30, 0.55],
@@ -196,7 +197,8 @@ impl Flower {
             arms,
             reach,
             hinged: genome.is("footing", "hinged"),
-            gravity: genome.number("gravity") as f32,
+            // Arms that lean are longer: they fall a little faster, so that every form ends in time.
+            gravity: genome.number("gravity") as f32 / cos,
         }
     }
 
@@ -467,9 +469,9 @@ impl BloomStage {
         let flower = Flower::new(genome);
         let palette = Palette::named(genome.text("palette"));
         let (elevation, distance) = match genome.text("camera") {
-            "zenith" => (1.42, 3.75),
-            "low" => (0.42, 3.2),
-            _ => (0.84, 3.5),
+            "zenith" => (1.42, 3.7),
+            "low" => (0.6, 3.75),
+            _ => (0.86, 3.8),
         };
         Self {
             palette,
@@ -585,7 +587,7 @@ impl Stage for BloomStage {
         let (elevation, distance) = self.camera;
         // Draws back a little as the fall grows.
         let ease = { let t = time as f32; t * t * (3.0 - 2.0 * t) };
-        let distance = distance * self.reach * (0.82 + 0.18 * ease);
+        let distance = distance * self.reach * (0.93 + 0.07 * ease);
         let (sin, cos) = libm::sincosf(self.turn * (time as f32 - 0.5));
         let (rise, run) = libm::sincosf(elevation);
         let target = Point3::new(0.0, 0.0, self.reach * 0.06 * run);

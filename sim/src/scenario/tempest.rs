@@ -229,7 +229,7 @@ impl Storm {
             }
             // "heartbeat": pressed in and out along turning axes, so that lobes grow and fall back.
             _ => {
-                let beat = 0.000_105 * self.energy * libm::sin(turn(step, 128.0));
+                let beat = 0.000_34 * self.energy * libm::sin(turn(step, 128.0));
                 let calm = 1.0 - ((step - 512.0) / 128.0).clamp(0.0, 1.0);
                 let pull = -0.000_03;
                 let wobble = beat * calm;
@@ -532,7 +532,7 @@ impl Stage for TempestStage {
             (x * x + y * y + z * z).sqrt()
         };
         // Fast liquid whitens a little, like foam.
-        let foam = |i: usize| ((speed(i) - 0.09) / 0.16).clamp(0.0, 1.0) * 0.35;
+        let foam = |i: usize| ((speed(i) - 0.10) / 0.16).clamp(0.0, 1.0) * 0.18;
         let fluid = Fluid {
             positions: (0..count).map(|i| Point3::new(at(0, i), at(1, i) + HEIGHT, at(2, i))).collect(),
             colors: (0..count).map(|i| mix(self.pigments[i], [0.92; 3], foam(i))).collect(),
