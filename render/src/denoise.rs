@@ -24,15 +24,14 @@ const PATCH_SIDE: usize = 2 * PATCH + 1;
 /// Pixels of margin around every plane.
 const MARGIN: usize = SEARCH + PATCH;
 /// Rows that one thread filters at a time; part of no result.
-const STRIP: usize = 12;
+const STRIP: usize = 27;
 /// Added to the albedo by which radiance is divided while it is filtered: a mirror or a black surface stays finite, and
 /// what a coat reflects is not scaled by more than this allows.
-const ALBEDO_FLOOR: f32 = 0.15;
-fn knob(n: &str, d: f32) -> f32 { std::env::var(n).map_or(d, |v| v.parse().unwrap()) }
+const ALBEDO_FLOOR: f32 = 0.05;
 /// Differences that the features tolerate: of the normal, ...
-const NORMAL_TOLERANCE: f32 = 0.25;
+const NORMAL_TOLERANCE: f32 = 0.2;
 /// ... of the albedo, ...
-const ALBEDO_TOLERANCE: f32 = 0.12;
+const ALBEDO_TOLERANCE: f32 = 0.2;
 /// ... and of the depth, as a share of it, beyond what the slope of the surface explains.
 const DEPTH_TOLERANCE: f32 = 0.02;
 /// Rec. 709 luminance.
@@ -58,7 +57,7 @@ pub fn denoise(layers: &Layers) -> Vec<[f32; 3]> {
     }
     let (radiance, variance) = without_fireflies(layers);
     let divisor: Vec<[f32; 3]> =
-        layers.albedo.iter().map(|albedo| albedo.map(|a| finite(a).clamp(0.0, 1.0) + knob("FLOOR", ALBEDO_FLOOR))).collect();
+        layers.albedo.iter().map(|albedo| albedo.map(|a| finite(a).clamp(0.0, 1.0) + ALBEDO_FLOOR)).collect();
     let signal: Vec<[f32; 3]> =
         radiance.iter().zip(&divisor).map(|(r, d)| [r[0] / d[0], r[1] / d[1], r[2] / d[2]]).collect();
     let noise = noise(width, height, &radiance, &divisor, &signal, &variance);
@@ -68,10 +67,10 @@ pub fn denoise(layers: &Layers) -> Vec<[f32; 3]> {
     let noise_plane = Plane::new(width, height, |at| noise[at]);
     let frame = Frame { width, height, signal: &signal_planes, noise: &noise_plane, features: &features };
     // The pilot has little noise left, but is wrong where it filtered wrongly: it is trusted less than its variance.
-    let pilot = frame.filter(&signal_planes, &noise_plane, knob("K1", 0.5));
+    let pilot = frame.filter(&signal_planes, &noise_plane, 0.5);
     let pilot_planes = Planes::new(width, height, &pilot.signal);
-    let pilot_noise = Plane::new(width, height, |at| knob("PA", 2.0) * pilot.noise[at] + knob("PB", 0.02) * noise[at]);
-    let filtered = frame.filter(&pilot_planes, &pilot_noise, knob("K2", 0.8));
+    let pilot_noise = Plane::new(width, height, |at| 2.0 * pilot.noise[at] + 0.02 * noise[at]);
+    let filtered = frame.filter(&pilot_planes, &pilot_noise, 0.8);
     filtered.signal.iter().zip(&divisor).map(|(s, d)| [s[0] * d[0], s[1] * d[1], s[2] * d[2]]).collect()
 }
 
@@ -121,16 +120,20 @@ fn without_fireflies(layers: &Layers) -> (Vec<[f32; 3]>, Vec<f32>) {
                 return (radiance, variance);
             }
             let mut brightest = [0.0_f32; 3];
+            let (mut sum, mut count) = (0.0, 0.0);
             for other in around(at).filter(|other| usable(*other)) {
                 let mut value = luminance(layers.radiance[other]);
+                sum += value;
+                count += 1.0;
                 for place in &mut brightest {
                     if value > *place {
                         std::mem::swap(place, &mut value);
                     }
                 }
             }
-            let bound = BOUND * brightest[2];
-            if own <= bound || own <= 0.0 {
+            // Where hardly any pixel found the light, the mean says more than the third-brightest.
+            let bound = (BOUND * brightest[2]).max(if count > 0.0 { sum / count } else { own });
+            if own <= bound {
                 return (radiance, variance);
             }
             let factor = bound / own;
@@ -229,14 +232,13 @@ impl Features {
     fn new(layers: &Layers) -> Self {
         let (width, height) = (layers.width, layers.height);
         let normal: Vec<[f32; 3]> =
-            layers.normal.iter().map(|n| n.map(|v| finite(v) * (1.0 / knob("NT", NORMAL_TOLERANCE)))).collect();
+            layers.normal.iter().map(|n| n.map(|v| finite(v) * (1.0 / NORMAL_TOLERANCE))).collect();
         let albedo: Vec<[f32; 3]> =
-            layers.albedo.iter().map(|a| a.map(|v| finite(v) * (1.0 / knob("AT", ALBEDO_TOLERANCE)))).collect();
+            layers.albedo.iter().map(|a| a.map(|v| finite(v) * (1.0 / ALBEDO_TOLERANCE))).collect();
         let depth: Vec<f32> = layers.depth.iter().map(|d| finite(*d)).collect();
         // Where nothing was hit the depth is 0; the mean depth then says what a small difference is.
         let hits = depth.iter().filter(|d| **d > 0.0).count().max(1) as f64;
         let mean = (depth.iter().map(|d| f64::from(*d)).sum::<f64>() / hits) as f32;
-        let dt = knob("DT", DEPTH_TOLERANCE);
         let scale = |at: usize| {
             let (x, y) = (at % width, at / width);
             let here = depth[at];
@@ -250,7 +252,7 @@ impl Features {
             };
             let across = slope(step(x > 0, at.saturating_sub(1)), step(x + 1 < width, at + 1));
             let down = slope(step(y > 0, at.saturating_sub(width)), step(y + 1 < height, at + width));
-            let base = dt * if here > 0.0 { here } else { mean };
+            let base = DEPTH_TOLERANCE * if here > 0.0 { here } else { mean };
             let tolerance = base + (across + down) * (0.75 * SEARCH as f32);
             if tolerance > 0.0 { 1.0 / (tolerance * tolerance) } else { 0.0 }
         };

@@ -44,7 +44,7 @@ pub enum FilmError {
         height: usize,
     },
     /// The frame rate is out of range.
-    #[error("a film cannot have {0} frames a second: choose 1 to 60")]
+    #[error("a film cannot have {0} frames a second: choose 1 to 120")]
     FrameRate(u32),
     /// A frame is not of the film's size.
     #[error("frame {frame} is {width}x{height}: every frame of this film must be {film_width}x{film_height}")]
@@ -116,18 +116,23 @@ impl fmt::Debug for FilmEncoder {
 }
 
 impl FilmEncoder {
-    /// Prepares a film of `width` × `height` pixels at a whole number of frames a second, in 1..=60.
+    /// Prepares a film of `width` × `height` pixels at a whole number of frames a second, in 1..=120.
     ///
     /// # Errors
     ///
     /// [`FilmError::Size`] if a side is odd, under 16 or over the encoder's limits; [`FilmError::FrameRate`].
     pub fn new(width: usize, height: usize, frames_per_second: u32) -> Result<Self, FilmError> {
         let (long, short) = (width.max(height), width.min(height));
-        if width % 2 != 0 || height % 2 != 0 || short < 16 || long > MAX_LONG_SIDE || short > MAX_SHORT_SIDE {
+        if !width.is_multiple_of(2)
+            || !height.is_multiple_of(2)
+            || short < 16
+            || long > MAX_LONG_SIDE
+            || short > MAX_SHORT_SIDE
+        {
             return Err(FilmError::Size { width, height });
         }
         let rate = NonZeroU32::new(frames_per_second)
-            .filter(|rate| rate.get() <= 60)
+            .filter(|rate| rate.get() <= 120)
             .ok_or(FilmError::FrameRate(frames_per_second))?;
         // With rate control off this encoder uses a quantiser of 26 whatever is asked for. The "buffer-based" mode
         // clips one quantiser a frame to the range given, in integers, so a range of one value makes it constant.
@@ -138,7 +143,8 @@ impl FilmEncoder {
             .qp(QpRange::new(QUANTISER, QUANTISER))
             // Decides nothing but the level that the stream announces.
             .bitrate(BitRate::from_bps(18_000_000))
-            .max_frame_rate(FrameRate::from_hz(frames_per_second as f32))
+            // So does this, of which the encoder knows at most 60.
+            .max_frame_rate(FrameRate::from_hz(frames_per_second.min(60) as f32))
             .skip_frames(false)
             .scene_change_detect(false)
             .adaptive_quantization(false)
@@ -338,7 +344,7 @@ mod tests {
         assert!(odd.contains("541x540") && odd.contains("even"), "{odd}");
         assert!(matches!(FilmEncoder::new(4096, 2160, 24), Err(FilmError::Size { .. })));
         assert!(matches!(FilmEncoder::new(64, 64, 0), Err(FilmError::FrameRate(0))));
-        assert!(matches!(FilmEncoder::new(64, 64, 61), Err(FilmError::FrameRate(61))));
+        assert!(matches!(FilmEncoder::new(64, 64, 121), Err(FilmError::FrameRate(121))));
         let mut film = FilmEncoder::new(64, 64, 24).unwrap();
         assert!(matches!(film.push(&Rgb8Image::new(64, 62)), Err(FilmError::FrameSize { frame: 0, .. })));
         assert!(matches!(film.finish(), Err(FilmError::Empty)));

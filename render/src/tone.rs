@@ -59,8 +59,8 @@ pub fn tone_map(radiance: [f32; 3], curve: ToneCurve) -> [f32; 3] {
 const BRIGHTEST: f32 = 1.0e6;
 
 fn finite(value: f32) -> f32 {
-    // `max` and `min` return the other operand for a NaN.
-    value.max(0.0).min(BRIGHTEST)
+    // A NaN is not above zero.
+    if value > 0.0 { value.min(BRIGHTEST) } else { 0.0 }
 }
 
 /// The sRGB transfer function (IEC 61966-2-1), from linear to display code in [0, 1].
@@ -89,7 +89,7 @@ const REC709_TO_REC2020: [[f32; 3]; 3] =
 
 /// The inverse of [`REC709_TO_REC2020`].
 const REC2020_TO_REC709: [[f32; 3]; 3] =
-    [[1.660_491, -0.587_641, -0.072_850], [-0.124_550, 1.132_900, -0.008_349], [-0.018_151, -0.100_579, 1.118_730]];
+    [[1.660_491, -0.587_641, -0.072_850], [-0.124_550, 1.132_9, -0.008_349], [-0.018_151, -0.100_579, 1.118_73]];
 
 /// AgX's inset of the Rec. 2020 primaries, which makes bright saturated light bleach; published with Blender 4.
 const AGX_INSET: [[f32; 3]; 3] = [

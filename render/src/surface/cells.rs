@@ -203,11 +203,10 @@ impl CellGrid {
 
     /// Replaces each cell's value by what `fold` makes of it and its neighbours, along one axis after the other; beyond
     /// the grid lie zeros.
-    fn fold_neighbours(&self, values: &mut Vec<u32>, fold: impl Fn(u32, u32, u32) -> u32) {
+    fn fold_neighbours(&self, values: &mut [u32], fold: impl Fn(u32, u32, u32) -> u32) {
         let strides = [1, self.dims[0], self.dims[0] * self.dims[1]];
-        for axis in 0..3 {
-            let (stride, side) = (strides[axis], self.dims[axis]);
-            let before = values.clone();
+        for (stride, side) in strides.into_iter().zip(self.dims) {
+            let before = values.to_owned();
             for (cell, value) in values.iter_mut().enumerate() {
                 let at = cell / stride % side;
                 let low = if at > 0 { before[cell - stride] } else { 0 };

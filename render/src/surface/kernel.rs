@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::cells::CellGrid;
-use super::{Vec3, smoothstep};
+use super::{Vec3, add, dot, scale, smoothstep, sub};
 
 /// Reach of a round kernel, in spacings.
 const REACH: f32 = 2.0;
@@ -11,6 +11,10 @@ const REACH: f32 = 2.0;
 const NEIGHBOURHOOD: f32 = 3.6;
 /// How far a particle with many neighbours moves to their weighted mean; this is what smooths the surface.
 const CENTERING: f32 = 0.9;
+/// How much of the mean pull is taken off again; chosen so that a ball of particles keeps its volume.
+const VOLUME_KEPT: f32 = 0.7;
+/// Reach of the mean of the pulls, in spacings; at most two cells.
+const PULL_REACH: f32 = 2.6;
 /// Added to each principal variance (whose mean is 1), which bounds how flat or long a kernel becomes.
 const ROUNDNESS: f32 = 0.4;
 /// Bound on the departure of the normalised covariance from the identity, by the Frobenius norm: that of a flat sheet
@@ -35,15 +39,73 @@ const NORMALISATION: f32 = 315.0 / (64.0 * std::f32::consts::PI * REACH * REACH 
 
 /// The kernel of every particle, in the grid's order.
 pub(super) fn kernels(grid: &CellGrid) -> Vec<Kernel> {
+    let place = |slot: usize| [grid.x[slot], grid.y[slot], grid.z[slot]];
+    let moments: Vec<Option<Moments>> = (0..grid.len())
+        .into_par_iter()
+        .with_min_len(1024)
+        .map(|slot| {
+            let cell = grid.cell_at(place(slot));
+            (!grid.is_deep(cell)).then(|| Moments::around(grid, place(slot), cell))
+        })
+        .collect();
     (0..grid.len())
         .into_par_iter()
         .with_min_len(1024)
         .map(|slot| {
-            let p = [grid.x[slot], grid.y[slot], grid.z[slot]];
-            let cell = grid.cell_at(p);
-            if grid.is_deep(cell) { round(p) } else { Moments::around(grid, p, cell).kernel(p) }
+            let p = place(slot);
+            match &moments[slot] {
+                None => round(p),
+                Some(own) => own.kernel(p, mean_pull(grid, &moments, p)),
+            }
         })
         .collect()
+}
+
+/// The weighted mean of the pulls on the particles around a place.
+///
+/// Centering pulls the outermost particles inwards, and with them the surface. That part of the pull is shared by the
+/// particles around, while the unevenness that is to be smoothed is not; taking the mean off again keeps the volume, as
+/// the second step of Taubin's filter does for a mesh.
+fn mean_pull(grid: &CellGrid, moments: &[Option<Moments>], p: Vec3) -> Vec3 {
+    let mut total = 0.0;
+    let mut sum = [0.0; 3];
+    for row in grid.rows_around(grid.cell_at(p), 2) {
+        for slot in row {
+            let (dx, dy, dz) = (grid.x[slot] - p[0], grid.y[slot] - p[1], grid.z[slot] - p[2]);
+            let t = 1.0 - (dx * dx + dy * dy + dz * dz) * (1.0 / (PULL_REACH * PULL_REACH));
+            if t > 0.0 {
+                let weight = t * t;
+                total += weight;
+                if let Some(around) = &moments[slot] {
+                    sum = add(sum, scale(around.pull(), weight));
+                }
+            }
+        }
+    }
+    scale(sum, 1.0 / total)
+}
+
+impl Kernel {
+    /// Value and gradient at a place.
+    fn at(&self, place: Vec3) -> (f32, Vec3) {
+        let [x, y, z] = sub(place, self.center);
+        let [xx, yy, zz, xy, xz, yz] = self.form;
+        let turned = [xx * x + xy * y + xz * z, xy * x + yy * y + yz * z, xz * x + yz * y + zz * z];
+        let t = (1.0 - dot([x, y, z], turned)).max(0.0);
+        (self.amplitude * t * t * t, scale(turned, -6.0 * self.amplitude * t * t))
+    }
+}
+
+/// Value and gradient of the sum of all kernels at a place.
+pub(super) fn sum_at(grid: &CellGrid, kernels: &[Kernel], place: Vec3) -> (f32, Vec3) {
+    let mut sum = (0.0, [0.0; 3]);
+    for row in grid.rows_around(grid.cell_at(place), 3) {
+        for kernel in &kernels[row] {
+            let (value, gradient) = kernel.at(place);
+            sum = (sum.0 + value, add(sum.1, gradient));
+        }
+    }
+    sum
 }
 
 fn round(center: Vec3) -> Kernel {
@@ -116,12 +178,18 @@ impl Moments {
         }
     }
 
-    fn kernel(&self, p: Vec3) -> Kernel {
+    /// How far the particle is drawn towards the weighted mean of those around it.
+    fn pull(&self) -> Vec3 {
+        let company = self.weight;
+        let centering = CENTERING * smoothstep(1.5, 7.0, company);
+        self.first.map(|v| centering * v / company)
+    }
+
+    fn kernel(&self, p: Vec3, mean_pull: Vec3) -> Kernel {
         // The particle itself weighs 1; a full neighbourhood weighs 45, half of one 22, a sheet 14, a thread 4.
         let company = self.weight;
         let mean = self.first.map(|v| v / company);
-        let centering = CENTERING * smoothstep(1.5, 7.0, company);
-        let center = [0, 1, 2].map(|a| p[a] + centering * mean[a]);
+        let center = add(p, sub(self.pull(), scale(mean_pull, VOLUME_KEPT)));
 
         let [xx, yy, zz, xy, xz, yz] = self.second.map(|v| v / company);
         let covariance = [

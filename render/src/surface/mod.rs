@@ -60,7 +60,8 @@ pub fn mesh_fluid(fluid: &Fluid) -> Mesh {
         return Mesh::default();
     }
     smooth::smooth(&mut surface, &volumes, wall);
-    let normals = smooth::normals(&surface, wall.is_some());
+    smooth::round_drops(&mut surface, &volumes, &grid, &kernels);
+    let normals = smooth::normals(&surface, &volumes, wall, &grid, &kernels);
     let colors = if fluid.colors.is_empty() {
         Vec::new()
     } else {

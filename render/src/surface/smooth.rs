@@ -2,8 +2,11 @@
 
 use rayon::prelude::*;
 
+use super::cells::CellGrid;
+use super::field::{LEVEL, NODE};
+use super::kernel::{self, Kernel};
 use super::nets::Surface;
-use super::{Vec3, add, cross, length, scale, smoothstep, sub};
+use super::{Vec3, add, cross, dot, length, scale, smoothstep, sub};
 
 /// Pairs of steps of Taubin's filter.
 const STEPS: usize = 40;
@@ -78,8 +81,39 @@ pub(super) fn smooth(surface: &mut Surface, volumes: &[f32], wall: Option<f32>) 
     }
 }
 
-/// Unit normals: those of the sphere on the wall, elsewhere the mean of the triangles around, weighted by area.
-pub(super) fn normals(surface: &Surface, has_wall: bool) -> Vec<Vec3> {
+/// Moves the vertices of small drops onto the level of the kernels' sum itself: the grid is too coarse for them.
+pub(super) fn round_drops(surface: &mut Surface, volumes: &[f32], grid: &CellGrid, kernels: &[Kernel]) {
+    let Surface { positions, on_wall, creases, .. } = surface;
+    let mut is_held = on_wall.clone();
+    for [free, _] in creases {
+        is_held[*free as usize] = true;
+    }
+    positions.par_iter_mut().enumerate().with_min_len(256).for_each(|(vertex, place)| {
+        if volumes[vertex].abs() > SMALLEST || is_held[vertex] {
+            return;
+        }
+        for _ in 0..4 {
+            let (value, gradient) = kernel::sum_at(grid, kernels, *place);
+            let steepness = dot(gradient, gradient);
+            if steepness < 1e-6 {
+                break;
+            }
+            let step = scale(gradient, (LEVEL - value) / steepness);
+            let size = length(step);
+            *place = add(*place, if size > NODE { scale(step, NODE / size) } else { step });
+        }
+    });
+}
+
+/// Unit normals: on the wall those of the sphere, on small drops those of the kernels' sum, elsewhere the mean of the
+/// triangles around, weighted by area.
+pub(super) fn normals(
+    surface: &Surface,
+    volumes: &[f32],
+    wall: Option<f32>,
+    grid: &CellGrid,
+    kernels: &[Kernel],
+) -> Vec<Vec3> {
     let mut normals = vec![[0.0; 3]; surface.positions.len()];
     for triangle in &surface.triangles {
         let [a, b, c] = triangle.map(|v| surface.positions[v as usize]);
@@ -88,11 +122,18 @@ pub(super) fn normals(surface: &Surface, has_wall: bool) -> Vec<Vec3> {
             normals[*vertex as usize] = add(normals[*vertex as usize], area);
         }
     }
-    for ((normal, position), on_wall) in normals.iter_mut().zip(&surface.positions).zip(&surface.on_wall) {
-        let direction = if has_wall && *on_wall { *position } else { *normal };
-        let size = length(direction);
-        *normal = if size > 0.0 { scale(direction, 1.0 / size) } else { [0.0, 1.0, 0.0] };
-    }
+    normals.par_iter_mut().enumerate().with_min_len(256).for_each(|(vertex, normal)| {
+        if wall.is_some() && surface.on_wall[vertex] {
+            *normal = surface.positions[vertex];
+        } else if volumes[vertex].abs() <= SMALLEST {
+            let (_, gradient) = kernel::sum_at(grid, kernels, surface.positions[vertex]);
+            if length(gradient) > 1e-3 {
+                *normal = scale(gradient, -1.0);
+            }
+        }
+        let size = length(*normal);
+        *normal = if size > 0.0 { scale(*normal, 1.0 / size) } else { [0.0, 1.0, 0.0] };
+    });
     normals
 }
 
