@@ -38,13 +38,20 @@ const SMALL_HEARTBEAT: &[(&str, Value)] = &[("detail", Number(4.0)), ("motion", 
 
 #[rustfmt::skip]
 const GOLDEN: &[Row] = &[
-    ("bloom@1", 1, SMALL_FLOWER, "", ""),
-    ("bloom@1", 2, SMALL_HINGED, "", ""),
-    ("tempest@1", 3, SMALL_MAELSTROM, "", ""),
-    ("tempest@1", 4, SMALL_TIDES, "", ""),
-    ("tempest@1", 5, SMALL_CROWN, "", ""),
-    ("tempest@1", 6, SMALL_DUEL, "", ""),
-    ("tempest@1", 7, SMALL_HEARTBEAT, "", ""),
+    ("bloom@1", 1, SMALL_FLOWER,
+        "a72f3a27ca57c76e3a965cd1138f5fa7b3246bb6917e5ba20008e0e58d098be1", "89ae107b067fcf39b7658cbaaebd3d32f22ffc7e90d5a459d425f7824654d819"),
+    ("bloom@1", 2, SMALL_HINGED,
+        "a4a6f7d4f54a2f7bc3dbdaba690f7a8fef30d183c05b8dd5431d409c8047b0f4", "00e554d2bc933f1fe12ba3e218f163e0bcae6bf9a1881b778647e4af72841850"),
+    ("tempest@1", 3, SMALL_MAELSTROM,
+        "7a61a586fd4b7eb18f06070d08cc57dcf3a39f451d45976afed0bc157f152f48", "6b3c5c624e2d5e3e783dc0b8b156d9ca540bd49d930e04d815de2c2c81872c02"),
+    ("tempest@1", 4, SMALL_TIDES,
+        "811417f5bdf9d89b51fb66ced7db957b4739f7216965ddeef2d41f7d09783223", "1fac1b13c37c236549bf45a9ee37882324a15c188a6cc7b96880e9c032fc3f72"),
+    ("tempest@1", 5, SMALL_CROWN,
+        "89b8f5a1084dafc81aab9be68a689028bc83187060f90d5b861f59b131496790", "60981c1a56268a4571aecec48ddd8c8c8bf4b99515d6210be4a8b6e793969f41"),
+    ("tempest@1", 6, SMALL_DUEL,
+        "6bc57812e13683a7550fd7c899a8d75af2797206db8cb9623d9cf14685bfb17c", "18ea4f81cadde146861ae6257938f61be280e7cc3ba3a49262903b2f12f15bd2"),
+    ("tempest@1", 7, SMALL_HEARTBEAT,
+        "7b370fd2b868be3e52f427a15ebe2ceab223227e25d8309905edfaac63cca37d", "2d0f87be6cd7b8ce2029d5fc3870e2b5ac10ea62f593023e7fd0b145c0184a3e"),
 ];
 
 fn recipe(row: &Row) -> Recipe {

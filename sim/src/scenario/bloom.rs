@@ -531,9 +531,11 @@ fn bevelled(flower: &Flower) -> Mesh {
             mesh.triangles.extend([[a, c, d], [a, d, b]]);
         }
     }
-    for corner in 1..5u32 {
-        mesh.triangles.push([0, corner, corner + 1]);
-        mesh.triangles.push([18, 18 + corner + 1, 18 + corner]);
+    // Fans around a shoulder, so that no triangle of a straight-sided tile is empty.
+    for corner in 2..6u32 {
+        let next = (corner + 1) % 6;
+        mesh.triangles.push([1, corner, next]);
+        mesh.triangles.push([19, 18 + next, 18 + corner]);
     }
     mesh
 }
