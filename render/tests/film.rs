@@ -39,11 +39,11 @@ fn frame(index: usize) -> Rgb8Image {
 }
 
 fn film() -> Vec<u8> {
-    let mut film = FilmEncoder::new(WIDTH, HEIGHT, RATE).unwrap();
+    let mut film = FilmEncoder::new(WIDTH, HEIGHT, RATE).expect("the size is even");
     for index in 0..FRAMES {
-        film.push(&frame(index)).unwrap();
+        film.push(&frame(index)).expect("frames fit the film");
     }
-    film.finish().unwrap()
+    film.finish().expect("there are frames")
 }
 
 /// Types and places of the file's outermost boxes.
@@ -51,12 +51,12 @@ fn boxes(file: &[u8]) -> Vec<(String, usize)> {
     let mut found = Vec::new();
     let mut at = 0;
     while at < file.len() {
-        let size = match u32::from_be_bytes(file[at..at + 4].try_into().unwrap()) {
+        let size = match u32::from_be_bytes(file[at..at + 4].try_into().expect("four bytes")) {
             0 => file.len() - at,
-            1 => u64::from_be_bytes(file[at + 8..at + 16].try_into().unwrap()) as usize,
+            1 => u64::from_be_bytes(file[at + 8..at + 16].try_into().expect("eight bytes")) as usize,
             size => size as usize,
         };
-        found.push((String::from_utf8(file[at + 4..at + 8].to_vec()).unwrap(), at));
+        found.push((String::from_utf8_lossy(&file[at + 4..at + 8]).into_owned(), at));
         at += size;
     }
     found
@@ -107,9 +107,9 @@ fn psnr(frame: &Rgb8Image, picture: &impl YUVSource) -> f64 {
     let chroma = |plane: &[u8], x: usize, y: usize| {
         let at = |column: usize, row: usize| f64::from(plane[row * chroma_stride + column]);
         let column = x / 2;
-        let right = if x % 2 == 0 { column } else { (column + 1).min(WIDTH / 2 - 1) };
+        let right = if x.is_multiple_of(2) { column } else { (column + 1).min(WIDTH / 2 - 1) };
         let row = y / 2;
-        let other = if y % 2 == 0 { row.saturating_sub(1) } else { (row + 1).min(HEIGHT / 2 - 1) };
+        let other = if y.is_multiple_of(2) { row.saturating_sub(1) } else { (row + 1).min(HEIGHT / 2 - 1) };
         let mix = |row: usize| 0.5 * (at(column, row) + at(right, row));
         (0.75 * mix(row) + 0.25 * mix(other) - 128.0) / 224.0
     };

@@ -263,6 +263,17 @@ fn what_cannot_be_drawn_is_left_out() {
 }
 
 #[test]
+fn gaps_between_particles_are_filled_and_bubbles_are_not() {
+    let gaps = mesh_fluid(&fill(12, |p| p.norm() < 10.0 && (p - Vector3::new(1.0, 2.0, 0.0)).norm() > 2.0));
+    assert!(gaps.positions.iter().all(|p| p.coords.norm() > 8.0));
+    let bubble = mesh_fluid(&fill(12, |p| p.norm() < 11.0 && p.norm() > 5.0));
+    assert_sound(&bubble);
+    let radii = bubble.positions.iter().map(|p| p.coords.norm()).filter(|r| *r < 8.0);
+    let (sum, count) = radii.fold((0.0, 0), |(sum, count), r| (sum + r, count + 1));
+    assert!((sum / count as f32 - 5.0).abs() < 0.4, "{count} vertices around the bubble, {sum} from its middle");
+}
+
+#[test]
 fn units_are_the_scenes() {
     let coarse = fill(8, |p| p.norm() < 6.0);
     let center = Vector3::new(0.5, -2.0, 4.0);

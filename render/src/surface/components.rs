@@ -1,10 +1,12 @@
 //! Connected parts of a surface, and which of them are worth keeping.
 
 use super::nets::Surface;
-use super::{cross, dot, sub};
+use super::{cross, dot, length, sub};
 
-/// Bubbles of gas within the liquid below this volume, in cubic spacings, are filled: gaps between particles, not gas.
-const LEAST_BUBBLE: f32 = 4.0;
+/// Bubbles of gas within the liquid whose volume is less than this many spacings times their area are filled: where the
+/// liquid is stretched, gaps between particles join into a sponge, which is not gas. A round bubble has a third of its
+/// radius.
+const LEAST_BUBBLE: f32 = 1.0;
 /// Drops below this volume are left out: slivers of the grid. A lone particle makes about 0.9.
 const LEAST_DROP: f32 = 0.05;
 
@@ -21,15 +23,21 @@ pub(super) fn drop_specks_and_bubbles(surface: &mut Surface) -> Vec<f32> {
     }
     // The volume under a triangle, seen from a vertex of its part, summed over the closed part (divergence theorem).
     let mut volumes = vec![0.0_f64; surface.positions.len()];
+    let mut areas = vec![0.0_f64; surface.positions.len()];
     for triangle in &surface.triangles {
         let root = parts.root(triangle[0]) as usize;
         let [a, b, c] = triangle.map(|v| sub(surface.positions[v as usize], surface.positions[root]));
         volumes[root] += f64::from(dot(a, cross(b, c))) / 6.0;
+        areas[root] += f64::from(length(cross(sub(b, a), sub(c, a)))) / 2.0;
     }
-    let mut volumes: Vec<f32> =
-        (0..surface.positions.len() as u32).map(|vertex| volumes[parts.root(vertex) as usize] as f32).collect();
-    let is_meant = |volume: &f32| *volume > LEAST_DROP || *volume < -LEAST_BUBBLE;
-    let keep: Vec<bool> = volumes.iter().map(is_meant).collect();
+    let roots: Vec<usize> = (0..surface.positions.len() as u32).map(|vertex| parts.root(vertex) as usize).collect();
+    let keep: Vec<bool> = roots
+        .iter()
+        .map(|root| {
+            let (volume, area) = (volumes[*root] as f32, areas[*root] as f32);
+            volume > LEAST_DROP || volume < -LEAST_BUBBLE * area
+        })
+        .collect();
     let mut kept = 0;
     let renumbered: Vec<u32> = keep
         .iter()
@@ -50,8 +58,7 @@ pub(super) fn drop_specks_and_bubbles(surface: &mut Surface) -> Vec<f32> {
     for pair in &mut surface.creases {
         *pair = pair.map(|v| renumbered[v as usize]);
     }
-    volumes.retain(is_meant);
-    volumes
+    roots.iter().zip(&keep).filter(|(_, keep)| **keep).map(|(root, _)| volumes[*root] as f32).collect()
 }
 
 /// A disjoint-set forest over vertices; the root of a part is its lowest vertex.

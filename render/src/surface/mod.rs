@@ -33,7 +33,8 @@ use self::field::Field;
 /// it. Vertex colours are weighted averages of the colours of the particles around; a particle without a colour counts
 /// as white, and a fluid without colours gives a mesh without colours.
 ///
-/// Gas bubbles under four cubic spacings inside the liquid are filled.
+/// Bubbles of gas inside the liquid are filled if they are narrower than about six spacings: those are gaps between
+/// particles.
 ///
 /// Particles whose position is not finite are left out, as are those further than 190 spacings along an axis from the
 /// median of all (a stray particle must not cost the memory of the space between). Particles outside the vessel are
