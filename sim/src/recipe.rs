@@ -187,9 +187,8 @@ impl Recipe {
     /// `scenario` is not of the form `name@version`, or the film is out of range. Whether the scenario exists is
     /// found by [`crate::scenario::find`].
     pub fn new(scenario: &str, seed: Seed, film: Film) -> Result<Self, RecipeError> {
-        let scenario = scenario
-            .parse()
-            .map_err(|reason: String| RecipeError::Field { field: "scenario".into(), reason })?;
+        let scenario =
+            scenario.parse().map_err(|reason: String| RecipeError::Field { field: "scenario".into(), reason })?;
         let film = film.normalised();
         film.check()?;
         Ok(Self { engine: ENGINE.into(), scenario, seed, params: BTreeMap::new(), film })
@@ -204,12 +203,11 @@ impl Recipe {
             return Err(RecipeError::TooLarge);
         }
         let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-        let recipe: Self = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-            RecipeError::Field { field: error.path().to_string(), reason: error.into_inner().to_string() }
+        let recipe: Self = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| RecipeError::Field {
+            field: error.path().to_string(),
+            reason: error.into_inner().to_string(),
         })?;
-        deserializer
-            .end()
-            .map_err(|error| RecipeError::Field { field: ".".into(), reason: error.to_string() })?;
+        deserializer.end().map_err(|error| RecipeError::Field { field: ".".into(), reason: error.to_string() })?;
         if recipe.engine != ENGINE {
             return Err(RecipeError::Engine { engine: recipe.engine });
         }

@@ -127,13 +127,7 @@ pub(crate) fn cove(half_width: f32, front: f32, back: f32, bend: f32, height: f3
 
 /// Mesh number `mesh` as it is.
 pub(crate) fn placed(mesh: usize, material: usize) -> Instance {
-    Instance {
-        shape: Shape::Mesh(mesh),
-        pose: Similarity3::identity(),
-        material,
-        tint: [1.0; 3],
-        emission: [0.0; 3],
-    }
+    Instance { shape: Shape::Mesh(mesh), pose: Similarity3::identity(), material, tint: [1.0; 3], emission: [0.0; 3] }
 }
 
 #[cfg(test)]

@@ -92,8 +92,7 @@ impl TrajectoryWriter {
             self.flush();
         }
         let start = self.bytes.len();
-        let counts =
-            [self.elements, self.channels, self.snapshots, CHUNK, self.chunks.len(), checkpoints.len()];
+        let counts = [self.elements, self.channels, self.snapshots, CHUNK, self.chunks.len(), checkpoints.len()];
         for count in counts {
             self.bytes.extend((count as u32).to_le_bytes());
         }

@@ -14,6 +14,8 @@
 //! was changed on purpose: then its version goes up, in a commit that says why, and the rows are made again with
 //! `SEEDSTORM_GOLDEN=print cargo test -p seedstorm-sim --no-default-features --test golden --release -- --nocapture`.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 use seedstorm_sim::{Backend, Film, Recipe, Seed, recipe::ParamValue, simulate};
 
 /// Scenario, seed, overrides, `sim_root`, BLAKE3 of the trajectory.

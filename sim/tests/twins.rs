@@ -3,6 +3,7 @@
 //! Needs an adapter; a software one will do (Mesa's lavapipe). Without any, the tests say so and pass, unless
 //! `SEEDSTORM_REQUIRE_GPU=1`, which is how the checks run them.
 #![cfg(feature = "gpu")]
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use seedstorm_sim::{
     Backend, Film, Recipe, Seed,
@@ -53,7 +54,7 @@ fn world(cells: u32, count: usize, steps: u32) -> (Liquid, Vec<Particle>, Vec<Fo
         vessel_radius: q24(radius),
     };
     let force = |step: u32| {
-        let down = if step / 150 % 2 == 0 { -0.002 } else { 0.002 };
+        let down = if (step / 150).is_multiple_of(2) { -0.002 } else { 0.002 };
         let spin = 0.0001;
         Force::new([0.0005, down, -0.0003], [[0.0, -spin, 0.0], [spin, -0.00002, 0.0], [0.0, 0.0, 0.00001]])
     };
@@ -73,7 +74,10 @@ fn hold_equal(gpu: Gpu, cells: u32, count: usize, steps: u32, every: u32) {
         }
         let (a, b) = (kernel.particles().unwrap(), twin.particles());
         if let Some(first) = (0..a.len()).find(|i| a[*i] != b[*i]) {
-            panic!("{name}, wide {wide}: by step {reached} particle {first} is {:?}, its twin {:?}", a[first], b[first]);
+            panic!(
+                "{name}, wide {wide}: by step {reached} particle {first} is {:?}, its twin {:?}",
+                a[first], b[first]
+            );
         }
     }
     assert_ne!(twin.particles(), particles, "nothing moved");

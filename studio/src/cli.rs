@@ -151,7 +151,9 @@ impl Source {
     fn recipe(&self) -> Result<Recipe, Failure> {
         if self.what.ends_with(".json") {
             if self.seed.is_some() || !self.params.is_empty() || self.quality.is_some() {
-                return Err(Failure::Use("a recipe file says everything: leave out --seed, --param and --quality".into()));
+                return Err(Failure::Use(
+                    "a recipe file says everything: leave out --seed, --param and --quality".into(),
+                ));
             }
             let recipe = Recipe::from_json(&read_bounded(Path::new(&self.what))?)?;
             resolve(&recipe)?;
@@ -187,7 +189,11 @@ fn params(given: &[String]) -> Result<BTreeMap<String, ParamValue>, Failure> {
         let value = match value.parse::<f64>() {
             Ok(number) if number.is_finite() => ParamValue::Number(number),
             Ok(_) => {
-                return Err(RecipeError::OutOfRange { name: format!("params.{name}"), range: "a finite number".into() }.into());
+                return Err(RecipeError::OutOfRange {
+                    name: format!("params.{name}"),
+                    range: "a finite number".into(),
+                }
+                .into());
             }
             Err(_) => ParamValue::Text(value.into()),
         };

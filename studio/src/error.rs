@@ -28,7 +28,7 @@ pub enum StudioError {
     Film(#[from] seedstorm_render::film::FilmError),
     /// Content, keys or the chain.
     #[error(transparent)]
-    Mint(#[from] seedstorm_mint::Error),
+    Mint(Box<seedstorm_mint::Error>),
     /// The disk refused.
     #[error("{path}: {source}")]
     Io {
@@ -74,10 +74,12 @@ impl StudioError {
                 Some("`seedstorm scenarios` lists each scenario's parameters and traits".into())
             }
             Self::NoSuchPiece(_) => Some("`seedstorm tokens` lists what was minted here".into()),
-            Self::NotStored { .. } => Some(
-                "make the piece again from its recipe: the same recipe gives the same content".into(),
-            ),
-            Self::Io { .. } => Some("check that the folder can be written and the disk has room; SEEDSTORM_HOME moves it".into()),
+            Self::NotStored { .. } => {
+                Some("make the piece again from its recipe: the same recipe gives the same content".into())
+            }
+            Self::Io { .. } => {
+                Some("check that the folder can be written and the disk has room; SEEDSTORM_HOME moves it".into())
+            }
             _ => None,
         }
     }
@@ -106,7 +108,7 @@ macro_rules! from_mint {
     ($($error:ty),*) => {$(
         impl From<$error> for StudioError {
             fn from(error: $error) -> Self {
-                Self::Mint(error.into())
+                Self::Mint(Box::new(error.into()))
             }
         }
     )*};

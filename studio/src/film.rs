@@ -8,7 +8,9 @@ use seedstorm_render::{
     image_file::Rgb8Image,
     tone::{ToneCurve, develop},
 };
-use seedstorm_sim::{Film, Genome, Player, Trajectory, scenario::Scenario, scenario::Stage as SceneStage, scene::Scene};
+use seedstorm_sim::{
+    Film, Genome, Player, Trajectory, scenario::Scenario, scenario::Stage as SceneStage, scene::Scene,
+};
 
 use crate::StudioError;
 

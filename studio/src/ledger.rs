@@ -2,9 +2,7 @@
 
 use std::{env, fs, fs::File, io::Write as _};
 
-use seedstorm_mint::{
-    Collection, Deployment, EmbeddedChain, Mint, NewCollection, PrivateKeySigner, Token, keystore,
-};
+use seedstorm_mint::{Collection, Deployment, EmbeddedChain, Mint, NewCollection, PrivateKeySigner, Token, keystore};
 use tokio::runtime::Runtime;
 
 use crate::{Home, StudioError};

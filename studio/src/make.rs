@@ -7,9 +7,7 @@ use std::{
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
-use seedstorm_mint::{
-    Bundle, Cid, Claim, DisplayType, Metadata, Mint, Rarity, Store, Token, Trait, TraitValue,
-};
+use seedstorm_mint::{Bundle, Cid, Claim, DisplayType, Metadata, Mint, Rarity, Store, Token, Trait, TraitValue};
 use seedstorm_render::{film::FilmEncoder, image_file::encode_png};
 use seedstorm_sim::{Backend, Digest, Genome, Recipe, resolve, scenario::Scenario, simulate};
 
@@ -206,7 +204,8 @@ pub(crate) fn metadata(
     let short = seed.trim_start_matches('0');
     let short = if short.is_empty() { "0" } else { &short[..short.len().min(8)] };
     let words: Vec<&str> = genome.traits.iter().map(|t| t.value.as_str()).collect();
-    let description = format!("{}. {}. Every particle of it can be checked.", scenario.about(), capitalised(&words.join(", ")));
+    let description =
+        format!("{}. {}. Every particle of it can be checked.", scenario.about(), capitalised(&words.join(", ")));
     let rarity = |overridden: bool, share: f64| if overridden { Rarity::Overridden } else { Rarity::Drawn(share) };
     let traits = genome.traits.iter().map(|t| Trait {
         name: capitalised(&t.name),

@@ -68,10 +68,13 @@ pub(crate) fn made(recipe: &Recipe, made: &Made, json: bool) {
         None => line("token", "none: not minted"),
     }
     line("film", made.film.display());
-    line("check it", match minted {
-        Some(minted) => format!("seedstorm verify {}", minted.token.id),
-        None => format!("seedstorm verify --unminted {}", made.bundle.display()),
-    });
+    line(
+        "check it",
+        match minted {
+            Some(minted) => format!("seedstorm verify {}", minted.token.id),
+            None => format!("seedstorm verify --unminted {}", made.bundle.display()),
+        },
+    );
 }
 
 fn trait_words(value: &str, rarity: f64, overridden: bool) -> String {

@@ -135,7 +135,11 @@ fn check_all(
     let recipe = need!("recipe", Recipe::from_json(&recipe_bytes));
     let (scenario, genome) = need!("recipe", resolve(&recipe));
     let canonical = recipe.canonical() == recipe_bytes && recipe.cid() == content.recipe;
-    pass("recipe", canonical, if canonical { content.recipe.to_string() } else { "it is not in its canonical form".into() });
+    pass(
+        "recipe",
+        canonical,
+        if canonical { content.recipe.to_string() } else { "it is not in its canonical form".into() },
+    );
 
     let (metadata, metadata_bytes) = need!("metadata", bundle.metadata(&content));
     let wrong = wrong_metadata(scenario, &genome, &recipe, &content, &metadata);
@@ -148,7 +152,8 @@ fn check_all(
         let claim = attestation.claim();
         backends.push(claim.backend.clone());
         let same = claim.sim_root == metadata.sim_root;
-        let detail = format!("{} on {}{}", attestation.signer(), claim.backend, if same { "" } else { ", of another sim_root" });
+        let detail =
+            format!("{} on {}{}", attestation.signer(), claim.backend, if same { "" } else { ", of another sim_root" });
         pass("attestation", same, detail);
     }
 
@@ -160,7 +165,15 @@ fn check_all(
     let trajectory = need!("trajectory", Trajectory::from_bytes(bytes));
     let root = trajectory.sim_root();
     let agrees = root.0 == metadata.sim_root;
-    pass("trajectory", agrees, if agrees { format!("{} checkpoints lead to {root}", trajectory.checkpoints().len()) } else { format!("its checkpoints lead to {root}, the metadata names {}", Digest(metadata.sim_root)) });
+    pass(
+        "trajectory",
+        agrees,
+        if agrees {
+            format!("{} checkpoints lead to {root}", trajectory.checkpoints().len())
+        } else {
+            format!("its checkpoints lead to {root}, the metadata names {}", Digest(metadata.sim_root))
+        },
+    );
 
     let backend = other_backend(wishes.backend, &backends);
     let steps = scenario.plan(&genome).steps;
@@ -171,9 +184,25 @@ fn check_all(
     })?;
     observer.end();
     let same = run.sim_root.0 == metadata.sim_root;
-    pass("simulation", same, if same { format!("run again on {}: {}", run.backend, run.sim_root) } else { format!("run again on {} it gives {}", run.backend, run.sim_root) });
+    pass(
+        "simulation",
+        same,
+        if same {
+            format!("run again on {}: {}", run.backend, run.sim_root)
+        } else {
+            format!("run again on {} it gives {}", run.backend, run.sim_root)
+        },
+    );
     let same = run.trajectory.as_bytes() == trajectory.as_bytes();
-    pass("motion", same, if same { "the trajectory is that of the simulation, byte for byte".into() } else { "the trajectory is not that of the simulation".into() });
+    pass(
+        "motion",
+        same,
+        if same {
+            "the trajectory is that of the simulation, byte for byte".into()
+        } else {
+            "the trajectory is not that of the simulation".into()
+        },
+    );
 
     let frame = random_below(recipe.film.frames)?;
     let tile = Rect {
@@ -186,7 +215,11 @@ fn check_all(
     let again = Shoot::new(scenario, &genome, &recipe.film, &run.trajectory).tile(frame, tile)?;
     let place = format!("frame {frame}, {} × {} pixels at {}, {}", tile.width, tile.height, tile.x, tile.y);
     let same = stored == again;
-    pass("pixels", same, if same { format!("{place}: rendered again, equal") } else { format!("{place}: rendered again, different") });
+    pass(
+        "pixels",
+        same,
+        if same { format!("{place}: rendered again, equal") } else { format!("{place}: rendered again, different") },
+    );
 
     let (ok, detail) = check_token(home, located, wishes, &metadata_cid, &content, &metadata)?;
     pass("token", ok, detail);
@@ -205,11 +238,8 @@ fn wrong_metadata(
     content: &ContentCids,
     given: &Metadata,
 ) -> Option<String> {
-    let options = Options {
-        name: Some(given.name.clone()),
-        description: Some(given.description.clone()),
-        ..Options::default()
-    };
+    let options =
+        Options { name: Some(given.name.clone()), description: Some(given.description.clone()), ..Options::default() };
     let mut expected = metadata(scenario, genome, recipe, Digest(given.sim_root), content.bundle, &options);
     expected.external_url.clone_from(&given.external_url);
     let differs = [

@@ -51,8 +51,7 @@ impl Gpu {
             required_limits: adapter.limits(),
             ..Default::default()
         };
-        let (device, queue) =
-            pollster::block_on(adapter.request_device(&descriptor)).map_err(|e| device_error(&e))?;
+        let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).map_err(|e| device_error(&e))?;
         let info = adapter.get_info();
         let software = info.device_type == wgpu::DeviceType::Cpu;
         Ok(Self { device, queue, name: info.name, wide, software })
@@ -115,7 +114,11 @@ impl GpuLiquid {
         }
         let storage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
         let buffer = |label, contents: &[u8]| {
-            device.create_buffer_init(&wgpu::util::BufferInitDescriptor { label: Some(label), contents, usage: storage })
+            device.create_buffer_init(&wgpu::util::BufferInitDescriptor {
+                label: Some(label),
+                contents,
+                usage: storage,
+            })
         };
         let constants = Constants {
             cells: liquid.cells as i32,
@@ -158,8 +161,7 @@ impl GpuLiquid {
                 resource: buffers[binding].as_entire_binding(),
             }),
         });
-        let products =
-            if gpu.wide { include_str!("product_wide.wgsl") } else { include_str!("product_split.wgsl") };
+        let products = if gpu.wide { include_str!("product_wide.wgsl") } else { include_str!("product_split.wgsl") };
         let source = format!("{products}\n{}", include_str!("kernel.wgsl"));
         let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
             label: Some("liquid"),
@@ -196,15 +198,7 @@ impl GpuLiquid {
             usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
         });
-        Ok(Self {
-            pipelines: pipelines.into(),
-            bindings,
-            particles: particle_buffer,
-            status,
-            staging,
-            steps: 0,
-            gpu,
-        })
+        Ok(Self { pipelines: pipelines.into(), bindings, particles: particle_buffer, status, staging, steps: 0, gpu })
     }
 
     /// Advances `steps` steps, each under its own force.

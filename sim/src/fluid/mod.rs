@@ -104,7 +104,11 @@ impl Liquid {
         let node = |index: i64| {
             let d = [offset(index / (cells * cells)), offset(index / cells % cells), offset(index % cells)];
             let length = (d[0] * d[0] + d[1] * d[1] + d[2] * d[2]).sqrt();
-            if length <= radius { [0; 4] } else { [d[0] / length, d[1] / length, d[2] / length, 0.0].map(crate::fixed::q30) }
+            if length <= radius {
+                [0; 4]
+            } else {
+                [d[0] / length, d[1] / length, d[2] / length, 0.0].map(crate::fixed::q30)
+            }
         };
         (0..cells * cells * cells).map(node).collect()
     }

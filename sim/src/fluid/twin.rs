@@ -45,8 +45,7 @@ impl Stencil {
     #[inline(always)]
     fn new(particle: &Particle) -> Self {
         let mut stencil = Self { base: [0; 3], weights: [[0; 3]; 3], offset: [0; 3] };
-        for axis in 0..3 {
-            let x = particle[axis];
+        for (axis, x) in particle[..3].iter().enumerate() {
             stencil.base[axis] = (x >> 24) as usize - 1;
             let offset = (x & (ONE - 1)) - ONE / 2;
             stencil.offset[axis] = offset;
@@ -219,11 +218,11 @@ fn scatter_one(liquid: &Liquid, particle: &Particle, nodes: &mut [Node], first: 
     let [wx, wy, wz] = stencil.weights;
     // Plane bx (the first that is written) is stored at bx − (first − 1).
     let mut at_x = ((bx + 1 - first) * cells + by) * cells + bz;
-    for i in 0..3 {
+    for along_x in wx {
         let mut at_y = at_x;
         let mut row_q = corner;
-        for j in 0..3 {
-            let wij = mul30(wx[i], wy[j]);
+        for along_y in wy {
+            let wij = mul30(along_x, along_y);
             let mut q = row_q;
             for (node, w) in nodes[at_y..at_y + 3].iter_mut().zip(wz) {
                 let weight = mul30(wij, w) >> 1;
@@ -272,29 +271,29 @@ fn gather_one(particle: &mut Particle, grid: &[Node], inverse_density: i32, cell
     let mut total = [0i32; 4];
     let mut moment = [[0i32; 4]; 3];
     let mut at_x = (bx + 1) * plane + by * cells + bz;
-    for i in 0..3 {
+    for (along_x, i) in wx.into_iter().zip(-1..) {
         let mut slab = [0i32; 4];
         let mut at_y = at_x;
-        for j in 0..3 {
-            let wij = mul30(wx[i], wy[j]);
+        for (along_y, j) in wy.into_iter().zip(-1..) {
+            let wij = mul30(along_x, along_y);
             let mut line = [0i32; 4];
-            for (k, (node, w)) in grid[at_y..at_y + 3].iter().zip(wz).enumerate() {
+            for ((node, w), k) in grid[at_y..at_y + 3].iter().zip(wz).zip(-1..) {
                 let weight = mul30(wij, w);
                 for lane in 0..4 {
                     let term = mul30(node[lane], weight);
                     line[lane] += term;
-                    moment[2][lane] += term * (k as i32 - 1);
+                    moment[2][lane] += term * k;
                 }
             }
             for lane in 0..4 {
                 slab[lane] += line[lane];
-                moment[1][lane] += line[lane] * (j as i32 - 1);
+                moment[1][lane] += line[lane] * j;
             }
             at_y += cells;
         }
         for lane in 0..4 {
             total[lane] += slab[lane];
-            moment[0][lane] += slab[lane] * (i as i32 - 1);
+            moment[0][lane] += slab[lane] * i;
         }
         at_x += plane;
     }

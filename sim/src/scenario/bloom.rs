@@ -233,13 +233,28 @@ impl Flower {
 /// Triangles over [`Flower::corners`], counter-clockwise from outside.
 const TILE: [[u32; 3]; 20] = [
     // Back (x < 0), then front.
-    [0, 1, 3], [0, 3, 2], [2, 3, 5], [2, 5, 4],
-    [6, 9, 7], [6, 8, 9], [8, 11, 9], [8, 10, 11],
+    [0, 1, 3],
+    [0, 3, 2],
+    [2, 3, 5],
+    [2, 5, 4],
+    [6, 9, 7],
+    [6, 8, 9],
+    [8, 11, 9],
+    [8, 10, 11],
     // Foot and top.
-    [0, 6, 7], [0, 7, 1], [4, 5, 11], [4, 11, 10],
+    [0, 6, 7],
+    [0, 7, 1],
+    [4, 5, 11],
+    [4, 11, 10],
     // Sides: −z, then +z.
-    [0, 2, 8], [0, 8, 6], [2, 4, 10], [2, 10, 8],
-    [1, 7, 9], [1, 9, 3], [3, 9, 11], [3, 11, 5],
+    [0, 2, 8],
+    [0, 8, 6],
+    [2, 4, 10],
+    [2, 10, 8],
+    [1, 7, 9],
+    [1, 9, 3],
+    [3, 9, 11],
+    [3, 11, 5],
 ];
 
 fn tile_pose(place: &Place, tilt: f32) -> Pose {
@@ -517,7 +532,16 @@ fn bevelled(flower: &Flower) -> Mesh {
     let outer = [[foot, 0.0], [shoulder, at], [top, 1.0], [-top, 1.0], [-shoulder, at], [-foot, 0.0]];
     let inner = outer.map(|[z, y]| {
         let z = if z > 0.0 { z - b } else { z + b };
-        [z, if y == 0.0 { b } else if y == 1.0 { 1.0 - b } else { y }]
+        [
+            z,
+            if y == 0.0 {
+                b
+            } else if y == 1.0 {
+                1.0 - b
+            } else {
+                y
+            },
+        ]
     });
     let layers = [(-x, inner), (-x + b, outer), (x - b, outer), (x, inner)];
     let mut mesh = Mesh::default();
@@ -588,7 +612,10 @@ impl Stage for BloomStage {
 
         let (elevation, distance) = self.camera;
         // Draws back a little as the fall grows.
-        let ease = { let t = time as f32; t * t * (3.0 - 2.0 * t) };
+        let ease = {
+            let t = time as f32;
+            t * t * (3.0 - 2.0 * t)
+        };
         let distance = distance * self.reach * (0.93 + 0.07 * ease);
         let (sin, cos) = libm::sincosf(self.turn * (time as f32 - 0.5));
         let (rise, run) = libm::sincosf(elevation);

@@ -143,8 +143,7 @@ impl Storm {
         let stream = genome.stream("tempest/start");
         // A unit vector that leans at most 25° from upright.
         let (lean, heading) = (stream.between(0, 0, 0.1, 0.43), stream.between(0, 1, 0.0, std::f64::consts::TAU));
-        let axis =
-            [libm::sin(lean) * libm::cos(heading), libm::cos(lean), libm::sin(lean) * libm::sin(heading)];
+        let axis = [libm::sin(lean) * libm::cos(heading), libm::cos(lean), libm::sin(lean) * libm::sin(heading)];
         let blobs = blobs(&motion, &stream, energy, f64::from(cells) / 64.0);
         let inside = |p: [f64; 3]| blobs.iter().find(|blob| blob.holds(p));
         // As many particles whatever the volume: the volume is counted on a coarse lattice.
@@ -494,7 +493,13 @@ fn pigments(genome: &Genome, palette: &Palette, storm: &Storm) -> Vec<Rgb> {
             "marble" => (coarse * 1.6 + fine * 0.5 + along * 0.6) * bands * 0.35,
             "yin-yang" => {
                 let side = along + 0.25 * libm::sin(p[1] * 5.0) + coarse * 0.08;
-                if side > 0.06 { 0.0 } else if side > 0.0 { 8.5 } else { 1.0 }
+                if side > 0.06 {
+                    0.0
+                } else if side > 0.0 {
+                    8.5
+                } else {
+                    1.0
+                }
             }
             _ => {
                 let center = if storm.motion == "duel" { [p[0].abs() - 0.5, p[1], p[2]] } else { *p };
@@ -524,9 +529,8 @@ fn pigments(genome: &Genome, palette: &Palette, storm: &Storm) -> Vec<Rgb> {
 impl Stage for TempestStage {
     fn scene(&self, time: f64, values: &[f32], rates: &[f32]) -> Scene {
         let count = self.pigments.len();
-        let at = |axis: usize, i: usize| {
-            (values[axis * count + i] / SNAPSHOT_UNIT as f32 - self.cells / 2.0) / self.radius
-        };
+        let at =
+            |axis: usize, i: usize| (values[axis * count + i] / SNAPSHOT_UNIT as f32 - self.cells / 2.0) / self.radius;
         let speed = |i: usize| {
             let [x, y, z] = [0, 1, 2].map(|axis| rates[axis * count + i] / (SNAPSHOT_UNIT as f32 * self.radius));
             (x * x + y * y + z * z).sqrt()
@@ -546,11 +550,7 @@ impl Stage for TempestStage {
         let (rise, run) = libm::sincosf(elevation);
         let target = Point3::new(0.0, HEIGHT * 0.95, 0.0);
         let eye = target + Vector3::new(sin * run, rise, cos * run) * distance;
-        let floor = Material {
-            base_color: scale(self.palette.ground, 0.9),
-            roughness: 0.42,
-            ..Material::default()
-        };
+        let floor = Material { base_color: scale(self.palette.ground, 0.9), roughness: 0.42, ..Material::default() };
         Scene {
             camera: Camera {
                 eye,
