@@ -27,13 +27,16 @@ const MARGIN: usize = SEARCH + PATCH;
 const STRIP: usize = 27;
 /// Added to the albedo by which radiance is divided while it is filtered: a mirror or a black surface stays finite, and
 /// what a coat reflects is not scaled by more than this allows.
-const ALBEDO_FLOOR: f32 = 0.05;
+const ALBEDO_FLOOR: f32 = 0.2;
 /// Differences that the features tolerate: of the normal, ...
 const NORMAL_TOLERANCE: f32 = 0.2;
 /// ... of the albedo, ...
-const ALBEDO_TOLERANCE: f32 = 0.2;
+const ALBEDO_TOLERANCE: f32 = 0.12;
 /// ... and of the depth, as a share of it, beyond what the slope of the surface explains.
 const DEPTH_TOLERANCE: f32 = 0.02;
+/// How much stricter the albedo is on an outline: a pixel there mixes two surfaces, and radiance over albedo of a
+/// mixture is that of neither.
+const OUTLINE_STRICTNESS: f32 = 36.0;
 /// Rec. 709 luminance.
 const LUMINANCE: [f32; 3] = [0.2126, 0.7152, 0.0722];
 
@@ -226,6 +229,8 @@ struct Features {
     depth: Plane,
     /// The inverse square of the tolerated difference in depth.
     depth_scale: Plane,
+    /// Factor on squared differences of albedo.
+    albedo_scale: Plane,
 }
 
 impl Features {
@@ -236,12 +241,13 @@ impl Features {
         let albedo: Vec<[f32; 3]> =
             layers.albedo.iter().map(|a| a.map(|v| finite(v) * (1.0 / ALBEDO_TOLERANCE))).collect();
         let depth: Vec<f32> = layers.depth.iter().map(|d| finite(*d)).collect();
-        // Where nothing was hit the depth is 0; the mean depth then says what a small difference is.
-        let hits = depth.iter().filter(|d| **d > 0.0).count().max(1) as f64;
-        let mean = (depth.iter().map(|d| f64::from(*d)).sum::<f64>() / hits) as f32;
         let scale = |at: usize| {
             let (x, y) = (at % width, at / width);
             let here = depth[at];
+            if here <= 0.0 {
+                // Nothing was hit here, which is unlike anything that was.
+                return 1.0e12;
+            }
             let step = |inside: bool, other: usize| {
                 if inside && depth[other] > 0.0 { (depth[other] - here).abs() } else { f32::INFINITY }
             };
@@ -252,14 +258,25 @@ impl Features {
             };
             let across = slope(step(x > 0, at.saturating_sub(1)), step(x + 1 < width, at + 1));
             let down = slope(step(y > 0, at.saturating_sub(width)), step(y + 1 < height, at + width));
-            let base = DEPTH_TOLERANCE * if here > 0.0 { here } else { mean };
-            let tolerance = base + (across + down) * (0.75 * SEARCH as f32);
-            if tolerance > 0.0 { 1.0 / (tolerance * tolerance) } else { 0.0 }
+            let tolerance = DEPTH_TOLERANCE * here + (across + down) * (0.75 * SEARCH as f32);
+            1.0 / (tolerance * tolerance)
+        };
+        let depth_scale: Vec<f32> = (0..width * height).map(scale).collect();
+        let albedo_scale = |at: usize| {
+            let (x, y) = (at % width, at / width);
+            let is_outline = (y.saturating_sub(1)..(y + 2).min(height)).any(|row| {
+                (x.saturating_sub(1)..(x + 2).min(width)).any(|column| {
+                    let step = depth[row * width + column] - depth[at];
+                    step * step * depth_scale[at] > 1.0
+                })
+            });
+            if is_outline { OUTLINE_STRICTNESS } else { 1.0 }
         };
         Self {
             normal: Planes::new(width, height, &normal),
             albedo: Planes::new(width, height, &albedo),
-            depth_scale: Plane::new(width, height, scale),
+            depth_scale: Plane::new(width, height, |at| depth_scale[at]),
+            albedo_scale: Plane::new(width, height, albedo_scale),
             depth: Plane::new(width, height, |at| depth[at]),
         }
     }
@@ -381,7 +398,8 @@ impl Frame<'_> {
         let (normal_p, normal_q) = (features.normal.row(x, y, count), features.normal.row(u, v, count));
         let (albedo_p, albedo_q) = (features.albedo.row(x, y, count), features.albedo.row(u, v, count));
         let (depth_p, depth_q) = (features.depth.row(x, y, count), features.depth.row(u, v, count));
-        let scale = features.depth_scale.row(x, y, count);
+        let depth_scale = features.depth_scale.row(x, y, count);
+        let albedo_scale = features.albedo_scale.row(x, y, count);
         let signal = self.signal.row(u, v, count);
         let noise = self.noise.row(u, v, count);
         let [l0, l1, l2, l3, l4] = lines.map(|line| &line[..count]);
@@ -392,10 +410,11 @@ impl Frame<'_> {
             let feature = square(normal_p[0][i] - normal_q[0][i])
                 + square(normal_p[1][i] - normal_q[1][i])
                 + square(normal_p[2][i] - normal_q[2][i])
-                + square(albedo_p[0][i] - albedo_q[0][i])
-                + square(albedo_p[1][i] - albedo_q[1][i])
-                + square(albedo_p[2][i] - albedo_q[2][i])
-                + square(depth_p[i] - depth_q[i]) * scale[i];
+                + (square(albedo_p[0][i] - albedo_q[0][i])
+                    + square(albedo_p[1][i] - albedo_q[1][i])
+                    + square(albedo_p[2][i] - albedo_q[2][i]))
+                    * albedo_scale[i]
+                + square(depth_p[i] - depth_q[i]) * depth_scale[i];
             // (1 − d/8)⁸ is close to e⁻ᵈ, ends at 0, and is made of exact operations.
             let t = (1.0 - patch.max(feature).max(0.0) * 0.125).max(0.0);
             let t2 = t * t;
