@@ -146,7 +146,7 @@ impl Film {
     /// Small and quick.
     pub const DRAFT: Film = Film::square(48, 12, 256, 16);
     /// For sharing.
-    pub const FILM: Film = Film::square(96, 24, 540, 32);
+    pub const FILM: Film = Film::square(96, 24, 540, 24);
     /// For a wall.
     pub const MASTER: Film = Film::square(192, 48, 1080, 96);
 
