@@ -141,6 +141,7 @@ fn update_grid(@builtin(global_invocation_id) id: vec3<u32>) {
     let mass = atomicLoad(&sums[node * 4u]);
     // A sum that wrapped is negative, and so the largest of all as an unsigned number.
     atomicMax(&status[1], u32(mass));
+    atomicStore(&sums[node * 4u], mass + wall[node].w);
     if (mass <= 0) {
         return;
     }

@@ -22,7 +22,9 @@
 //! **2. Grid.** At a node of mass `m > 0`: `u = div24(p, m)`, each component limited to ±[`MAX_SPEED`]; then
 //! `u += g + M·(node − centre)` with this step's force (`g` Q24; `M` Q30 times Q24, `mul30`); then, at a node beyond
 //! the wall, with its stored outward normal `n` (Q30): `s = Σ mul30(u, n)`; where `s > 0`, `u −= mul30(n, s)` and the
-//! rest is damped by `u −= mul24(u, wall_friction)`; then limited again. A node of mass 0 has `u = 0`.
+//! rest is damped by `u −= mul24(u, wall_friction)`; then limited again. A node of mass 0 has `u = 0`. At last each node's
+//! mass gains that of the liquid that the wall stands for ([`Liquid::wall`]): without it, particles at the wall would
+//! miss half of their neighbours, feel no pressure and pile up there.
 //! Bounds: `m < MAX_NODE_MASS`; otherwise the run fails.
 //!
 //! **3. Gather.** `v' = Σ mul30(u, w)`, `ρ = Σ mul30(m, w)`, first moments `B = Σ mul30(u, w)·(offset of the node's
@@ -96,19 +98,19 @@ impl Liquid {
         div24(2 * ONE, self.rest_density)
     }
 
-    /// The wall: for each node (x slowest) beyond the vessel its outward unit normal, Q30, and zero elsewhere.
+    /// The wall: for each node (x slowest), beyond the vessel its outward unit normal, Q30, and zero elsewhere; then
+    /// the mass that liquid at rest would have in the part of its cell that lies beyond the vessel, Q24.
     #[must_use]
     pub fn wall(&self) -> Vec<[i32; 4]> {
         let (cells, radius) = (i64::from(self.cells), f64::from(self.vessel_radius) / f64::from(ONE));
+        let cell_mass = f64::from(self.rest_density) / f64::from(ONE) / 2.0;
         let offset = |i: i64| (i as f64 + 0.5) - cells as f64 / 2.0;
         let node = |index: i64| {
             let d = [offset(index / (cells * cells)), offset(index / cells % cells), offset(index % cells)];
             let length = (d[0] * d[0] + d[1] * d[1] + d[2] * d[2]).sqrt();
-            if length <= radius {
-                [0; 4]
-            } else {
-                [d[0] / length, d[1] / length, d[2] / length, 0.0].map(crate::fixed::q30)
-            }
+            let beyond = q24(cell_mass * (length - radius + 0.5).clamp(0.0, 1.0));
+            let [x, y, z] = if length <= radius { [0; 3] } else { d.map(|c| crate::fixed::q30(c / length)) };
+            [x, y, z, beyond]
         };
         (0..cells * cells * cells).map(node).collect()
     }
