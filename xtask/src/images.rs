@@ -22,10 +22,13 @@ pub(crate) struct Options {
     quality: String,
 }
 
-/// Frames in a strip.
-const STRIP_FRAMES: u32 = 6;
+/// Moments of a film in a strip.
+const STRIP_FRAMES: u32 = 12;
 
-/// Width of one frame in a strip, pixels.
+/// Moments side by side in a strip.
+const STRIP_COLUMNS: u32 = 6;
+
+/// Width of one moment in a strip, pixels.
 const STRIP_FRAME_WIDTH: u32 = 200;
 
 /// Makes the pieces and writes `docs/images/SCENARIO.png` and `docs/images/SCENARIO-strip.png`.
@@ -72,19 +75,22 @@ fn frames(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(frames)
 }
 
-/// Evenly spaced frames side by side, the first and the last among them.
+/// Evenly spaced frames in rows, the first and the last among them.
 fn strip(frames: &[PathBuf]) -> Result<RgbImage> {
-    let chosen = evenly_spaced(frames.len(), STRIP_FRAMES);
     let mut pictures = Vec::new();
-    for index in chosen {
+    for index in evenly_spaced(frames.len(), STRIP_FRAMES) {
         let frame = read(&frames[index])?;
         let height = (frame.height() * STRIP_FRAME_WIDTH).div_ceil(frame.width());
         pictures.push(imageops::resize(&frame, STRIP_FRAME_WIDTH, height, imageops::FilterType::Lanczos3));
     }
-    let Some(first) = pictures.first() else { bail!("the piece has no frames") };
-    let mut strip = RgbImage::new(STRIP_FRAME_WIDTH * pictures.len() as u32, first.height());
-    for (index, picture) in pictures.iter().enumerate() {
-        imageops::replace(&mut strip, picture, (index as u32 * STRIP_FRAME_WIDTH).into(), 0);
+    let Some(height) = pictures.first().map(RgbImage::height) else { bail!("the piece has no frames") };
+    // At most STRIP_FRAMES pictures: the count fits.
+    let count = pictures.len() as u32;
+    let (columns, rows) = (count.min(STRIP_COLUMNS), count.div_ceil(STRIP_COLUMNS));
+    let mut strip = RgbImage::new(STRIP_FRAME_WIDTH * columns, height * rows);
+    for (index, picture) in (0..count).zip(&pictures) {
+        let (column, row) = (index % STRIP_COLUMNS, index / STRIP_COLUMNS);
+        imageops::replace(&mut strip, picture, (column * STRIP_FRAME_WIDTH).into(), (row * height).into());
     }
     Ok(strip)
 }
@@ -122,15 +128,15 @@ mod tests {
     #[test]
     fn a_strip_shows_the_frames_in_order() {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        for level in 0..8_u8 {
-            let frame = RgbImage::from_pixel(400, 300, image::Rgb([level * 30; 3]));
+        for level in 0..23_u8 {
+            let frame = RgbImage::from_pixel(400, 300, image::Rgb([level * 10; 3]));
             frame.save(folder.path().join(format!("{level:04}.png"))).expect("a frame");
         }
         fs::write(folder.path().join("notes.txt"), "not a frame").expect("a file");
         let strip = strip(&frames(folder.path()).expect("frames")).expect("a strip");
-        assert_eq!(strip.dimensions(), (6 * STRIP_FRAME_WIDTH, 150));
-        let levels: Vec<u8> =
-            (0..6).map(|index| strip.get_pixel(index * STRIP_FRAME_WIDTH + 100, 75).0[0] / 30).collect();
-        assert_eq!(levels, [0, 1, 3, 4, 6, 7]);
+        assert_eq!(strip.dimensions(), (6 * STRIP_FRAME_WIDTH, 2 * 150));
+        let level = |index: u32| strip.get_pixel(index % 6 * STRIP_FRAME_WIDTH + 100, index / 6 * 150 + 75).0[0] / 10;
+        let levels: Vec<u8> = (0..12).map(level).collect();
+        assert_eq!(levels, [0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22]);
     }
 }
