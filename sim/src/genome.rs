@@ -123,7 +123,7 @@ impl Genome {
         Ok(Self { seed: *seed, traits: traits.collect::<Result<_, _>>()?, params: params.collect::<Result<_, _>>()? })
     }
 
-    /// The value of the trait `name`.
+    /// Whether the trait `name` has this value.
     ///
     /// # Panics
     /// If the scenario declares no such trait; names are constants of the scenario's own code.

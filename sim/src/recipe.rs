@@ -71,9 +71,9 @@ pub struct Film {
     pub frames: u32,
     /// Frames a second of the encoded film, 1 to 60.
     pub fps: u32,
-    /// Pixels, even, 16 to 4,096.
+    /// Pixels, even, 16 to 2,160: as far as the film's encoder goes.
     pub width: u32,
-    /// Pixels, even, 16 to 4,096.
+    /// Pixels, even, 16 to 2,160.
     pub height: u32,
     /// Paths a pixel, 1 to 65,536.
     pub samples: u32,
@@ -146,9 +146,9 @@ impl Film {
     /// Small and quick.
     pub const DRAFT: Film = Film::square(48, 12, 256, 16);
     /// For sharing.
-    pub const FILM: Film = Film::square(96, 24, 540, 24);
+    pub const FILM: Film = Film::square(96, 24, 540, 16);
     /// For a wall.
-    pub const MASTER: Film = Film::square(192, 48, 1080, 96);
+    pub const MASTER: Film = Film::square(192, 48, 1080, 64);
 
     const fn square(frames: u32, fps: u32, size: u32, samples: u32) -> Self {
         Self { frames, fps, width: size, height: size, samples, renderer: String::new() }
@@ -170,8 +170,8 @@ impl Film {
         };
         within("frames", self.frames, 1, 2400, false)?;
         within("fps", self.fps, 1, 60, false)?;
-        within("width", self.width, 16, 4096, true)?;
-        within("height", self.height, 16, 4096, true)?;
+        within("width", self.width, 16, 2160, true)?;
+        within("height", self.height, 16, 2160, true)?;
         within("samples", self.samples, 1, 65_536, false)?;
         if self.renderer != "cpu" {
             return Err(RecipeError::Field { field: "film.renderer".into(), reason: "must be `cpu`".into() });

@@ -1,0 +1,158 @@
+//! *Tempest*: a storm in an invisible glass ball. A quarter of a million particles of coloured liquid are stirred,
+//! tilted, dropped on or thrown at each other, held by a sphere that nobody sees.
+
+mod stage;
+mod storm;
+mod world;
+
+use super::{Kind, Scenario, Stage};
+use crate::{
+    genome::{Genome, ParamSpec, TraitSpec, option},
+    stage::{LIGHTS, PALETTES},
+    world::{Backend, Plan, SimError, World},
+};
+use stage::TempestStage;
+use storm::Storm;
+use world::LiquidWorld;
+
+/// Steps of the world.
+const STEPS: u32 = 768;
+
+/// Steps from one snapshot, and one checkpoint, to the next.
+const STRIDE: u32 = 8;
+
+/// The usual value of `detail`.
+const DETAIL: f64 = 16.0;
+
+/// Steps of a snapshot's position in one cell.
+const SNAPSHOT_UNIT: i32 = 32;
+
+#[derive(Debug)]
+pub(super) struct Tempest;
+
+const TRAITS: &[TraitSpec] = &[
+    TraitSpec {
+        name: "motion",
+        about: "what happens to the liquid",
+        options: &[
+            option("maelstrom", 28),
+            option("tides", 22),
+            option("crown", 22),
+            option("duel", 18),
+            option("heartbeat", 10),
+        ],
+    },
+    TraitSpec {
+        name: "pigment",
+        about: "how the colours lie in the liquid at first",
+        options: &[option("strata", 32), option("marble", 32), option("yin-yang", 20), option("onion", 16)],
+    },
+    TraitSpec {
+        name: "material",
+        about: "what the liquid is made of",
+        options: &[option("lacquer", 44), option("pearl", 26), option("mercury", 18), option("wax", 12)],
+    },
+    TraitSpec { name: "palette", about: "its colours", options: PALETTES },
+    TraitSpec { name: "light", about: "how it is lit", options: LIGHTS },
+    TraitSpec {
+        name: "camera",
+        about: "where it is seen from",
+        options: &[option("level", 45), option("above", 35), option("below", 20)],
+    },
+];
+
+const PARAMS: &[ParamSpec] = &[
+    ParamSpec {
+        name: "energy",
+        about: "strength of the motion",
+        unit: "",
+        min: 0.0,
+        max: 1.6,
+        usual: [0.85, 1.15],
+        integer: false,
+    },
+    ParamSpec {
+        name: "gravity",
+        about: "weight of the liquid",
+        unit: "",
+        min: 0.0,
+        max: 2.0,
+        usual: [0.8, 1.2],
+        integer: false,
+    },
+    ParamSpec {
+        name: "viscosity",
+        about: "thickness of the liquid",
+        unit: "cells²/step",
+        min: 0.0,
+        max: 0.08,
+        usual: [0.001, 0.012],
+        integer: false,
+    },
+    ParamSpec {
+        name: "turn",
+        about: "how far the camera travels around the ball",
+        unit: "°",
+        min: -180.0,
+        max: 180.0,
+        usual: [-28.0, 28.0],
+        integer: false,
+    },
+    ParamSpec {
+        name: "detail",
+        about: "fineness: the grid has four times as many cells along each axis",
+        unit: "",
+        min: 4.0,
+        max: 20.0,
+        usual: [DETAIL, DETAIL],
+        integer: true,
+    },
+];
+
+impl Scenario for Tempest {
+    fn name(&self) -> &'static str {
+        "tempest"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Kernel
+    }
+
+    fn about(&self) -> &'static str {
+        "A storm of coloured liquid in a glass ball that nobody sees"
+    }
+
+    fn traits(&self) -> &'static [TraitSpec] {
+        TRAITS
+    }
+
+    fn params(&self) -> &'static [ParamSpec] {
+        PARAMS
+    }
+
+    fn poster_time(&self) -> f64 {
+        0.42
+    }
+
+    fn plan(&self, genome: &Genome) -> Plan {
+        Plan {
+            steps: STEPS,
+            snapshot_every: STRIDE,
+            checkpoint_every: STRIDE,
+            elements: Storm::new(genome).start.len(),
+            channels: 3,
+        }
+    }
+
+    fn world(&self, genome: &Genome, backend: Backend) -> Result<Box<dyn World>, SimError> {
+        Ok(Box::new(LiquidWorld::open(&Storm::new(genome), backend)?))
+    }
+
+    fn stage(&self, genome: &Genome) -> Box<dyn Stage> {
+        Box::new(TempestStage::new(genome))
+    }
+}

@@ -1,0 +1,97 @@
+//! The liquid world of a tempest, on a graphics device or on the twin.
+
+use super::{SNAPSHOT_UNIT, storm::Storm};
+use crate::{
+    fixed::ONE,
+    fluid::{Force, Particle, twin::TwinLiquid},
+    trajectory::Snapshot,
+    world::{Backend, SimError, World},
+};
+
+enum Engine {
+    Twin(TwinLiquid),
+    #[cfg(feature = "gpu")]
+    Gpu(crate::fluid::gpu::GpuLiquid),
+}
+
+/// A tempest that can be stepped.
+pub(super) struct LiquidWorld {
+    engine: Engine,
+    forces: Vec<Force>,
+    step: u32,
+    name: String,
+}
+
+impl LiquidWorld {
+    /// The storm at its first step, on `backend`.
+    pub(super) fn open(storm: &Storm, backend: Backend) -> Result<Self, SimError> {
+        let (particles, forces) = (storm.particles(), storm.forces());
+        #[cfg(feature = "gpu")]
+        if backend != Backend::Cpu {
+            use crate::fluid::gpu::{Gpu, GpuLiquid, Products};
+            match Gpu::open(Products::Auto) {
+                // A software adapter runs the kernel on the CPU, at half of the twin's speed.
+                Ok(gpu) if backend == Backend::Gpu || !gpu.is_software() => {
+                    let name = format!("wgpu: {}", gpu.name());
+                    let liquid = GpuLiquid::new(gpu, &storm.liquid, &particles, &forces)?;
+                    return Ok(Self { engine: Engine::Gpu(liquid), forces, step: 0, name });
+                }
+                Err(error) if backend == Backend::Gpu => return Err(error.into()),
+                _ => {}
+            }
+        }
+        #[cfg(not(feature = "gpu"))]
+        if backend == Backend::Gpu {
+            return Err(crate::fluid::FluidError::Device("this build has no kernels for it".into()).into());
+        }
+        let engine = Engine::Twin(TwinLiquid::new(storm.liquid.clone(), particles));
+        Ok(Self { engine, forces, step: 0, name: "cpu".into() })
+    }
+
+    fn particles(&self) -> Result<Vec<Particle>, SimError> {
+        match &self.engine {
+            Engine::Twin(twin) => Ok(twin.particles()),
+            #[cfg(feature = "gpu")]
+            Engine::Gpu(gpu) => Ok(gpu.particles()?),
+        }
+    }
+}
+
+impl World for LiquidWorld {
+    fn advance(&mut self, steps: u32) -> Result<(), SimError> {
+        match &mut self.engine {
+            Engine::Twin(twin) => {
+                for force in &self.forces[self.step as usize..(self.step + steps) as usize] {
+                    twin.step(force)?;
+                }
+            }
+            #[cfg(feature = "gpu")]
+            Engine::Gpu(gpu) => gpu.advance(steps)?,
+        }
+        self.step += steps;
+        Ok(())
+    }
+
+    fn checkpoint(&mut self) -> Result<Vec<u8>, SimError> {
+        let particles = self.particles()?;
+        let mut bytes = Vec::with_capacity(size_of_val(particles.as_slice()) + 8);
+        bytes.extend(self.step.to_le_bytes());
+        bytes.extend((particles.len() as u32).to_le_bytes());
+        for word in particles.iter().flatten() {
+            bytes.extend(word.to_le_bytes());
+        }
+        Ok(bytes)
+    }
+
+    fn snapshot(&mut self) -> Result<Snapshot, SimError> {
+        let particles = self.particles()?;
+        // Rounded to nearest; positions are positive.
+        let unit = ONE / SNAPSHOT_UNIT;
+        let channel = |axis: usize| particles.iter().map(move |p| (p[axis] + unit / 2) / unit);
+        Ok(channel(0).chain(channel(1)).chain(channel(2)).collect())
+    }
+
+    fn backend(&self) -> String {
+        self.name.clone()
+    }
+}
