@@ -22,7 +22,8 @@ contract Refuser {}
 /// A receiver that tries to mint another token while it is given one.
 contract Reenterer is IERC721Receiver {
     function onERC721Received(address, address, uint256, bytes calldata) external returns (bytes4) {
-        SeedstormCollection(msg.sender).mint(address(this), bytes32("m"), bytes32("r"), bytes32("s"));
+        SeedstormCollection(msg.sender)
+            .mint(address(this), bytes32(uint256(1)), bytes32(uint256(2)), bytes32(uint256(3)));
         return this.onERC721Received.selector;
     }
 }
