@@ -173,7 +173,7 @@ impl Stage for BloomStage {
         let (rise, run) = libm::sincosf(elevation);
         let target = Point3::new(0.0, 0.0, self.reach * 0.06 * run);
         let gold = Material { base_color: self.palette.accent, metallic: 1.0, roughness: 0.18, ..Material::default() };
-        let paper = Material { base_color: scale(self.palette.ground, 0.85), roughness: 0.5, ..Material::default() };
+        let paper = Material { base_color: scale(self.palette.ground, 0.85), roughness: 0.65, ..Material::default() };
         Scene {
             camera: Camera {
                 eye: target + Vector3::new(sin * run, rise, cos * run) * distance,

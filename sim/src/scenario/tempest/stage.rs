@@ -140,7 +140,7 @@ impl Stage for TempestStage {
         let (rise, run) = libm::sincosf(elevation);
         let target = Point3::new(0.0, HEIGHT * 0.95, 0.0);
         let eye = target + Vector3::new(sin * run, rise, cos * run) * distance;
-        let floor = Material { base_color: scale(self.palette.ground, 0.9), roughness: 0.42, ..Material::default() };
+        let floor = Material { base_color: scale(self.palette.ground, 0.9), roughness: 0.9, ..Material::default() };
         Scene {
             camera: Camera {
                 eye,
