@@ -6,7 +6,7 @@ use cid::Cid;
 use multihash::Multihash;
 use serde::{
     Deserialize, Deserializer, Serialize,
-    de::{Error as _, MapAccess, Visitor},
+    de::{Error as _, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 use sha2::{Digest, Sha256};
 
@@ -41,6 +41,7 @@ pub struct Recipe {
     #[serde(deserialize_with = "unique_params")]
     pub params: BTreeMap<String, ParamValue>,
     /// How the world is filmed; the world does not depend on it.
+    #[serde(deserialize_with = "film_object")]
     pub film: Film,
 }
 
@@ -202,6 +203,10 @@ impl Recipe {
         if bytes.len() > MAX_RECIPE_BYTES {
             return Err(RecipeError::TooLarge);
         }
+        // serde would take an array of the fields' values for a struct as well.
+        if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+            return Err(RecipeError::Field { field: ".".into(), reason: "a recipe is a JSON object".into() });
+        }
         let mut deserializer = serde_json::Deserializer::from_slice(bytes);
         let recipe: Self = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| RecipeError::Field {
             field: error.path().to_string(),
@@ -253,6 +258,21 @@ pub fn raw_cid(bytes: &[u8]) -> Cid {
 
 fn canonical_json(value: &impl Serialize) -> Vec<u8> {
     serde_json_canonicalizer::to_vec(value).expect("recipes hold only text, finite numbers and text keys")
+}
+
+/// Reads `film` from an object, and from nothing else.
+fn film_object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Film, D::Error> {
+    struct Object;
+    impl<'de> Visitor<'de> for Object {
+        type Value = Film;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Film, A::Error> {
+            Film::deserialize(MapAccessDeserializer::new(map))
+        }
+    }
+    deserializer.deserialize_map(Object)
 }
 
 /// Reads `params`, refusing a name that stands twice.
@@ -351,6 +371,11 @@ mod tests {
             (r#""fps":12"#, r#""fps":12,"fps":12"#, "film"),
             (r#""width":256"#, r#""width":257"#, "film.width"),
             (r#""engine""#, r#""extra":1,"engine""#, "extra"),
+            (
+                r#"{"fps":12,"frames":48,"height":256,"renderer":"cpu","samples":16,"width":256}"#,
+                r#"[48,12,256,256,16,"cpu"]"#,
+                "film",
+            ),
             (r#""gravity":0.5"#, r#""gravity":1e999"#, "params"),
             (r#""gravity":0.5"#, r#""gravity":null"#, "params"),
             (r#""gravity":0.5"#, r#""gravity":0.5,"gravity":0.6"#, "params"),

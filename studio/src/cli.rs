@@ -142,7 +142,7 @@ impl Failure {
         };
         let mut report = miette::MietteDiagnostic::new(cause);
         report.help = help;
-        eprintln!("{:?}", miette::Report::new(report));
+        output::aside(&format!("{:?}", miette::Report::new(report)));
         ExitCode::from(if wrong_use { 2 } else { 1 })
     }
 }
@@ -207,6 +207,9 @@ fn params(given: &[String]) -> Result<BTreeMap<String, ParamValue>, Failure> {
 fn read_bounded(path: &Path) -> Result<Vec<u8>, Failure> {
     let error = |source| StudioError::Io { path: path.into(), source };
     let mut bytes = Vec::new();
+    if !path.is_file() {
+        return Err(Failure::Use(format!("there is no recipe at {}", path.display())));
+    }
     let file = File::open(path).map_err(error)?;
     file.take(MAX_RECIPE_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(error)?;
     Ok(bytes)
@@ -226,6 +229,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let json = arguments.json;
     match &arguments.command {
         Command::Make { source, backend, no_mint, name, description } => {
+            for text in [name, description].into_iter().flatten() {
+                if text.chars().any(|c| c.is_control() && c != '\n') {
+                    return Err(Failure::Use("a name or description holds no control characters".into()));
+                }
+            }
             let recipe = source.recipe()?;
             let home = Home::default_place()?;
             if !json {

@@ -48,6 +48,20 @@ pub enum StudioError {
         /// The store.
         store: PathBuf,
     },
+    /// A folder of the home does not hold the piece that it is named for.
+    #[error("{folder} should hold the finished piece of this recipe, and does not: {problem}")]
+    Spoiled {
+        /// The folder.
+        folder: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A name or description was given for a piece that was made under another.
+    #[error("this piece was made before, as `{0}`: its metadata does not change")]
+    Named(String),
+    /// The password in the environment cannot be read.
+    #[error("SEEDSTORM_PASSWORD is not valid UTF-8")]
+    Password,
     /// The caller gave up.
     #[error("stopped")]
     Stopped,
@@ -62,7 +76,11 @@ impl StudioError {
     /// Whether the request was wrong, rather than its execution.
     #[must_use]
     pub fn is_wrong_use(&self) -> bool {
-        matches!(self, Self::Recipe(_) | Self::NoSuchPiece(_))
+        match self {
+            Self::Recipe(_) | Self::NoSuchPiece(_) | Self::Named(_) | Self::Password => true,
+            Self::Mint(error) => matches!(**error, seedstorm_mint::Error::Metadata(_)),
+            _ => false,
+        }
     }
 
     /// What to do about it, where there is more to say than the message does.
@@ -77,6 +95,11 @@ impl StudioError {
             Self::NotStored { .. } => {
                 Some("make the piece again from its recipe: the same recipe gives the same content".into())
             }
+            Self::Spoiled { .. } => {
+                Some("move the folder away and make the piece again: the same recipe gives the same content".into())
+            }
+            Self::Named(_) => Some("leave out --name and --description, or change the recipe".into()),
+            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => None,
             Self::Io { .. } => {
                 Some("check that the folder can be written and the disk has room; SEEDSTORM_HOME moves it".into())
             }

@@ -2,7 +2,10 @@
 
 use std::{env, fs, fs::File, io::Write as _};
 
-use seedstorm_mint::{Collection, Deployment, EmbeddedChain, Mint, NewCollection, PrivateKeySigner, Token, keystore};
+use seedstorm_mint::{
+    Collection, Deployment, EmbeddedChain, Mint, NewCollection, PrivateKeySigner, Token, chain::EMBEDDED_CHAIN_ID,
+    keystore,
+};
 use tokio::runtime::Runtime;
 
 use crate::{Home, StudioError};
@@ -33,6 +36,12 @@ impl Ledger {
                 let provider = EmbeddedChain::open(home.chain())?.provider(key.clone());
                 Some(runtime.block_on(Collection::open(provider, deployment))?)
             }
+            // Something was minted here once, if there is a chain: the next mint finds the collection again.
+            None if home.chain().exists() => {
+                return Err(StudioError::io(&home.collection())(std::io::Error::other(
+                    "it is missing beside the chain; the next `seedstorm make` writes it again",
+                )));
+            }
             None => None,
         };
         Ok(Self { key, collection, runtime })
@@ -53,8 +62,14 @@ impl Ledger {
         let lock_path = path.with_extension("lock");
         let lock = File::create(&lock_path).map_err(StudioError::io(&lock_path))?;
         lock.lock().map_err(StudioError::io(&lock_path))?;
-        let collection = match deployment(home)? {
-            Some(deployment) => runtime.block_on(Collection::open(provider, deployment))?,
+        // Without its file, the collection is looked for before another is made: it is this key's first contract.
+        let first = Deployment { chain_id: EMBEDDED_CHAIN_ID, address: key.address().create(0), block: 0 };
+        let known = match deployment(home)? {
+            Some(deployment) => Some(runtime.block_on(Collection::open(provider.clone(), deployment))?),
+            None => runtime.block_on(Collection::open(provider.clone(), first)).ok(),
+        };
+        let collection = match known {
+            Some(collection) => collection,
             None => {
                 let new = NewCollection {
                     name: "Seedstorm".into(),
@@ -63,12 +78,13 @@ impl Ledger {
                     contract_uri: String::new(),
                     royalty_bps: ROYALTY_BPS,
                 };
-                let collection = runtime.block_on(Collection::deploy(provider, new))?;
-                let text = serde_json::to_vec_pretty(&collection.deployment()).expect("plain numbers and texts");
-                write_atomically(&path, &text)?;
-                collection
+                runtime.block_on(Collection::deploy(provider, new))?
             }
         };
+        if !path.exists() {
+            let text = serde_json::to_vec_pretty(&collection.deployment()).expect("plain numbers and texts");
+            write_atomically(&path, &text)?;
+        }
         Ok(Self { key, collection: Some(collection), runtime })
     }
 
@@ -137,7 +153,11 @@ impl Ledger {
 /// # Errors
 /// A wrong password, or a disk that refuses.
 pub fn unlock(home: &Home) -> Result<PrivateKeySigner, StudioError> {
-    let password = env::var(keystore::PASSWORD_VARIABLE).ok();
+    let password = match env::var(keystore::PASSWORD_VARIABLE) {
+        Ok(password) => Some(password),
+        Err(env::VarError::NotPresent) => None,
+        Err(env::VarError::NotUnicode(_)) => return Err(StudioError::Password),
+    };
     Ok(keystore::open_default(&home.keys(), password.as_deref())?)
 }
 

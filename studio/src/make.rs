@@ -75,7 +75,9 @@ pub struct Minted {
 pub fn make(home: &Home, recipe: &Recipe, options: &Options, observer: &dyn Observer) -> Result<Made, StudioError> {
     let (scenario, genome) = resolve(recipe)?;
     let mut clock = Clock { observer, stages: BTreeMap::new() };
-    // Fail before the work rather than after it.
+    // Fail before the work rather than after it: on a name that is too long, a wrong password, a damaged chain.
+    let some_folder = Cid::new_v1(seedstorm_mint::block::DAG_PB, *recipe.cid().hash());
+    metadata(scenario, &genome, recipe, Digest([0; 32]), some_folder, options).to_json()?;
     let ledger = if options.mint { Some(Ledger::write(home)?) } else { None };
     let folder = home.bundles().join(recipe.cid().to_string());
     let reused = folder.exists();
@@ -90,7 +92,17 @@ pub fn make(home: &Home, recipe: &Recipe, options: &Options, observer: &dyn Obse
             Err(error) => return Err(StudioError::io(&folder)(error)),
         }
     }
-    let bundle = Bundle::open(&folder)?;
+    let spoiled = |problem: String| StudioError::Spoiled { folder: folder.clone(), problem };
+    let bundle = Bundle::open(&folder).map_err(|error| spoiled(error.to_string()))?;
+    let content = bundle.content_cids()?;
+    let (present, _) = bundle.metadata(&content).map_err(|error| spoiled(error.to_string()))?;
+    if content.recipe != recipe.cid() {
+        return Err(spoiled(format!("it is of recipe {}", content.recipe)));
+    }
+    let other = |wanted: &Option<String>, given: &str| wanted.as_deref().is_some_and(|wanted| wanted != given);
+    if other(&options.name, &present.name) || other(&options.description, &present.description) {
+        return Err(StudioError::Named(present.name));
+    }
     let store = Store::open(home.store())?;
     let added = clock.time(Stage::Pin, 1, |_| Ok(bundle.add_to(&store)?))?;
     let (metadata, _) = bundle.metadata(&added.content)?;

@@ -11,10 +11,22 @@ fn document(value: &Value) {
     raw(&serde_json::to_vec_pretty(value).expect("a JSON value is JSON"));
 }
 
-/// Writes bytes and a newline to standard output; a reader that went away is no error.
+/// Writes bytes and a newline to standard output. A reader that went away is no error; anything else ends the program,
+/// because nobody would learn of the loss otherwise.
 pub(crate) fn raw(bytes: &[u8]) {
     let mut out = std::io::stdout().lock();
-    let _ = out.write_all(bytes).and_then(|()| out.write_all(b"\n"));
+    match out.write_all(bytes).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            aside(&format!("standard output: {error}"));
+            std::process::exit(1);
+        }
+        _ => {}
+    }
+}
+
+/// Writes a line to standard error, if anybody listens.
+pub(crate) fn aside(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 fn line(label: &str, value: impl std::fmt::Display) {
@@ -25,7 +37,7 @@ fn line(label: &str, value: impl std::fmt::Display) {
 pub(crate) fn announce(recipe: &Recipe) -> Result<(), RecipeError> {
     let (_, genome) = resolve(recipe)?;
     let words: Vec<&str> = genome.traits.iter().map(|t| t.value.as_str()).collect();
-    eprintln!("{} · seed {} · {}", recipe.scenario, genome.seed, words.join(", "));
+    aside(&format!("{} · seed {} · {}", recipe.scenario, genome.seed, words.join(", ")));
     Ok(())
 }
 
@@ -46,6 +58,7 @@ pub(crate) fn made(recipe: &Recipe, made: &Made, json: bool) {
             "chain": minted.map(|m| m.chain),
             "owner": minted.map(|m| m.token.owner.to_string()),
             "stages": made.stages,
+            "reused": made.reused,
         }));
         return;
     }

@@ -54,8 +54,14 @@ pub struct Wishes {
 /// # Errors
 /// Nothing is known by that name, or the token's content is not in the store.
 pub fn verify(home: &Home, piece: &str, wishes: Wishes, observer: &dyn Observer) -> Result<Report, StudioError> {
-    let located = locate(home, piece)?;
     let mut report = Report { ok: true, checks: vec![] };
+    let located = match locate(home, piece) {
+        Ok(located) => located,
+        Err(error @ (StudioError::Mint(_) | StudioError::NotStored { .. })) => {
+            return Ok(Report { ok: false, checks: vec![failed("store", error)] });
+        }
+        Err(error) => return Err(error),
+    };
     if let Some(problem) = check_all(home, &located, wishes, observer, &mut report)? {
         report.checks.push(problem);
     }
@@ -84,10 +90,12 @@ impl Located {
 /// # Errors
 /// Nothing is known by that name, or the token's content is not in the store.
 pub fn locate(home: &Home, piece: &str) -> Result<Located, StudioError> {
-    if Path::new(piece).is_dir() {
+    let Ok(id) = piece.parse::<u64>() else {
+        if !Path::new(piece).is_dir() {
+            return Err(StudioError::NoSuchPiece(piece.into()));
+        }
         return Ok(Located { folder: piece.into(), token: None, _temporary: None });
-    }
-    let id: u64 = piece.parse().map_err(|_| StudioError::NoSuchPiece(piece.into()))?;
+    };
     let token = Ledger::read(home)?.token(id)?;
     let store = Store::open(home.store())?;
     let missing = || StudioError::NotStored { token: id, store: home.store() };
@@ -105,6 +113,18 @@ pub fn locate(home: &Home, piece: &str) -> Result<Located, StudioError> {
     bundle::extract(&store, &metadata.bundle, &folder)?;
     let beside = folder.join("metadata.json");
     std::fs::write(&beside, bytes).map_err(StudioError::io(&beside))?;
+    // Attestations are no part of what a token commits to: those that this home has are looked at too.
+    let kept = home.bundles().join(metadata.recipe.to_string());
+    if let Ok(bundle) = Bundle::open(&kept)
+        && let Ok(content) = bundle.content_cids()
+        && content.bundle == metadata.bundle
+        && let Ok(attestations) = bundle.attestations(&content)
+    {
+        let mut copy = Bundle::open(&folder)?;
+        for (attestation, _) in &attestations {
+            copy.write_attestation(attestation)?;
+        }
+    }
     Ok(Located { folder, token: Some(id), _temporary: Some(temporary) })
 }
 

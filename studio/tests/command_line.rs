@@ -87,6 +87,23 @@ fn a_piece_is_made_minted_verified_and_exported() {
     assert_eq!(exported["roots"][0], made["bundle_cid"]);
     assert!(archive.metadata().unwrap().len() > exported["bytes"].as_u64().unwrap());
 
+    // The collection is found again when its file is lost, and a piece keeps its name.
+    fs::remove_file(home.0.path().join("home/chain/collection.json")).unwrap();
+    assert_eq!(home.run(&["tokens"]).status.code(), Some(1), "a lost file is no empty collection");
+    assert_eq!(home.json(&["make", words(&recipe)])["contract"], made["contract"]);
+    let renamed = home.run(&["make", words(&recipe), "--name", "Other"]);
+    assert_eq!(renamed.status.code(), Some(2));
+
+    // Another piece in the folder of this one is not taken for it.
+    let other = home.small("tempest", r#"{"detail":4}"#);
+    let other = home.json(&["make", words(&other), "--no-mint"]);
+    let moved = bundle.with_extension("moved");
+    fs::rename(&bundle, &moved).unwrap();
+    fs::rename(other["bundle"].as_str().unwrap(), &bundle).unwrap();
+    let output = home.run(&["make", words(&recipe)]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("move the folder"));
+
     // Elsewhere, with another key, the same recipe gives the same content.
     let elsewhere = Home::new();
     let same = elsewhere.json(&["make", words(&recipe), "--backend", "cpu", "--no-mint"]);
@@ -139,6 +156,9 @@ fn wrong_use_is_said_in_words() {
         (&["make", "bloom", "--backend", "abacus"], "auto, cpu or gpu"),
         (&["verify", "nowhere"], "neither a token's number"),
         (&["show", "99"], "seedstorm tokens"),
+        (&["make", "nothing.json"], "no recipe at"),
+        (&["make", "bloom", "--name", ""], "name"),
+        (&["make", "bloom", "--name", "a\u{1b}[31m"], "control characters"),
     ];
     for (arguments, expected) in cases {
         let output = home.run(arguments);

@@ -132,7 +132,10 @@ impl World for BloomWorld {
         }
         let finite = |handle: &RigidBodyHandle| {
             let body = &self.physics.bodies[*handle];
-            body.translation().is_finite() && body.linvel().is_finite()
+            body.translation().is_finite()
+                && body.rotation().is_finite()
+                && body.linvel().is_finite()
+                && body.angvel().is_finite()
         };
         match self.bodies.iter().position(|handle| !finite(handle)) {
             Some(body) => Err(SimError::NotFinite { body, step: self.step }),
@@ -151,16 +154,16 @@ impl World for BloomWorld {
         for (index, handle) in self.bodies.iter().enumerate() {
             let body = &self.physics.bodies[*handle];
             let (place, turn) = (body.translation(), body.rotation());
-            // q and −q are one rotation: the one with a positive scalar part keeps the differences small.
-            let sign = if turn.w < 0.0 { -1.0 } else { 1.0 };
+            // q and −q are one rotation. Rapier's keeps its sign from step to step, so that states between two
+            // snapshots can be had by interpolation; choosing a sign here would break that.
             let numbers = [
                 place.x * POSITION_UNIT,
                 place.y * POSITION_UNIT,
                 place.z * POSITION_UNIT,
-                turn.x * sign * ROTATION_UNIT,
-                turn.y * sign * ROTATION_UNIT,
-                turn.z * sign * ROTATION_UNIT,
-                turn.w * sign * ROTATION_UNIT,
+                turn.x * ROTATION_UNIT,
+                turn.y * ROTATION_UNIT,
+                turn.z * ROTATION_UNIT,
+                turn.w * ROTATION_UNIT,
             ];
             for (channel, number) in numbers.iter().enumerate() {
                 snapshot[channel * count + index] = number.round() as i32;

@@ -103,7 +103,7 @@ const PARAMS: &[ParamSpec] = &[
         about: "fineness: the grid has four times as many cells along each axis",
         unit: "",
         min: 4.0,
-        max: 20.0,
+        max: 16.0,
         usual: [DETAIL, DETAIL],
         integer: true,
     },

@@ -33,8 +33,11 @@ impl LiquidWorld {
                 // A software adapter runs the kernel on the CPU, at half of the twin's speed.
                 Ok(gpu) if backend == Backend::Gpu || !gpu.is_software() => {
                     let name = format!("wgpu: {}", gpu.name());
-                    let liquid = GpuLiquid::new(gpu, &storm.liquid, &particles, &forces)?;
-                    return Ok(Self { engine: Engine::Gpu(liquid), forces, step: 0, name });
+                    match GpuLiquid::new(gpu, &storm.liquid, &particles, &forces) {
+                        Ok(liquid) => return Ok(Self { engine: Engine::Gpu(liquid), forces, step: 0, name }),
+                        Err(error) if backend == Backend::Gpu => return Err(error.into()),
+                        Err(_) => {}
+                    }
                 }
                 Err(error) if backend == Backend::Gpu => return Err(error.into()),
                 _ => {}
