@@ -135,7 +135,7 @@ impl Scenario for Tempest {
     }
 
     fn poster_time(&self) -> f64 {
-        0.42
+        0.22
     }
 
     fn plan(&self, genome: &Genome) -> Plan {
