@@ -95,17 +95,16 @@ pub fn make(home: &Home, recipe: &Recipe, options: &Options, observer: &dyn Obse
     let spoiled = |problem: String| StudioError::Spoiled { folder: folder.clone(), problem };
     let bundle = Bundle::open(&folder).map_err(|error| spoiled(error.to_string()))?;
     let content = bundle.content_cids()?;
-    let (present, _) = bundle.metadata(&content).map_err(|error| spoiled(error.to_string()))?;
+    let (metadata, _) = bundle.metadata(&content).map_err(|error| spoiled(error.to_string()))?;
     if content.recipe != recipe.cid() {
         return Err(spoiled(format!("it is of recipe {}", content.recipe)));
     }
     let other = |wanted: &Option<String>, given: &str| wanted.as_deref().is_some_and(|wanted| wanted != given);
-    if other(&options.name, &present.name) || other(&options.description, &present.description) {
-        return Err(StudioError::Named(present.name));
+    if other(&options.name, &metadata.name) || other(&options.description, &metadata.description) {
+        return Err(StudioError::Named(metadata.name));
     }
     let store = Store::open(home.store())?;
     let added = clock.time(Stage::Pin, 1, |_| Ok(bundle.add_to(&store)?))?;
-    let (metadata, _) = bundle.metadata(&added.content)?;
     let metadata_cid = added.metadata.expect("its metadata was read just now");
     let minted = match &ledger {
         Some(ledger) => Some(clock.time(Stage::Mint, 1, |_| {
