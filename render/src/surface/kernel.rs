@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::cells::CellGrid;
-use super::{Vec3, add, dot, scale, smoothstep, sub};
+use super::{Vec3, add, dot, length, scale, smoothstep, sub};
 
 /// Reach of a round kernel, in spacings.
 const REACH: f32 = 2.0;
@@ -23,6 +23,16 @@ const DEPARTURE: f32 = 1.3;
 /// The size of a lone particle's kernel; makes it a drop of its own volume.
 const LONE: f32 = 0.5;
 
+/// Neighbours, by weight, in a sheet of one layer at rest.
+const SHEET: f32 = 14.0;
+/// How far a kernel grows at most in a sheet that is drawn out.
+const DRAWN: f32 = 1.3;
+/// How much a kernel of such a sheet is strengthened at most.
+const THICKENED: f32 = 3.5;
+
+/// Depth within which particles may be a film on the wall, in spacings beyond the gap that the simulation leaves there.
+const FILM: f32 = 1.5;
+
 /// A kernel: `amplitude · (1 − rᵀ form r)³` where that is positive, `r` from `center`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Kernel {
@@ -37,8 +47,9 @@ pub(super) struct Kernel {
 /// ∫ of a kernel of reach 1 and amplitude 1 is 64π/315; its inverse makes the sum over a liquid at rest 1.
 const NORMALISATION: f32 = 315.0 / (64.0 * std::f32::consts::PI * REACH * REACH * REACH);
 
-/// The kernel of every particle, in the grid's order.
-pub(super) fn kernels(grid: &CellGrid) -> Vec<Kernel> {
+/// The kernel of every particle, in the grid's order; `wall` is the vessel's radius, in spacings.
+pub(super) fn kernels(grid: &CellGrid, wall: Option<f32>) -> Vec<Kernel> {
+    let film = wall.map_or(f32::INFINITY, |radius| radius - grid.gap - FILM);
     let place = |slot: usize| [grid.x[slot], grid.y[slot], grid.z[slot]];
     let moments: Vec<Option<Moments>> = (0..grid.len())
         .into_par_iter()
@@ -55,7 +66,7 @@ pub(super) fn kernels(grid: &CellGrid) -> Vec<Kernel> {
             let p = place(slot);
             match &moments[slot] {
                 None => round(p),
-                Some(own) => own.kernel(p, mean_pull(grid, &moments, p)),
+                Some(own) => own.kernel(p, mean_pull(grid, &moments, p), length(p) > film),
             }
         })
         .collect()
@@ -185,7 +196,7 @@ impl Moments {
         self.first.map(|v| centering * v / company)
     }
 
-    fn kernel(&self, p: Vec3, mean_pull: Vec3) -> Kernel {
+    fn kernel(&self, p: Vec3, mean_pull: Vec3, at_wall: bool) -> Kernel {
         // The particle itself weighs 1; a full neighbourhood weighs 45, half of one 22, a sheet 14, a thread 4.
         let company = self.weight;
         let mean = self.first.map(|v| v / company);
@@ -213,7 +224,10 @@ impl Moments {
             let strength = smoothstep(4.0, 10.0, company) * (DEPARTURE / norm.max(DEPARTURE));
             departure = departure.map(|v| v * strength);
         }
-        let size = LONE + (1.0 - LONE) * smoothstep(1.2, 8.0, company);
+        // Where a sheet or a thread is drawn out, its particles lie further apart: their kernels grow to meet.
+        let sparse = smoothstep(3.0, 6.0, company);
+        let growth = (SHEET / company).max(1.0).sqrt().min(1.0 + (DRAWN - 1.0) * sparse);
+        let size = (LONE + (1.0 - LONE) * smoothstep(1.2, 8.0, company)) * growth;
         let unit = size / (1.0 + ROUNDNESS);
         // The kernel is the unit ball under `REACH · shape`.
         let mut shape = departure.map(|v| v * unit);
@@ -224,7 +238,9 @@ impl Moments {
         let form = square(inverse).map(|v| v / (REACH * REACH));
         let squared = square(shape);
         let extent = [squared[0], squared[1], squared[2]].map(|v| REACH * v.sqrt());
-        let volume = (1.0 / self.density).clamp(0.6, 1.25);
+        // What is left of a film on the wall once it is thinner than a layer is not drawn: it would be lace.
+        let wet = if at_wall { smoothstep(4.0, 8.0, company) } else { 1.0 };
+        let volume = wet * (1.0 / self.density).clamp(0.6, 1.25 + (THICKENED - 1.25) * sparse);
         Kernel { center, form, amplitude: NORMALISATION * volume / determinant, extent }
     }
 }

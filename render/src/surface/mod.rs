@@ -52,7 +52,7 @@ pub fn mesh_fluid(fluid: &Fluid) -> Mesh {
     if grid.is_empty() {
         return Mesh::default();
     }
-    let kernels = kernel::kernels(&grid);
+    let kernels = kernel::kernels(&grid, wall);
     let mut field = Field::new(&grid, &kernels, wall);
     repair::make_manifold(&mut field);
     let mut surface = nets::extract(&field);

@@ -8,8 +8,14 @@ const INNER: f32 = 1.0;
 /// Spacing along an arm as a share of a tile's height.
 const SPACING: f32 = 0.56;
 
+/// Tangent of the greatest angle between a ripple's arm and the radius.
+const SWAY: f32 = 0.65;
+
 /// Radius of the ring on which the stamens are hinged, their length, and their lean towards the axis, in radians.
-pub(super) const STAMEN: (f32, f32, f32) = (0.47, 0.78, 0.36);
+pub(super) const STAMEN: (f32, f32, f32) = (0.47, 0.58, 0.36);
+
+/// Rings whose tiles are taller than their size.
+pub(super) const TALL_RINGS: usize = 16;
 
 /// Where a tile stands: the middle of its base, the heading in which it falls (radians from +x towards −z), its size.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +24,14 @@ pub(super) struct Place {
     pub(super) z: f32,
     pub(super) heading: f32,
     pub(super) size: f32,
+    /// Its ring, from the innermost.
+    pub(super) ring: usize,
+}
+
+/// How much taller than its size a tile of a ring is: the first few stand high, so that the stamens push them over
+/// rather than pin them down, and each falls onto a lower one.
+pub(super) fn tallness(ring: usize) -> f32 {
+    if ring < TALL_RINGS { 1.0 + 1.2 * libm::expf(ring as f32 / -4.0) } else { 1.0 }
 }
 
 /// A seed's flower.
@@ -61,17 +75,17 @@ impl Flower {
                 // A ripple's arms swing to and fro instead of turning on.
                 let (angle, lean) = if lobes > 0.0 {
                     let phase = libm::logf(radius) * lobes;
-                    (start + 0.22 * libm::sinf(phase) * side, libm::atanf(0.22 * side * lobes * libm::cosf(phase)))
+                    (start - SWAY / lobes * libm::cosf(phase) * side, libm::atanf(SWAY * libm::sinf(phase) * side))
                 } else {
                     (start + swirl, twist)
                 };
                 let step = radius * (growth - 1.0) / libm::cosf(lean);
                 let (s, c) = libm::sincosf(angle);
-                places.push(Place { x: radius * c, z: -radius * s, heading: angle + lean, size: step / SPACING });
+                places.push(Place { x: radius * c, z: -radius * s, heading: angle + lean, size: step / SPACING, ring });
             }
         }
         // As wide as the gap between two arms permits where they lean most, for a height of 1.
-        let narrowest = if lobes > 0.0 { libm::cosf(libm::atanf(0.22 * lobes)) } else { cos };
+        let narrowest = if lobes > 0.0 { libm::cosf(libm::atanf(SWAY)) } else { cos };
         let height = (growth - 1.0) / narrowest / SPACING;
         let half = 0.44 * std::f32::consts::TAU * narrowest / arms as f32 / height;
         let outline = match genome.text("tile") {
@@ -107,13 +121,13 @@ impl Flower {
         self.places.len() + self.arms + 1
     }
 
-    /// The tile for a height of 1, standing on the origin, facing +x: its corners, without bevels.
-    pub(super) fn corners(&self) -> Vec<[f32; 3]> {
+    /// The tile for a size of 1, standing on the origin, facing +x: its corners, without bevels.
+    pub(super) fn corners(&self, height: f32) -> Vec<[f32; 3]> {
         let [foot, shoulder, top, at] = self.outline;
         let mut corners = Vec::new();
         for x in [-self.half_thickness, self.half_thickness] {
             for (y, half) in [(0.0, foot), (at, shoulder), (1.0, top)] {
-                corners.extend([[x, y, -half], [x, y, half]]);
+                corners.extend([[x, y * height, -half], [x, y * height, half]]);
             }
         }
         corners

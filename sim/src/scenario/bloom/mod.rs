@@ -181,9 +181,9 @@ mod tests {
     fn tiles_face_outward() {
         let flower = flower();
         let middle = Point3::new(0.0, 0.5, 0.0);
-        let corners: Vec<_> = flower.corners().into_iter().map(Point3::from).collect();
+        let corners: Vec<_> = flower.corners(1.0).into_iter().map(Point3::from).collect();
         faces_outward(&corners, &TILE, middle);
-        let mesh = bevelled(&flower);
+        let mesh = bevelled(&flower, 1.0);
         faces_outward(&mesh.positions, &mesh.triangles, middle);
     }
 

@@ -6,7 +6,7 @@ use nalgebra::{Point3, Quaternion, Similarity3, Translation3, UnitQuaternion, Ve
 
 use super::{
     POSITION_UNIT, RATE, ROTATION_UNIT, STEPS,
-    flower::{Flower, STAMEN},
+    flower::{Flower, STAMEN, TALL_RINGS, tallness},
 };
 use crate::{
     genome::Genome,
@@ -20,10 +20,11 @@ use crate::{
 pub(super) struct BloomStage {
     palette: &'static Palette,
     lighting: Lighting,
-    tile: Arc<Mesh>,
-    floor: Arc<Mesh>,
+    /// The floor, then the tiles of the tall rings and the tile of all others.
+    meshes: Vec<Arc<Mesh>>,
     tile_material: Material,
-    sizes: Vec<f32>,
+    /// Size and mesh of each tile.
+    tiles: Vec<(f32, usize)>,
     arms: usize,
     stamen: f32,
     reach: f32,
@@ -43,10 +44,13 @@ impl BloomStage {
         Self {
             palette,
             lighting: Lighting::new(genome.text("light"), palette, Point3::origin(), flower.reach),
-            tile: Arc::new(bevelled(&flower)),
-            floor: Arc::new(floor(flower.reach * 12.0)),
+            meshes: [floor(flower.reach * 12.0)]
+                .into_iter()
+                .chain((0..=TALL_RINGS).map(|ring| bevelled(&flower, tallness(ring))))
+                .map(Arc::new)
+                .collect(),
             tile_material: finish(genome.text("finish")),
-            sizes: flower.places.iter().map(|p| p.size).collect(),
+            tiles: flower.places.iter().map(|p| (p.size, 1 + p.ring.min(TALL_RINGS))).collect(),
             arms: flower.arms,
             stamen: flower.stamen_radius(),
             reach: flower.reach,
@@ -75,21 +79,22 @@ fn finish(name: &str) -> Material {
     }
 }
 
-/// The tile for a height of 1 with its edges cut, so that they catch the light: the hull of the corners of three
+/// The tile for a size of 1 with its edges cut, so that they catch the light: the hull of the corners of three
 /// shrunken copies, each short by a bevel along two axes.
-pub(super) fn bevelled(flower: &Flower) -> Mesh {
+pub(super) fn bevelled(flower: &Flower, height: f32) -> Mesh {
     let [foot, shoulder, top, at] = flower.outline;
     let (x, b) = (flower.half_thickness, flower.half_thickness * 0.45);
     // The outline, counter-clockwise in (z, y) seen from +x looking back, and the same drawn in by the bevel.
-    let outer = [[foot, 0.0], [shoulder, at], [top, 1.0], [-top, 1.0], [-shoulder, at], [-foot, 0.0]];
+    let outer = [[foot, 0.0], [shoulder, at], [top, 1.0], [-top, 1.0], [-shoulder, at], [-foot, 0.0]]
+        .map(|[z, y]| [z, y * height]);
     let inner = outer.map(|[z, y]| {
         let z = if z > 0.0 { z - b } else { z + b };
         [
             z,
             if y == 0.0 {
                 b
-            } else if y == 1.0 {
-                1.0 - b
+            } else if y == height {
+                height - b
             } else {
                 y
             },
@@ -127,7 +132,7 @@ fn floor(half: f32) -> Mesh {
 
 impl Stage for BloomStage {
     fn scene(&self, time: f64, values: &[f32], rates: &[f32]) -> Scene {
-        let count = self.sizes.len() + self.arms + 1;
+        let count = self.tiles.len() + self.arms + 1;
         let value = |channel: usize, index: usize| values[channel * count + index];
         let step = time as f32 * STEPS as f32;
         let instance = |index: usize, shape: Shape, offset: Vector3<f32>, size: f32, material: usize, tint: Rgb| {
@@ -138,7 +143,7 @@ impl Stage for BloomStage {
             // How fast it turns, roughly, in radians from one snapshot to the next.
             let spin: f32 = [3, 4, 5, 6].map(|c| (rates[c * count + index] / ROTATION_UNIT).abs()).iter().sum();
             let heat = ((spin - 0.02) * 9.0).clamp(0.0, 1.0);
-            let glow = if index < self.sizes.len() { heat * heat * 0.35 } else { 0.0 };
+            let glow = if index < self.tiles.len() { heat * heat * 0.35 } else { 0.0 };
             Instance {
                 shape,
                 pose: Similarity3::from_parts(Translation3::from(place), rotation, size),
@@ -147,13 +152,13 @@ impl Stage for BloomStage {
                 emission: scale(self.palette.accent, glow),
             }
         };
-        let mut instances = vec![placed(1, 1)];
-        for (index, size) in self.sizes.iter().enumerate() {
+        let mut instances = vec![placed(0, 1)];
+        for (index, (size, mesh)) in self.tiles.iter().enumerate() {
             let tint = self.tint(value(7, index), step);
-            instances.push(instance(index, Shape::Mesh(0), Vector3::zeros(), *size, 0, tint));
+            instances.push(instance(index, Shape::Mesh(*mesh), Vector3::zeros(), *size, 0, tint));
         }
         let (_, length, _) = STAMEN;
-        for index in self.sizes.len()..self.sizes.len() + self.arms {
+        for index in self.tiles.len()..self.tiles.len() + self.arms {
             let half_height = (length - self.stamen) / 2.0;
             let shape = Shape::Capsule { half_height, radius: self.stamen };
             let offset = Vector3::y() * (half_height + self.stamen);
@@ -186,7 +191,7 @@ impl Stage for BloomStage {
             sky: self.lighting.sky,
             lights: self.lighting.lights.clone(),
             materials: vec![self.tile_material, paper, gold],
-            meshes: vec![self.tile.clone(), self.floor.clone()],
+            meshes: self.meshes.clone(),
             instances,
             fluid: None,
             exposure_stops: self.lighting.exposure_stops,

@@ -7,7 +7,7 @@ use rapier3d::prelude::{
 
 use super::{
     CHANNELS, POSITION_UNIT, RATE, ROTATION_UNIT,
-    flower::{Flower, Place, STAMEN, TILE},
+    flower::{Flower, Place, STAMEN, TILE, tallness},
 };
 use crate::{
     trajectory::Snapshot,
@@ -49,12 +49,15 @@ impl BloomWorld {
         for place in &flower.places {
             let body = physics.insert_body(RigidBodyBuilder::dynamic().pose(tile_pose(place, 0.0)).sleeping(true));
             let corner = |c: [f32; 3]| Vector::new(c[0] * place.size, c[1] * place.size, c[2] * place.size);
-            let collider = ColliderBuilder::convex_mesh(flower.corners().into_iter().map(corner).collect(), &TILE)
-                .ok_or_else(|| SimError::Rigid("a tile is not convex".into()))?
-                .friction(0.35)
-                .restitution(0.0)
-                .density(1.0)
-                .collision_groups(groups(tile_group, Group::ALL));
+            let collider = ColliderBuilder::convex_mesh(
+                flower.corners(tallness(place.ring)).into_iter().map(corner).collect(),
+                &TILE,
+            )
+            .ok_or_else(|| SimError::Rigid("a tile is not convex".into()))?
+            .friction(0.35)
+            .restitution(0.0)
+            .density(1.0)
+            .collision_groups(groups(tile_group, Group::ALL));
             physics.insert_collider(collider, Some(body));
             if flower.hinged {
                 let foot = Vector::new(flower.half_thickness * place.size, 0.0, 0.0);
@@ -77,7 +80,7 @@ impl BloomWorld {
             let place = flower.places[arm * (flower.places.len() / flower.arms)];
             let angle = libm::atan2f(-place.z, place.x);
             let (s, c) = libm::sincosf(angle);
-            let foot = Place { x: ring * c, z: -ring * s, heading: angle, size: 1.0 };
+            let foot = Place { x: ring * c, z: -ring * s, heading: angle, size: 1.0, ring: 0 };
             let mut pose = tile_pose(&foot, lean);
             pose.translation.y = radius;
             let body = physics.insert_body(RigidBodyBuilder::dynamic().pose(pose));

@@ -85,8 +85,8 @@ const PARAMS: &[ParamSpec] = &[
         about: "thickness of the liquid",
         unit: "cells²/step",
         min: 0.0,
-        max: 0.08,
-        usual: [0.001, 0.012],
+        max: 0.1,
+        usual: [0.035, 0.08],
         integer: false,
     },
     ParamSpec {
@@ -135,7 +135,7 @@ impl Scenario for Tempest {
     }
 
     fn poster_time(&self) -> f64 {
-        0.22
+        0.3
     }
 
     fn plan(&self, genome: &Genome) -> Plan {

@@ -99,17 +99,16 @@ impl Storm {
         let turn = |t: f64, period: f64| t / period * std::f64::consts::TAU;
         match self.motion.as_str() {
             "maelstrom" => {
-                // Stirred about a leaning axis, hard at first, then left to itself.
-                let rise = (step / 60.0).min(1.0);
-                let fall = 1.0 - ((step - 430.0) / 120.0).clamp(0.0, 1.0);
-                let spin = 0.000_16 * self.energy * rise * fall;
+                // Stirred about a leaning axis, one way and then the other, then left to itself.
+                let fall = 1.0 - ((step - 480.0) / 60.0).clamp(0.0, 1.0);
+                let spin = 0.000_15 * self.energy * libm::sin(turn(step, 400.0)) * fall;
                 let swirl = [[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]].map(|row| row.map(|c| c * spin));
                 Force::new([0.0, -down, 0.0], swirl)
             }
             "tides" => {
                 // The ball is tilted to and fro, and slowly turned, until it comes to rest.
                 let calm = 1.0 - ((step - 420.0) / 260.0).clamp(0.0, 1.0);
-                let tilt = 1.25 * self.energy.min(1.2) * libm::sin(turn(step, 236.0)) * calm;
+                let tilt = 0.9 * self.energy.min(1.2) * libm::sin(turn(step, 236.0)) * calm;
                 let heading = self.phase + step * 0.0022;
                 let (sin, cos) = (libm::sin(tilt), libm::cos(tilt));
                 Force::new(
@@ -125,7 +124,7 @@ impl Storm {
             }
             // "heartbeat": pressed in and out along turning axes, so that lobes grow and fall back.
             _ => {
-                let beat = 0.000_34 * self.energy * libm::sin(turn(step, 128.0));
+                let beat = 0.000_40 * self.energy * libm::sin(turn(step, 128.0));
                 let calm = 1.0 - ((step - 512.0) / 128.0).clamp(0.0, 1.0);
                 let pull = -0.000_03;
                 let wobble = beat * calm;
@@ -178,7 +177,7 @@ fn blobs(motion: &str, stream: &Stream, energy: f64, size: f64) -> Vec<Blob> {
         "crown" => {
             let (x, z) = (between(1, -0.16, 0.16), between(2, -0.16, 0.16));
             vec![
-                ball([x, 0.50, z], between(3, 0.36, 0.43), [between(4, -0.06, 0.06), -0.26, between(5, -0.06, 0.06)]),
+                ball([x, 0.50, z], between(3, 0.36, 0.43), [between(4, -0.06, 0.06), -0.19, between(5, -0.06, 0.06)]),
                 pool(between(0, -0.34, -0.2)),
             ]
         }
@@ -186,10 +185,10 @@ fn blobs(motion: &str, stream: &Stream, energy: f64, size: f64) -> Vec<Blob> {
             let (lift, aside) = (between(0, -0.2, 0.2), between(1, 0.08, 0.26));
             let (large, small) = (between(2, 0.44, 0.5), between(3, 0.38, 0.46));
             vec![
-                ball([-0.5, lift, aside], large, [0.30, -0.10 * lift, 0.0]),
-                ball([0.5, -lift, -aside], small, [-0.34, 0.10 * lift, 0.0]),
+                ball([-0.5, lift, aside], large, [0.21, -0.07 * lift, 0.0]),
+                ball([0.5, -lift, -aside], small, [-0.24, 0.07 * lift, 0.0]),
             ]
         }
-        _ => vec![ball([0.0; 3], between(0, 0.60, 0.68), [0.0; 3])],
+        _ => vec![ball([0.0; 3], between(0, 0.64, 0.72), [0.0; 3])],
     }
 }
