@@ -1,16 +1,18 @@
 //! Runs that are too long for CI. Each is a list of parts; a part that is done at this commit is not run again.
 
 use std::fs;
+use std::path::Path;
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 use miette::{IntoDiagnostic, Result, WrapErr};
 
 use crate::evidence::{Evidence, Figure, Part};
+use crate::images;
 use crate::machine::{Machine, load};
 use crate::process;
 use crate::setup;
-use crate::studio::{Made, Studio};
+use crate::studio::{Made, Scenario, Studio};
 use crate::workspace::{Workspace, write_atomically};
 
 /// Which runs to make.
@@ -33,9 +35,6 @@ enum Run {
     Kernel,
 }
 
-/// The seed of every piece that is made for its figures.
-const SEED: &str = "1";
-
 /// The test target that holds the kernel and its twin equal.
 const KERNEL_TESTS: &str = "twins";
 
@@ -51,12 +50,12 @@ impl Run {
     fn about(self) -> &'static str {
         match self {
             Self::Film => {
-                "One piece of each scenario at film quality, through the built binary: seconds of each stage as \
+                "The README's piece of each scenario at film quality, through the built binary: seconds of each stage as \
                  `seedstorm make --json` reports them, of the whole command, and of `seedstorm verify` afterwards. \
                  *load before* is the machine's load average when the part began; above 0.3, something else ran too."
             }
             Self::Draft => {
-                "One piece of each scenario at draft quality, through the built binary: seconds of each stage as \
+                "The README's piece of each scenario at draft quality, through the built binary: seconds of each stage as \
                  `seedstorm make --json` reports them, of the whole command, and of `seedstorm verify` afterwards. \
                  *load before* is the machine's load average when the part began; above 0.3, something else ran too."
             }
@@ -81,11 +80,14 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         let kept = Kept { workspace, folder: format!("full/{commit}/{}", run.name()) };
         // What stands in a changed tree has no name to keep it under.
         if options.again || commit.ends_with("-dirty") {
-            kept.forget()?;
+            forget(&workspace.kept(&kept.folder))?;
+            if run != Run::Kernel {
+                forget(&workspace.home(&commit))?;
+            }
         }
         let parts = match run {
-            Run::Film => pieces(workspace, "film", &kept)?,
-            Run::Draft => pieces(workspace, "draft", &kept)?,
+            Run::Film => pieces(workspace, &commit, "film", &kept)?,
+            Run::Draft => pieces(workspace, &commit, "draft", &kept)?,
             Run::Kernel => kernel(workspace, &kept)?,
         };
         let evidence = Evidence {
@@ -110,16 +112,6 @@ struct Kept<'a> {
 }
 
 impl Kept<'_> {
-    fn forget(&self) -> Result<()> {
-        let folder = self.workspace.kept(&self.folder);
-        match fs::remove_dir_all(&folder) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(error).into_diagnostic().wrap_err_with(|| format!("cannot remove {}", folder.display()))
-            }
-            _ => Ok(()),
-        }
-    }
-
     /// The part as it was measured before, or as it is measured now.
     fn or_measure(&self, name: &str, measure: impl FnOnce() -> Result<Vec<Figure>>) -> Result<Part> {
         let file = self.workspace.kept(&self.folder).join(format!("{}.json", name.replace(['/', ':'], "_")));
@@ -137,20 +129,33 @@ impl Kept<'_> {
     }
 }
 
-fn pieces(workspace: &Workspace, quality: &str, kept: &Kept<'_>) -> Result<Vec<Part>> {
-    let home = tempfile::tempdir().into_diagnostic().wrap_err("cannot make a temporary folder")?;
-    let studio = Studio::build(workspace, home.path())?;
-    let scenarios = studio.scenarios()?;
-    scenarios
-        .iter()
-        .map(|scenario| kept.or_measure(&scenario.name, || piece(&studio, &scenario.name, quality)))
-        .collect()
+fn forget(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).into_diagnostic().wrap_err_with(|| format!("cannot remove {}", folder.display()))
+        }
+        _ => Ok(()),
+    }
 }
 
-fn piece(studio: &Studio, scenario: &str, quality: &str) -> Result<Vec<Figure>> {
+/// The pieces that the README shows, in the home that `cargo xtask images` takes its pictures from.
+fn pieces(workspace: &Workspace, commit: &str, quality: &str, kept: &Kept<'_>) -> Result<Vec<Part>> {
+    let studio = Studio::build(workspace, &workspace.home(commit))?;
+    let seeds = images::pieces(workspace)?;
+    let missing = |scenario: &Scenario| !seeds.contains_key(&scenario.name);
+    if let Some(scenario) = studio.scenarios()?.into_iter().find(missing) {
+        miette::bail!("docs/images/pieces.json has no seed for {}", scenario.name);
+    }
+    seeds.iter().map(|(name, seed)| kept.or_measure(name, || piece(&studio, name, seed, quality))).collect()
+}
+
+fn piece(studio: &Studio, scenario: &str, seed: &str, quality: &str) -> Result<Vec<Figure>> {
     let start = Instant::now();
-    let made = studio.make(scenario, SEED, quality)?;
+    let made = studio.make(scenario, seed, quality)?;
     let whole = start.elapsed();
+    if made.reused {
+        miette::bail!(help = "--again makes it anew", "the {quality} of {scenario} is there, but not its figures");
+    }
     let start = Instant::now();
     let checks = studio.verify(&made.bundle)?;
     let verified = start.elapsed();

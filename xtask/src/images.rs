@@ -38,18 +38,12 @@ const STRIP_FRAME_WIDTH: u32 = 200;
 /// If a scenario is not in pieces.json, or its piece cannot be made or read.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let folder = workspace.path("docs/images");
-    let list = folder.join("pieces.json");
-    let text =
-        fs::read_to_string(&list).into_diagnostic().wrap_err_with(|| format!("cannot read {}", list.display()))?;
-    let seeds: BTreeMap<String, String> = serde_json::from_str(&text)
-        .into_diagnostic()
-        .wrap_err_with(|| format!("{} is not an object of seeds by scenario", list.display()))?;
-    let home = tempfile::tempdir().into_diagnostic().wrap_err("cannot make a temporary folder")?;
-    let studio = Studio::build(workspace, home.path())?;
+    let seeds = pieces(workspace)?;
+    let studio = Studio::build(workspace, &workspace.home(&workspace.commit()?))?;
     let names: Vec<&String> =
         if options.scenarios.is_empty() { seeds.keys().collect() } else { options.scenarios.iter().collect() };
     for name in names {
-        let seed = seeds.get(name).ok_or_else(|| miette!("{} has no seed for {name}", list.display()))?;
+        let seed = seeds.get(name).ok_or_else(|| miette!("pieces.json has no seed for {name}"))?;
         let made = studio.make(name, seed, &options.quality)?;
         let poster = read(&made.bundle.join("poster.png"))?;
         write_atomically(&folder.join(format!("{name}.png")), &png(&poster)?)?;
@@ -58,6 +52,20 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         eprintln!("wrote docs/images/{name}.png and docs/images/{name}-strip.png");
     }
     Ok(())
+}
+
+/// The seed of the piece that the README shows of each scenario.
+///
+/// # Errors
+///
+/// If docs/images/pieces.json cannot be read.
+pub(crate) fn pieces(workspace: &Workspace) -> Result<BTreeMap<String, String>> {
+    let list = workspace.path("docs/images/pieces.json");
+    let text =
+        fs::read_to_string(&list).into_diagnostic().wrap_err_with(|| format!("cannot read {}", list.display()))?;
+    serde_json::from_str(&text)
+        .into_diagnostic()
+        .wrap_err_with(|| format!("{} is not an object of seeds by scenario", list.display()))
 }
 
 /// The folder's pictures, in the order of their names.

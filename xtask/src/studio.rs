@@ -59,6 +59,8 @@ pub(crate) struct Made {
     contract: String,
     chain: serde_json::Value,
     owner: String,
+    /// Whether the bundle was there already.
+    pub(crate) reused: bool,
     /// Seconds by name of the stage.
     pub(crate) stages: BTreeMap<String, f64>,
 }

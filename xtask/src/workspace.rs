@@ -50,6 +50,11 @@ impl Workspace {
         self.target.join("xtask").join(relative)
     }
 
+    /// The home of the pieces that the chores make at a commit.
+    pub(crate) fn home(&self, commit: &str) -> PathBuf {
+        self.kept(format!("home/{commit}"))
+    }
+
     /// A cargo command at the workspace's root, which takes the versions of `Cargo.lock` or fails.
     pub(crate) fn cargo(&self, subcommand: &str) -> Command {
         let mut command = Command::new("cargo");
