@@ -239,7 +239,7 @@ impl Moments {
         let squared = square(shape);
         let extent = [squared[0], squared[1], squared[2]].map(|v| REACH * v.sqrt());
         // What is left of a film on the wall once it is thinner than a layer is not drawn: it would be lace.
-        let wet = if at_wall { smoothstep(4.0, 8.0, company) } else { 1.0 };
+        let wet = if at_wall { smoothstep(8.0, 14.0, company) } else { 1.0 };
         let volume = wet * (1.0 / self.density).clamp(0.6, 1.25 + (THICKENED - 1.25) * sparse);
         Kernel { center, form, amplitude: NORMALISATION * volume / determinant, extent }
     }

@@ -108,7 +108,7 @@ impl Storm {
             "tides" => {
                 // The ball is tilted to and fro, and slowly turned, until it comes to rest.
                 let calm = 1.0 - ((step - 420.0) / 260.0).clamp(0.0, 1.0);
-                let tilt = 0.9 * self.energy.min(1.2) * libm::sin(turn(step, 236.0)) * calm;
+                let tilt = 0.75 * self.energy.min(1.2) * libm::sin(turn(step, 236.0)) * calm;
                 let heading = self.phase + step * 0.0022;
                 let (sin, cos) = (libm::sin(tilt), libm::cos(tilt));
                 Force::new(
