@@ -260,6 +260,35 @@ impl Bundle {
         Ok((metadata, bytes))
     }
 
+    /// The files of the content that are not those that the metadata's bundle has in the store: `frames/0007.png`.
+    ///
+    /// # Errors
+    ///
+    /// Metadata that cannot be read, or a bundle that is not in the store.
+    pub fn changed_files(&self, store: &Store) -> Result<Vec<String>, BundleError> {
+        let bytes = read(&self.folder.join(METADATA), MAX_METADATA_BYTES as u64)?;
+        let was = Metadata::from_json(&bytes)?.bundle;
+        let mut expected = Vec::new();
+        for link in unixfs::entries(store, &was)? {
+            if link.name == FRAMES {
+                let frames = unixfs::entries(store, &link.cid)?;
+                expected.extend(frames.into_iter().map(|frame| (format!("{FRAMES}/{}", frame.name), frame.cid)));
+            } else {
+                expected.push((link.name, link.cid));
+            }
+        }
+        // `entries` gives no name that leads out of the folder.
+        let mut changed = Vec::new();
+        for (name, cid) in expected {
+            let same =
+                unixfs::add_path(&self.folder.join(&name), Layout::KUBO, &mut Discard).is_ok_and(|e| e.cid == cid);
+            if !same {
+                changed.push(name);
+            }
+        }
+        Ok(changed)
+    }
+
     /// The attestations beside the content, with their exact bytes. Each one's signature was checked, that its file is
     /// named for it, and that it is about this content.
     ///

@@ -6,24 +6,35 @@ use std::path::Path;
 
 /// Who may read a new file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Access {
+pub enum Access {
     /// Whom the process's umask allows.
     Shared,
     /// Only the file's owner (mode 0600).
     Private,
 }
 
+/// What names of files begin with that are being written; one that stays was its writer's last.
+pub const UNFINISHED: &str = ".new-";
+
 /// Writes a file beside its place and moves it there, so that no reader and no crash ever sees a part of it.
-pub(crate) fn write_atomically(path: &Path, bytes: &[u8], access: Access) -> io::Result<()> {
+///
+/// # Errors
+///
+/// What the system says.
+pub fn write_atomically(path: &Path, bytes: &[u8], access: Access) -> io::Result<()> {
     let file = stage(path, bytes, access)?;
     file.as_file().sync_all()?;
     file.persist(path)?;
     sync(folder_of(path))
 }
 
-/// Like [`write_atomically`], but a power cut before [`sync`] of the file and its folder may leave a part: for content
+/// Like [`write_atomically`], but a power cut before a sync of the file and its folder may leave a part: for content
 /// that is checked when it is read and can be had again.
-pub(crate) fn write_unsynced(path: &Path, bytes: &[u8]) -> io::Result<()> {
+///
+/// # Errors
+///
+/// What the system says.
+pub fn write_unsynced(path: &Path, bytes: &[u8]) -> io::Result<()> {
     stage(path, bytes, Access::Shared)?.persist(path)?;
     Ok(())
 }
@@ -39,7 +50,7 @@ pub(crate) fn create_atomically(path: &Path, bytes: &[u8], access: Access) -> io
 fn stage(path: &Path, bytes: &[u8], access: Access) -> io::Result<tempfile::NamedTempFile> {
     let folder = folder_of(path);
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".new-");
+    builder.prefix(UNFINISHED);
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -94,8 +105,27 @@ fn same_file(_: &Metadata, _: &Metadata) -> bool {
     true
 }
 
+/// Removes the unfinished files in a folder. To be called where nobody else writes there.
+///
+/// # Errors
+///
+/// What the system says.
+pub fn remove_unfinished(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().as_encoded_bytes().starts_with(UNFINISHED.as_bytes()) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 /// Reads a regular file of at most `most` bytes; a larger one is `FileTooLarge`.
-pub(crate) fn read_bounded(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+///
+/// # Errors
+///
+/// What the system says.
+pub fn read_bounded(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let (file, metadata) = open_regular(path)?;
     let too_large = || {
         io::Error::new(

@@ -66,7 +66,7 @@ pub mod bundle;
 pub mod car;
 pub mod chain;
 pub mod collection;
-mod files;
+pub mod files;
 pub mod keystore;
 pub mod metadata;
 pub mod store;

@@ -164,6 +164,7 @@ impl Store {
             files::sync(&folder).map_err(io_error(&folder))?;
         }
         let path = self.pin_path(cid);
+        let _lock = self.lock(File::lock_shared)?;
         files::write_atomically(&path, label.as_bytes(), Access::Shared).map_err(io_error(&path))
     }
 
@@ -200,6 +201,26 @@ impl Store {
         }
         pins.sort_by_key(|pin| pin.cid.to_string());
         Ok(pins)
+    }
+
+    /// Removes what killed writers left half-written, unless somebody writes at this moment.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Io`].
+    pub fn clear_up(&self) -> Result<(), StoreError> {
+        let path = self.root.join("lock");
+        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(io_error(&path))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => return Ok(()),
+            Err(fs::TryLockError::Error(error)) => return Err(io_error(&path)(error)),
+        }
+        let shards = self.list("blocks")?;
+        for folder in shards.iter().chain([&self.root.join("pins")]) {
+            files::remove_unfinished(folder).map_err(io_error(folder))?;
+        }
+        Ok(())
     }
 
     /// Every block that a root leads to, each once, in the order of a depth-first walk, the root first. Reads and checks

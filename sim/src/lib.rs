@@ -39,4 +39,4 @@ pub use merkle::Digest;
 pub use recipe::{ENGINE, Film, Recipe, RecipeError};
 pub use seed::{Seed, SeedError};
 pub use trajectory::{Player, Trajectory};
-pub use world::{Backend, SimError, resolve, simulate};
+pub use world::{Backend, SimError, Simulation, resolve, simulate};

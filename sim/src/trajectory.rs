@@ -63,6 +63,56 @@ impl TrajectoryWriter {
         Self { elements, channels, snapshots: 0, bytes: MAGIC.to_vec(), chunks: vec![], pending: vec![] }
     }
 
+    /// Goes on where the writer that gave these [`TrajectoryWriter::parts`] was.
+    ///
+    /// # Errors
+    /// Parts that contradict one another.
+    pub fn restore(
+        elements: usize,
+        channels: usize,
+        bytes: Vec<u8>,
+        chunk_lengths: &[u32],
+    ) -> Result<Self, TrajectoryError> {
+        if !bytes.starts_with(MAGIC) {
+            return Err(TrajectoryError("it does not begin as a trajectory"));
+        }
+        let mut chunks = Vec::new();
+        let mut offset = MAGIC.len();
+        for length in chunk_lengths {
+            let length = *length as usize;
+            let packed = bytes.get(offset..).and_then(|rest| rest.get(..length));
+            let packed = packed.ok_or(TrajectoryError("a chunk lies outside of the file"))?;
+            chunks.push(Chunk { offset, length, digest: Digest(*blake3::hash(packed).as_bytes()) });
+            offset += length;
+        }
+        if offset != bytes.len() {
+            return Err(TrajectoryError("it holds bytes that belong to nothing"));
+        }
+        Ok(Self { elements, channels, snapshots: chunks.len() * CHUNK, bytes, chunks, pending: vec![] })
+    }
+
+    /// How many snapshots were added.
+    #[must_use]
+    pub fn snapshots(&self) -> usize {
+        self.snapshots
+    }
+
+    /// Whether every snapshot lies in a complete chunk.
+    #[must_use]
+    pub fn is_at_chunk_end(&self) -> bool {
+        self.pending.is_empty()
+    }
+
+    /// What [`TrajectoryWriter::restore`] needs at the end of a chunk: the bytes so far, and the length of each chunk.
+    ///
+    /// # Panics
+    /// Within a chunk.
+    #[must_use]
+    pub fn parts(&self) -> (&[u8], Vec<u32>) {
+        assert!(self.is_at_chunk_end(), "parts are taken at the end of a chunk");
+        (&self.bytes, self.chunks.iter().map(|chunk| chunk.length as u32).collect())
+    }
+
     /// Adds a snapshot.
     ///
     /// # Panics
@@ -198,6 +248,12 @@ impl Trajectory {
     #[must_use]
     pub fn snapshots(&self) -> usize {
         self.snapshots
+    }
+
+    /// Number of chunks.
+    #[must_use]
+    pub fn chunks(&self) -> usize {
+        self.chunks.len()
     }
 
     /// Digests of the world's checkpoints, in order.

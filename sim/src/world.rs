@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use cid::Cid;
+
 use crate::{
     genome::Genome,
     merkle::{self, Digest},
@@ -63,6 +65,12 @@ pub trait World: Send {
     /// A device failed.
     fn checkpoint(&mut self) -> Result<Vec<u8>, SimError>;
 
+    /// Goes on from a state that [`World::checkpoint`] gave for the same recipe.
+    ///
+    /// # Errors
+    /// [`SimError::Saved`] where the bytes are no such state; a device failed.
+    fn restore(&mut self, state: &[u8]) -> Result<(), SimError>;
+
     /// What the trajectory keeps: `channels × elements` numbers.
     ///
     /// # Errors
@@ -97,6 +105,9 @@ pub enum SimError {
     /// The trajectory cannot be read.
     #[error(transparent)]
     Trajectory(#[from] TrajectoryError),
+    /// What was saved of a simulation cannot be used.
+    #[error("the saved simulation cannot be used: {0}")]
+    Saved(&'static str),
     /// The caller asked to stop.
     #[error("stopped")]
     Stopped,
@@ -113,6 +124,200 @@ pub struct Run {
     pub backend: String,
 }
 
+/// A world on its way from its first step to its last, with what is kept of it so far.
+pub struct Simulation {
+    world: Box<dyn World>,
+    plan: Plan,
+    world_id: Cid,
+    trajectory: TrajectoryWriter,
+    checkpoints: Vec<Digest>,
+    step: u32,
+    /// What the steps ran on, in order.
+    backends: Vec<String>,
+}
+
+/// What [`Simulation::save`] writes, after [`MAGIC`] and the BLAKE3 digest of what follows.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Saved {
+    world_id: Vec<u8>,
+    step: u32,
+    backends: Vec<String>,
+    checkpoints: Vec<[u8; 32]>,
+    chunks: Vec<u8>,
+    chunk_lengths: Vec<u32>,
+    state: Vec<u8>,
+}
+
+const MAGIC: &[u8; 8] = b"SSSAVE\x01\n";
+
+/// The largest saved simulation that is read, in bytes.
+pub const MAX_SAVED_BYTES: usize = 512 << 20;
+
+impl Simulation {
+    /// The world of `recipe` at its first step.
+    ///
+    /// # Errors
+    /// The recipe names no scenario or is out of range, or a device failed.
+    pub fn new(recipe: &Recipe, backend: Backend) -> Result<Self, SimError> {
+        let mut simulation = Self::empty(recipe, backend)?;
+        simulation.record()?;
+        Ok(simulation)
+    }
+
+    /// The world of `recipe` at the step where [`Simulation::save`] wrote `saved`; its backend may be another.
+    ///
+    /// # Errors
+    /// [`SimError::Saved`] for other bytes; what [`Simulation::new`] says.
+    pub fn resume(recipe: &Recipe, backend: Backend, saved: &[u8]) -> Result<Self, SimError> {
+        if saved.len() > MAX_SAVED_BYTES {
+            return Err(SimError::Saved("it is larger than 512 MiB"));
+        }
+        let rest = saved.strip_prefix(MAGIC).ok_or(SimError::Saved("it does not begin as one"))?;
+        let (digest, body) = rest.split_first_chunk::<32>().ok_or(SimError::Saved("it is cut short"))?;
+        if blake3::hash(body).as_bytes() != digest {
+            return Err(SimError::Saved("its digest does not match"));
+        }
+        let saved: Saved = postcard::from_bytes(body).map_err(|_| SimError::Saved("its parts cannot be read"))?;
+        let mut simulation = Self::empty(recipe, backend)?;
+        let plan = simulation.plan;
+        if saved.world_id != simulation.world_id.to_bytes() {
+            return Err(SimError::Saved("it is of another world"));
+        }
+        let expected = saved.step / plan.checkpoint_every + 1;
+        if saved.step > plan.steps || saved.checkpoints.len() as u64 != u64::from(expected) {
+            return Err(SimError::Saved("its steps contradict one another"));
+        }
+        let trajectory = TrajectoryWriter::restore(plan.elements, plan.channels, saved.chunks, &saved.chunk_lengths)?;
+        if trajectory.snapshots() as u64 != u64::from(saved.step / plan.snapshot_every + 1) {
+            return Err(SimError::Saved("its steps contradict one another"));
+        }
+        simulation.world.restore(&saved.state)?;
+        simulation.trajectory = trajectory;
+        simulation.checkpoints = saved.checkpoints.into_iter().map(Digest).collect();
+        simulation.step = saved.step;
+        simulation.backends = saved.backends;
+        simulation.note_backend();
+        Ok(simulation)
+    }
+
+    fn empty(recipe: &Recipe, backend: Backend) -> Result<Self, SimError> {
+        let (scenario, genome) = resolve(recipe)?;
+        let plan = scenario.plan(&genome);
+        let mut simulation = Self {
+            world: scenario.world(&genome, backend)?,
+            plan,
+            world_id: recipe.world_id(),
+            trajectory: TrajectoryWriter::new(plan.elements, plan.channels),
+            checkpoints: Vec::new(),
+            step: 0,
+            backends: Vec::new(),
+        };
+        simulation.note_backend();
+        Ok(simulation)
+    }
+
+    fn note_backend(&mut self) {
+        let backend = self.world.backend();
+        if !self.backends.contains(&backend) {
+            self.backends.push(backend);
+        }
+    }
+
+    /// The step reached.
+    #[must_use]
+    pub fn step(&self) -> u32 {
+        self.step
+    }
+
+    /// Steps from the first state to the last.
+    #[must_use]
+    pub fn steps(&self) -> u32 {
+        self.plan.steps
+    }
+
+    /// Advances to the next snapshot or checkpoint; `false` where the last step was reached before.
+    ///
+    /// # Errors
+    /// The state left the range in which it is exact, or a device failed.
+    pub fn advance(&mut self) -> Result<bool, SimError> {
+        if self.step == self.plan.steps {
+            return Ok(false);
+        }
+        let to = |every: u32| every - self.step % every;
+        let stride = to(self.plan.checkpoint_every).min(to(self.plan.snapshot_every)).min(self.plan.steps - self.step);
+        self.world.advance(stride)?;
+        self.step += stride;
+        self.record()?;
+        Ok(true)
+    }
+
+    fn record(&mut self) -> Result<(), SimError> {
+        if self.step.is_multiple_of(self.plan.checkpoint_every) {
+            self.checkpoints.push(merkle::leaf(self.step, &self.world.checkpoint()?));
+        }
+        if self.step.is_multiple_of(self.plan.snapshot_every) {
+            self.trajectory.push(self.world.snapshot()?);
+        }
+        Ok(())
+    }
+
+    /// Whether [`Simulation::save`] may be called at this step: a chunk of the trajectory is complete.
+    #[must_use]
+    pub fn can_be_saved(&self) -> bool {
+        self.trajectory.is_at_chunk_end()
+    }
+
+    /// Everything that [`Simulation::resume`] needs.
+    ///
+    /// # Errors
+    /// A device failed.
+    ///
+    /// # Panics
+    /// Where [`Simulation::can_be_saved`] says no.
+    pub fn save(&mut self) -> Result<Vec<u8>, SimError> {
+        assert!(self.can_be_saved(), "a simulation is saved at the end of a chunk");
+        let (chunks, chunk_lengths) = self.trajectory.parts();
+        let saved = Saved {
+            world_id: self.world_id.to_bytes(),
+            step: self.step,
+            backends: self.backends.clone(),
+            checkpoints: self.checkpoints.iter().map(|digest| digest.0).collect(),
+            chunks: chunks.to_vec(),
+            chunk_lengths,
+            state: self.world.checkpoint()?,
+        };
+        let body = postcard::to_allocvec(&saved).expect("plain numbers and bytes");
+        Ok([MAGIC.as_slice(), blake3::hash(&body).as_bytes(), &body].concat())
+    }
+
+    /// The trajectory up to this step, for a look at a world that is not run to its end.
+    ///
+    /// # Errors
+    /// A trajectory that is too large.
+    pub fn so_far(self) -> Result<Trajectory, SimError> {
+        Ok(Trajectory::from_bytes(self.trajectory.finish(&self.checkpoints))?)
+    }
+
+    /// The whole run, once [`Simulation::advance`] said `false`.
+    ///
+    /// # Errors
+    /// A trajectory that is too large.
+    ///
+    /// # Panics
+    /// Before the last step.
+    pub fn finish(self) -> Result<Run, SimError> {
+        assert_eq!(self.step, self.plan.steps, "a simulation is finished at its last step");
+        let trajectory = Trajectory::from_bytes(self.trajectory.finish(&self.checkpoints))?;
+        Ok(Run { sim_root: trajectory.sim_root(), trajectory, backend: self.backends.join(", then ") })
+    }
+}
+
+impl std::fmt::Debug for Simulation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Simulation({} at step {} of {})", self.world_id, self.step, self.plan.steps)
+    }
+}
+
 /// Runs the world of `recipe` to its end. `progress` is told the step reached and the last one, and stops the run by
 /// answering `false`.
 ///
@@ -123,32 +328,13 @@ pub fn simulate(
     backend: Backend,
     progress: &mut dyn FnMut(u32, u32) -> bool,
 ) -> Result<Run, SimError> {
-    let (scenario, genome) = resolve(recipe)?;
-    let plan = scenario.plan(&genome);
-    let mut world = scenario.world(&genome, backend)?;
-    let mut trajectory = TrajectoryWriter::new(plan.elements, plan.channels);
-    let mut checkpoints = Vec::new();
-    let mut step = 0;
-    loop {
-        if step % plan.checkpoint_every == 0 {
-            checkpoints.push(merkle::leaf(step, &world.checkpoint()?));
+    let mut simulation = Simulation::new(recipe, backend)?;
+    while progress(simulation.step(), simulation.steps()) {
+        if !simulation.advance()? {
+            return simulation.finish();
         }
-        if step % plan.snapshot_every == 0 {
-            trajectory.push(world.snapshot()?);
-        }
-        if !progress(step, plan.steps) {
-            return Err(SimError::Stopped);
-        }
-        if step == plan.steps {
-            break;
-        }
-        let to = |every: u32| every - step % every;
-        let stride = to(plan.checkpoint_every).min(to(plan.snapshot_every)).min(plan.steps - step);
-        world.advance(stride)?;
-        step += stride;
     }
-    let trajectory = Trajectory::from_bytes(trajectory.finish(&checkpoints))?;
-    Ok(Run { sim_root: trajectory.sim_root(), trajectory, backend: world.backend() })
+    Err(SimError::Stopped)
 }
 
 /// The scenario of `recipe`, and what its seed and overrides decide.

@@ -2,7 +2,7 @@
 
 use std::sync::{
     Mutex,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -15,6 +15,23 @@ pub(crate) struct Bars {
     /// Threads report tiles out of order; the bar only goes forward.
     reached: AtomicU64,
 }
+
+/// Whether the user pressed Ctrl-C.
+static STOP: AtomicBool = AtomicBool::new(false);
+
+/// Lets Ctrl-C stop long work at the next good moment; pressed again, it ends the program at once.
+pub(crate) fn stop_on_interrupt() {
+    let installed = ctrlc::set_handler(|| {
+        if STOP.swap(true, Ordering::Relaxed) {
+            std::process::exit(INTERRUPTED.into());
+        }
+    });
+    // Without a handler Ctrl-C ends the program, and nothing is lost either.
+    drop(installed);
+}
+
+/// The exit code of a program that was interrupted.
+pub(crate) const INTERRUPTED: u8 = 130;
 
 impl Observer for Bars {
     fn begin(&self, stage: Stage, total: u64) {
@@ -38,7 +55,11 @@ impl Observer for Bars {
         }
     }
 
-    fn end(&self) {
+    fn stopped(&self) -> bool {
+        STOP.load(Ordering::Relaxed)
+    }
+
+    fn end(&self, _: Stage) {
         if let Some(bar) = self.lock().take() {
             bar.set_style(ProgressStyle::with_template("{prefix:>10} {elapsed}").expect("a valid template"));
             bar.finish();

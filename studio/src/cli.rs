@@ -8,16 +8,27 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use seedstorm_mint::{Bundle, Store, car};
 use seedstorm_sim::{
     Backend, Film, Recipe, RecipeError, Seed,
     recipe::{MAX_RECIPE_BYTES, ParamValue},
     resolve, scenario,
 };
-use seedstorm_studio::{Home, StudioError, ledger::Ledger, make, verify};
+use seedstorm_studio::{
+    Home, StudioError,
+    census::census,
+    doctor::diagnose,
+    ledger::Ledger,
+    make,
+    sweep::{self, Sweep},
+    verify,
+};
 
-use crate::{bars::Bars, output};
+use crate::{
+    bars::{self, Bars},
+    output,
+};
 
 /// Turn a seed into a physics simulation, a path-traced film and a token that anyone can check.
 ///
@@ -82,6 +93,28 @@ enum Command {
     },
     /// List the tokens.
     Tokens,
+    /// Look at many seeds quickly, rank them, and look at the best in full.
+    Sweep(SweepArguments),
+    /// Count how rare each trait really is.
+    Census {
+        /// A scenario.
+        scenario: String,
+        /// How many seeds to draw, from 0 on.
+        #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+        seeds: u64,
+    },
+    /// Say what this machine has, what will be used, and what would make it faster.
+    Doctor,
+    /// Print a script that completes commands in a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual's pages into a folder.
+    Man {
+        /// The folder; made where it is missing.
+        folder: PathBuf,
+    },
     /// Write a piece's content, metadata and attestations as a CAR archive.
     ExportCar {
         /// A token's number or a bundle's folder.
@@ -107,6 +140,46 @@ struct Source {
     /// How the world is filmed; the world itself does not change.
     #[arg(long)]
     quality: Option<Quality>,
+}
+
+#[derive(Debug, Args)]
+struct SweepArguments {
+    /// A scenario (`bloom`, or `bloom@1` to be exact).
+    scenario: String,
+    /// The seeds, as A..B; B is excluded.
+    #[arg(long, value_name = "A..B", value_parser = seed_range)]
+    seeds: std::ops::Range<u64>,
+    /// A value for all, or a range LOW..HIGH:COUNT of a parameter, each with each; may be repeated.
+    #[arg(long = "param", value_name = "NAME=VALUE|NAME=LOW..HIGH:COUNT")]
+    params: Vec<String>,
+    /// What to rank by.
+    #[arg(long, value_name = "METRIC", default_value = "surprise")]
+    rank: sweep::Metric,
+    /// How many of the best to look at in full.
+    #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u16).range(0..=400))]
+    top: u16,
+    /// A contact sheet of the best, as a PNG.
+    #[arg(long, value_name = "OUT.png")]
+    sheet: Option<PathBuf>,
+    /// A table of every piece.
+    #[arg(long, value_name = "OUT.csv")]
+    csv: Option<PathBuf>,
+    /// Make and mint drafts of the best.
+    #[arg(long, value_name = "K", default_value_t = 0)]
+    mint_top: u16,
+    /// Pieces at once, each on one core; all cores where it is left out.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    jobs: Option<u16>,
+    /// Where the simulations run: auto, cpu or gpu.
+    #[arg(long, default_value = "cpu")]
+    backend: Backend,
+}
+
+fn seed_range(text: &str) -> Result<std::ops::Range<u64>, String> {
+    let (from, to) = text.split_once("..").ok_or("a range is written A..B")?;
+    let number = |text: &str| text.parse::<u64>().map_err(|_| format!("`{text}` is no whole number below 2⁶⁴"));
+    let range = number(from)?..number(to)?;
+    if range.is_empty() { Err(format!("`{text}` holds no seed: the end is excluded")) } else { Ok(range) }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -143,7 +216,11 @@ impl Failure {
         let mut report = miette::MietteDiagnostic::new(cause);
         report.help = help;
         output::aside(&format!("{:?}", miette::Report::new(report)));
-        ExitCode::from(if wrong_use { 2 } else { 1 })
+        ExitCode::from(match &self {
+            Self::Studio(StudioError::Stopped) => bars::INTERRUPTED,
+            _ if wrong_use => 2,
+            _ => 1,
+        })
     }
 }
 
@@ -159,12 +236,7 @@ impl Source {
             resolve(&recipe)?;
             return Ok(recipe);
         }
-        let id = if self.what.contains('@') {
-            self.what.clone()
-        } else {
-            let newest = scenario::newest(&self.what)?;
-            format!("{}@{}", newest.name(), newest.version())
-        };
+        let id = scenario_id(&self.what)?;
         let seed = match self.seed {
             Some(seed) => seed,
             None => random_seed()?,
@@ -273,9 +345,89 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
             let ledger = Ledger::read(&Home::default_place()?)?;
             output::tokens(&ledger.tokens()?, json);
         }
+        Command::Sweep(arguments) => run_sweep(arguments, json)?,
+        Command::Census { scenario, seeds } => {
+            let id = scenario_id(scenario)?.parse().map_err(Failure::Use)?;
+            output::census(&census(scenario::find(&id)?, *seeds)?, json);
+        }
+        Command::Doctor => output::diagnosis(&diagnose(&Home::default_place()?), json),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Arguments::command(), "seedstorm", &mut script);
+            output::raw(script.trim_ascii_end());
+        }
+        Command::Man { folder } => {
+            let error = |source| StudioError::Io { path: folder.clone(), source };
+            std::fs::create_dir_all(folder).map_err(error)?;
+            clap_mangen::generate_to(Arguments::command(), folder).map_err(error)?;
+        }
         Command::ExportCar { piece, out } => export_car(piece, out.as_deref(), json)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The id of a scenario, the newest where no version is given.
+fn scenario_id(name: &str) -> Result<String, Failure> {
+    if name.contains('@') {
+        return Ok(name.to_owned());
+    }
+    let newest = scenario::newest(name)?;
+    Ok(format!("{}@{}", newest.name(), newest.version()))
+}
+
+/// A parameter of a sweep that runs over values: LOW..HIGH:COUNT, both ends included.
+fn grid(text: &str) -> Option<Vec<f64>> {
+    let (range, count) = text.rsplit_once(':')?;
+    let (low, high) = range.split_once("..")?;
+    let (low, high, count) = (low.parse::<f64>().ok()?, high.parse::<f64>().ok()?, count.parse::<u16>().ok()?);
+    let whole = low.is_finite() && high.is_finite() && count > 0;
+    let step = (high - low) / f64::from(count.max(2) - 1);
+    // Rounded to nine digits, so that a value is what a person would write.
+    let value = |at: u16| ((low + step * f64::from(at)) * 1e9).round() / 1e9;
+    whole.then(|| (0..count).map(value).collect())
+}
+
+fn run_sweep(arguments: &SweepArguments, json: bool) -> Result<(), Failure> {
+    let (ranges, fixed): (Vec<_>, Vec<_>) =
+        arguments.params.iter().cloned().partition(|text| text.split_once('=').is_some_and(|(_, v)| grid(v).is_some()));
+    let mut sweep = Sweep {
+        scenario: scenario_id(&arguments.scenario)?,
+        seeds: arguments.seeds.clone(),
+        fixed: params(&fixed)?,
+        grid: Vec::new(),
+        rank: arguments.rank,
+        top: usize::from(arguments.top.max(arguments.mint_top)),
+        jobs: match arguments.jobs {
+            Some(jobs) => usize::from(jobs),
+            None => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        },
+        backend: arguments.backend,
+    };
+    for text in ranges {
+        let (name, values) = text.split_once('=').and_then(|(n, v)| Some((n, grid(v)?))).unwrap_or_default();
+        if sweep.fixed.contains_key(name) || sweep.grid.iter().any(|(there, _)| there == name) {
+            return Err(Failure::Use(format!("`{name}` is given twice")));
+        }
+        sweep.grid.push((name.to_owned(), values));
+    }
+    if arguments.sheet.is_some() && sweep.top == 0 {
+        return Err(Failure::Use("a sheet shows the best: ask for some with --top".into()));
+    }
+    let home = Home::default_place()?;
+    let mut swept = sweep.run(&home, &Bars::default())?;
+    if let Some(path) = &arguments.csv {
+        sweep.write_csv(&home, path)?;
+    }
+    if let Some(path) = &arguments.sheet {
+        swept.write_sheet(path)?;
+    }
+    for ranked in swept.top.iter_mut().take(usize::from(arguments.mint_top)) {
+        let options = make::Options { backend: arguments.backend, ..make::Options::default() };
+        let made = make(&home, &ranked.recipe, &options, &Bars::default())?;
+        ranked.token = made.minted.map(|minted| minted.token.id);
+    }
+    output::swept(&swept, arguments.sheet.as_deref(), arguments.csv.as_deref(), json);
+    Ok(())
 }
 
 fn export_car(piece: &str, out: Option<&Path>, json: bool) -> Result<(), Failure> {

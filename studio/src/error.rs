@@ -62,8 +62,11 @@ pub enum StudioError {
     /// The password in the environment cannot be read.
     #[error("SEEDSTORM_PASSWORD is not valid UTF-8")]
     Password,
+    /// A sweep that cannot be made.
+    #[error("this sweep cannot be made: {0}")]
+    Sweep(String),
     /// The caller gave up.
-    #[error("stopped")]
+    #[error("stopped; what is done is kept")]
     Stopped,
 }
 
@@ -77,7 +80,7 @@ impl StudioError {
     #[must_use]
     pub fn is_wrong_use(&self) -> bool {
         match self {
-            Self::Recipe(_) | Self::NoSuchPiece(_) | Self::Named(_) | Self::Password => true,
+            Self::Recipe(_) | Self::Sweep(_) | Self::NoSuchPiece(_) | Self::Named(_) | Self::Password => true,
             Self::Mint(error) => matches!(**error, seedstorm_mint::Error::Metadata(_)),
             _ => false,
         }
@@ -97,6 +100,9 @@ impl StudioError {
             }
             Self::Spoiled { .. } => {
                 Some("move the folder away and make the piece again: the same recipe gives the same content".into())
+            }
+            Self::Stopped => {
+                Some("the same command goes on from here (with the same --seed, where it was random)".into())
             }
             Self::Named(_) => Some("leave out --name and --description, or change the recipe".into()),
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => None,

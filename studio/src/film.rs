@@ -50,6 +50,14 @@ impl<'a> Shoot<'a> {
         Ok(finish(&layers, &scene))
     }
 
+    /// A picture of the moment `time` of the trajectory, which is the first `share` of a whole one.
+    pub(crate) fn moment(&mut self, time: f64, share: f64) -> Result<Rgb8Image, StudioError> {
+        let (values, rates) = self.player.at(time)?;
+        let scene = self.stage.scene(time * share, &values, &rates);
+        let layers = PreparedScene::new(&scene)?.render(&self.settings(), &|_| {}, &AtomicBool::new(false))?;
+        Ok(finish(&layers, &scene))
+    }
+
     /// The pixels of `tile` of frame number `frame`, bit for bit those of [`Shoot::frame`], without rendering more of
     /// the frame than the denoiser looks at. Rows from the top, three bytes a pixel.
     pub(crate) fn tile(&mut self, frame: u32, tile: Rect) -> Result<Vec<u8>, StudioError> {

@@ -10,8 +10,9 @@ use crate::StudioError;
 /// A folder for bundles, blocks, keys and the embedded chain.
 ///
 /// ```text
-/// bundles/<recipe CID>/   finished pieces        store/    blocks and pins
-/// keys/                   the signing key        chain/    the embedded chain and its collection
+/// bundles/<recipe CID>/   finished pieces              store/    blocks and pins
+/// making/<recipe CID>/    pieces in the making         chain/    the embedded chain and its collection
+/// keys/                   the signing key
 /// ```
 #[derive(Debug, Clone)]
 pub struct Home {
@@ -25,7 +26,7 @@ impl Home {
     /// The folder cannot be made.
     pub fn open(root: impl Into<PathBuf>) -> Result<Self, StudioError> {
         let home = Self { root: root.into() };
-        for folder in [home.bundles(), home.chain_folder(), home.keys()] {
+        for folder in [home.bundles(), home.making(), home.chain_folder(), home.keys()] {
             fs::create_dir_all(&folder).map_err(StudioError::io(&folder))?;
         }
         Ok(home)
@@ -54,6 +55,11 @@ impl Home {
     #[must_use]
     pub fn bundles(&self) -> PathBuf {
         self.root.join("bundles")
+    }
+
+    /// Pieces in the making.
+    pub(crate) fn making(&self) -> PathBuf {
+        self.root.join("making")
     }
 
     /// The block store.

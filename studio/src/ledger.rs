@@ -1,9 +1,11 @@
 //! The key, the chain and the collection of a home.
 
-use std::{env, fs, fs::File, io::Write as _};
+use std::{env, fs, fs::File};
 
 use seedstorm_mint::{
-    Collection, Deployment, EmbeddedChain, Mint, NewCollection, PrivateKeySigner, Token, chain::EMBEDDED_CHAIN_ID,
+    Collection, Deployment, EmbeddedChain, Mint, NewCollection, PrivateKeySigner, Token,
+    chain::EMBEDDED_CHAIN_ID,
+    files::{Access, write_atomically},
     keystore,
 };
 use tokio::runtime::Runtime;
@@ -83,7 +85,7 @@ impl Ledger {
         };
         if !path.exists() {
             let text = serde_json::to_vec_pretty(&collection.deployment()).expect("plain numbers and texts");
-            write_atomically(&path, &text)?;
+            write_atomically(&path, &text, Access::Shared).map_err(StudioError::io(&path))?;
         }
         Ok(Self { key, collection: Some(collection), runtime })
     }
@@ -175,13 +177,4 @@ fn deployment(home: &Home) -> Result<Option<Deployment>, StudioError> {
     };
     let read = serde_json::from_slice(&text).map_err(|e| StudioError::io(&path)(std::io::Error::other(e)))?;
     Ok(Some(read))
-}
-
-/// Writes a file so that it is there whole or not at all.
-pub(crate) fn write_atomically(path: &std::path::Path, bytes: &[u8]) -> Result<(), StudioError> {
-    let folder = path.parent().unwrap_or(std::path::Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(StudioError::io(folder))?;
-    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(StudioError::io(path))?;
-    file.persist(path).map_err(|error| StudioError::io(path)(error.error))?;
-    Ok(())
 }

@@ -15,12 +15,16 @@
 //! # Ok::<(), seedstorm_studio::StudioError>(())
 //! ```
 
+pub mod census;
+pub mod doctor;
 mod error;
 mod film;
 mod home;
 pub mod ledger;
 pub mod make;
+mod making;
 mod observer;
+pub mod sweep;
 pub mod verify;
 
 pub use error::StudioError;

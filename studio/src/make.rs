@@ -2,16 +2,20 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
     path::{Path, PathBuf},
-    time::{Instant, SystemTime, UNIX_EPOCH},
+    time::Instant,
 };
 
 use seedstorm_mint::{Bundle, Cid, Claim, DisplayType, Metadata, Mint, Rarity, Store, Token, Trait, TraitValue};
-use seedstorm_render::{film::FilmEncoder, image_file::encode_png};
-use seedstorm_sim::{Backend, Digest, Genome, Recipe, resolve, scenario::Scenario, simulate};
+use seedstorm_render::film::FilmEncoder;
+use seedstorm_sim::{Backend, Digest, Genome, Recipe, resolve, scenario::Scenario};
 
-use crate::{Home, Observer, Stage, StudioError, film::Shoot, ledger::Ledger};
+use crate::{
+    Home, Observer, Stage, StudioError,
+    film::Shoot,
+    ledger::Ledger,
+    making::{Making, Notes, now},
+};
 
 /// What [`make`] is to do beside the recipe.
 #[derive(Debug, Clone)]
@@ -82,15 +86,7 @@ pub fn make(home: &Home, recipe: &Recipe, options: &Options, observer: &dyn Obse
     let folder = home.bundles().join(recipe.cid().to_string());
     let reused = folder.exists();
     if !reused {
-        let making = tempfile::Builder::new().prefix(".making-").tempdir_in(home.bundles());
-        let making = making.map_err(StudioError::io(&home.bundles()))?;
-        fill(making.path(), home, scenario, &genome, recipe, options, &mut clock)?;
-        match fs::rename(making.path(), &folder) {
-            Ok(()) => drop(making.keep()),
-            // Another process finished the same piece first: its bundle holds the same content.
-            Err(_) if folder.exists() => {}
-            Err(error) => return Err(StudioError::io(&folder)(error)),
-        }
+        fill(&folder, home, scenario, &genome, recipe, options, &mut clock)?;
     }
     let spoiled = |problem: String| StudioError::Spoiled { folder: folder.clone(), problem };
     let bundle = Bundle::open(&folder).map_err(|error| spoiled(error.to_string()))?;
@@ -104,6 +100,7 @@ pub fn make(home: &Home, recipe: &Recipe, options: &Options, observer: &dyn Obse
         return Err(StudioError::Named(metadata.name));
     }
     let store = Store::open(home.store())?;
+    store.clear_up()?;
     let added = clock.time(Stage::Pin, 1, |_| Ok(bundle.add_to(&store)?))?;
     let metadata_cid = added.metadata.expect("its metadata was read just now");
     let minted = match &ledger {
@@ -129,9 +126,9 @@ pub fn make(home: &Home, recipe: &Recipe, options: &Options, observer: &dyn Obse
     })
 }
 
-/// Makes the content of a bundle, its metadata and an attestation in the folder `making`.
+/// Makes the bundle `folder`: its content, its metadata and an attestation. Goes on where a killed run stopped.
 fn fill(
-    making: &Path,
+    folder: &Path,
     home: &Home,
     scenario: &'static dyn Scenario,
     genome: &Genome,
@@ -139,67 +136,57 @@ fn fill(
     options: &Options,
     clock: &mut Clock<'_>,
 ) -> Result<(), StudioError> {
-    let write = |name: &str, bytes: &[u8]| {
-        let path = making.join(name);
-        fs::write(&path, bytes).map_err(StudioError::io(&path))
-    };
-    let started_at = now();
+    let mut making = Making::open(home, recipe)?;
+    if folder.exists() {
+        // Another process finished the same piece while this one waited: its bundle holds the same content.
+        return making.forget();
+    }
     let plan = scenario.plan(genome);
-    let run = clock.time(Stage::Simulate, u64::from(plan.steps), |observer| {
-        Ok(simulate(recipe, options.backend, &mut |step, _| {
-            observer.reached(u64::from(step));
-            !observer.stopped()
-        })?)
+    let trajectory = clock.time(Stage::Simulate, u64::from(plan.steps), |observer| {
+        making.trajectory(recipe, options.backend, observer)
     })?;
-    write("recipe.json", &recipe.canonical())?;
-    write("trajectory.bin", run.trajectory.as_bytes())?;
-    let frames_folder = making.join("frames");
-    fs::create_dir(&frames_folder).map_err(StudioError::io(&frames_folder))?;
+    making.write("recipe.json", &recipe.canonical())?;
 
     let film = &recipe.film;
     let mut encoder = FilmEncoder::new(film.width as usize, film.height as usize, film.fps)?;
     let poster = (scenario.poster_time() * f64::from(film.frames - 1)).round() as u32;
-    let mut shoot = Shoot::new(scenario, genome, film, &run.trajectory);
+    let mut shoot = Shoot::new(scenario, genome, film, &trajectory);
     clock.time(Stage::Render, u64::from(film.frames) * FRAME_UNITS, |observer| {
         for frame in 0..film.frames {
             let progress = |share: f32| {
                 observer.reached(u64::from(frame) * FRAME_UNITS + (share * FRAME_UNITS as f32) as u64);
                 observer.stopped()
             };
-            let image = shoot.frame(frame, &progress)?;
-            let png = encode_png(&image)?;
-            write(&format!("frames/{frame:04}.png"), &png)?;
+            if progress(0.0) {
+                return Err(StudioError::Stopped);
+            }
+            let (image, png) = making.frame(frame, [film.width, film.height], || shoot.frame(frame, &progress))?;
             if frame == poster {
-                write("poster.png", &png)?;
+                making.write("poster.png", &png)?;
             }
             encoder.push(&image)?;
         }
         Ok(())
     })?;
-    clock.time(Stage::Encode, 1, |_| write("film.mp4", &encoder.finish()?))?;
+    clock.time(Stage::Encode, 1, |_| making.write("film.mp4", &encoder.finish()?))?;
 
-    let mut bundle = Bundle::open(making)?;
+    let mut bundle = Bundle::open(making.piece())?;
     let content = bundle.content_cids()?;
-    let metadata = metadata(scenario, genome, recipe, run.sim_root, content.bundle, options);
-    bundle.write_metadata(&metadata)?;
-    let claim = Claim {
-        bundle: content.bundle,
-        sim_root: run.sim_root.0,
-        backend: run.backend,
-        started_at,
-        finished_at: now().max(started_at),
-    };
-    bundle.write_attestation(&claim.sign(&crate::ledger::unlock(home)?)?)?;
-    Ok(())
+    let sim_root = trajectory.sim_root();
+    bundle.write_metadata(&metadata(scenario, genome, recipe, sim_root, content.bundle, options))?;
+    let Notes { started_at, backend } = making.notes().clone();
+    let claim =
+        Claim { bundle: content.bundle, sim_root: sim_root.0, backend, started_at, finished_at: now().max(started_at) };
+    // One that a killed run signed says the same of another hour.
+    let signed = bundle.attestations(&content).is_ok_and(|signed| !signed.is_empty());
+    if !signed {
+        bundle.write_attestation(&claim.sign(&crate::ledger::unlock(home)?)?)?;
+    }
+    making.finish(folder)
 }
 
 /// Progress that a frame counts for.
 const FRAME_UNITS: u64 = 1000;
-
-/// Seconds since 1970-01-01 UTC, for attestations: content never holds a time.
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
-}
 
 /// The metadata of a piece: a function of its recipe and content, and of the name and description that it is given.
 pub(crate) fn metadata(
@@ -265,7 +252,7 @@ impl Clock<'_> {
         let start = Instant::now();
         self.observer.begin(stage, total);
         let result = work(self.observer)?;
-        self.observer.end();
+        self.observer.end(stage);
         self.stages.insert(stage.name(), (start.elapsed().as_secs_f64() * 1000.0).round() / 1000.0);
         Ok(result)
     }

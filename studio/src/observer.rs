@@ -16,6 +16,10 @@ pub enum Stage {
     Pin,
     /// The token is minted.
     Mint,
+    /// Seeds are looked at quickly.
+    Sweep,
+    /// The best seeds are looked at in full.
+    Finals,
 }
 
 impl Stage {
@@ -28,6 +32,8 @@ impl Stage {
             Self::Encode => "encode",
             Self::Pin => "pin",
             Self::Mint => "mint",
+            Self::Sweep => "sweep",
+            Self::Finals => "finals",
         }
     }
 }
@@ -39,7 +45,7 @@ pub trait Observer: Sync {
     /// The present stage has come this far. Called from any thread.
     fn reached(&self, done: u64);
     /// The present stage is done.
-    fn end(&self);
+    fn end(&self, stage: Stage);
     /// Whether to stop soon.
     fn stopped(&self) -> bool {
         false
@@ -53,5 +59,5 @@ pub struct Quiet;
 impl Observer for Quiet {
     fn begin(&self, _: Stage, _: u64) {}
     fn reached(&self, _: u64) {}
-    fn end(&self) {}
+    fn end(&self, _: Stage) {}
 }

@@ -3,8 +3,15 @@
 use std::{io::Write as _, path::Path};
 
 use seedstorm_mint::{Token, car::Car};
-use seedstorm_sim::{Genome, Recipe, RecipeError, resolve, scenario};
-use seedstorm_studio::{ledger::Ledger, make::Made, verify::Report};
+use seedstorm_sim::{Genome, Recipe, RecipeError, recipe::ParamValue, resolve, scenario};
+use seedstorm_studio::{
+    census::{Census, Share},
+    doctor::Diagnosis,
+    ledger::Ledger,
+    make::Made,
+    sweep::Swept,
+    verify::Report,
+};
 use serde_json::{Value, json};
 
 fn document(value: &Value) {
@@ -92,6 +99,84 @@ pub(crate) fn made(recipe: &Recipe, made: &Made, json: bool) {
 
 fn trait_words(value: &str, rarity: f64, overridden: bool) -> String {
     if overridden { format!("{value} (chosen)") } else { format!("{value} ({:.0} % of seeds)", rarity * 100.0) }
+}
+
+pub(crate) fn swept(swept: &Swept, sheet: Option<&Path>, csv: Option<&Path>, json: bool) {
+    let looked = swept.pieces - swept.resumed;
+    let rate = looked as f64 / swept.seconds.max(1e-3);
+    if json {
+        let mut value = serde_json::to_value(swept).expect("plain numbers and texts");
+        value["rate"] = json!(rate);
+        value["sheet"] = json!(sheet);
+        value["csv"] = json!(csv);
+        return document(&value);
+    }
+    let kept = if swept.resumed > 0 { format!(", {} from an earlier run", swept.resumed) } else { String::new() };
+    line("pieces", format!("{}{kept}", swept.pieces));
+    line("quick looks", format!("{looked} in {:.1} s, {rate:.2} a second", swept.seconds));
+    for (place, ranked) in swept.top.iter().enumerate() {
+        let params: String = ranked.params.iter().map(|(name, value)| format!(" {name}={}", param(value))).collect();
+        let token = ranked.token.map_or_else(String::new, |token| format!(" · token {token}"));
+        let words = ranked.traits.join(", ");
+        line(&format!("{}", place + 1), format!("{:8.3}  seed {}{params} · {words}{token}", ranked.score, ranked.seed));
+    }
+    for (label, path) in [("sheet", sheet), ("csv", csv)] {
+        if let Some(path) = path {
+            line(label, path.display());
+        }
+    }
+}
+
+fn param(value: &ParamValue) -> String {
+    match value {
+        ParamValue::Number(number) => number.to_string(),
+        ParamValue::Text(text) => text.clone(),
+    }
+}
+
+pub(crate) fn census(census: &Census, json: bool) {
+    if json {
+        return document(&serde_json::to_value(census).expect("plain numbers and texts"));
+    }
+    raw(format!("{}, {} seeds", census.scenario, census.seeds).as_bytes());
+    for counted in &census.traits {
+        raw(counted.name.as_bytes());
+        for Share { value, stated, found, deviation, .. } in &counted.options {
+            let bar = "█".repeat((found * 60.0).round() as usize);
+            let (stated, found) = (stated * 100.0, found * 100.0);
+            raw(format!("{value:>14}  {found:6.2} %  (stated {stated:5.2} %, {deviation:+.1} σ)  {bar}").as_bytes());
+        }
+    }
+    let verdict = if census.largest_deviation() < 5.0 { "as stated" } else { "not as stated" };
+    raw(format!("largest deviation {:.1} σ: {verdict}", census.largest_deviation()).as_bytes());
+}
+
+pub(crate) fn diagnosis(found: &Diagnosis, json: bool) {
+    if json {
+        return document(&serde_json::to_value(found).expect("plain numbers and texts"));
+    }
+    line("cores", found.cores);
+    for adapter in &found.adapters {
+        let kind = if adapter.software { "software" } else { "hardware" };
+        let products = if adapter.wide { "64-bit integers" } else { "no 64-bit integers" };
+        line("adapter", format!("{} ({}, {kind}, {products})", adapter.name, adapter.interface));
+    }
+    if found.adapters.is_empty() {
+        line("adapter", "none");
+    }
+    line("kernels", format!("run on {}", found.kernels_run_on));
+    line("Blender", found.blender.as_deref().unwrap_or("not found (not needed)"));
+    line("home", found.home.display());
+    if let Some(free) = found.free_bytes {
+        line("free", format!("{:.1} GiB", free as f64 / (1u64 << 30) as f64));
+    }
+    for service in &found.services {
+        let state = if service.reachable { "answers" } else { "does not answer" };
+        line("service", format!("{} at {} {state} (not needed)", service.name, service.address));
+    }
+    for advice in &found.advice {
+        line("advice", advice);
+    }
 }
 
 pub(crate) fn scenarios(json: bool) {

@@ -2,7 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use seedstorm_mint::{Bundle, Cid, ContentCids, Metadata, Store, bundle, metadata::MAX_METADATA_BYTES, unixfs};
+use seedstorm_mint::{
+    Bundle, Cid, ContentCids, Metadata, Store,
+    bundle::{self, BundleError},
+    metadata::MAX_METADATA_BYTES,
+    unixfs,
+};
 use seedstorm_render::{Rect, film::FilmEncoder, image_file::decode_png};
 use seedstorm_sim::{Backend, Digest, Genome, Recipe, Trajectory, resolve, scenario::Scenario, simulate};
 use serde::Serialize;
@@ -161,7 +166,17 @@ fn check_all(
         if canonical { content.recipe.to_string() } else { "it is not in its canonical form".into() },
     );
 
-    let (metadata, metadata_bytes) = need!("metadata", bundle.metadata(&content));
+    let (metadata, metadata_bytes) = match bundle.metadata(&content) {
+        Ok(read) => read,
+        Err(error @ BundleError::OtherContent { .. }) => {
+            // The store knows which file was another.
+            let changed = Store::open(home.store()).ok().and_then(|store| bundle.changed_files(&store).ok());
+            let names = changed.filter(|names| !names.is_empty()).map(|names| names.join(", "));
+            let named = names.map_or_else(|| error.to_string(), |names| format!("{error}; changed: {names}"));
+            return Ok(Some(failed("metadata", named)));
+        }
+        Err(error) => return Ok(Some(failed("metadata", error))),
+    };
     let wrong = wrong_metadata(scenario, &genome, &recipe, &content, &metadata);
     let metadata_cid = seedstorm_mint::block::raw_cid(&metadata_bytes);
     pass("metadata", wrong.is_none(), wrong.unwrap_or_else(|| metadata_cid.to_string()));
@@ -202,7 +217,7 @@ fn check_all(
         observer.reached(u64::from(step));
         !observer.stopped()
     })?;
-    observer.end();
+    observer.end(Stage::Simulate);
     let same = run.sim_root.0 == metadata.sim_root;
     pass(
         "simulation",

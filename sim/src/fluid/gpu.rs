@@ -31,6 +31,41 @@ pub enum Products {
     Split,
 }
 
+/// What is known of a graphics adapter.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Adapter {
+    /// Its name.
+    pub name: String,
+    /// The interface that it is reached through.
+    pub interface: String,
+    /// Whether it is a program on the CPU.
+    pub software: bool,
+    /// Whether shaders have 64-bit integers.
+    pub wide: bool,
+    /// The largest buffer that a kernel can use, bytes.
+    pub largest_binding: u64,
+}
+
+/// Every graphics adapter, hardware first.
+#[must_use]
+pub fn adapters() -> Vec<Adapter> {
+    let instance = wgpu::Instance::default();
+    let found = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
+    let describe = |adapter: &wgpu::Adapter| {
+        let info = adapter.get_info();
+        Adapter {
+            name: info.name,
+            interface: info.backend.to_string(),
+            software: info.device_type == wgpu::DeviceType::Cpu,
+            wide: adapter.features().contains(wgpu::Features::SHADER_INT64),
+            largest_binding: adapter.limits().max_storage_buffer_binding_size,
+        }
+    };
+    let mut adapters: Vec<Adapter> = found.iter().map(describe).collect();
+    adapters.sort_by_key(|adapter| adapter.software);
+    adapters
+}
+
 impl Gpu {
     /// The first adapter that wgpu offers.
     ///
@@ -230,6 +265,13 @@ impl GpuLiquid {
             return Err(FluidError::Overfull { step: self.steps });
         }
         Ok(())
+    }
+
+    /// Goes on from `particles`, as many as before, at the step `step`.
+    pub fn restore(&mut self, particles: &[Particle], step: u32) {
+        self.gpu.queue.write_buffer(&self.particles, 0, bytemuck::cast_slice(particles));
+        self.gpu.queue.write_buffer(&self.status, 0, bytemuck::bytes_of(&[step, 0u32]));
+        self.steps = step;
     }
 
     /// The particles in the order of their ids.

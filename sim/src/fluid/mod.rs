@@ -115,6 +115,12 @@ impl Liquid {
         (0..cells * cells * cells).map(node).collect()
     }
 
+    /// Whether a particle lies at least two cells inside the grid, as every step leaves it.
+    #[must_use]
+    pub fn is_inside(&self, particle: &Particle) -> bool {
+        particle[..3].iter().all(|x| (2 * ONE..(self.cells as i32 - 2) * ONE).contains(x))
+    }
+
     /// A particle at rest at `position` (cells) with `velocity` (cells a step).
     #[must_use]
     pub fn particle(position: [f64; 3], velocity: [f64; 3]) -> Particle {

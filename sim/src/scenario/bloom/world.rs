@@ -151,6 +151,20 @@ impl World for BloomWorld {
             .map_err(|error| SimError::Rigid(error.to_string()))
     }
 
+    fn restore(&mut self, state: &[u8]) -> Result<(), SimError> {
+        let wrong = || SimError::Saved("it is no state of this rigid world");
+        let (step, fallen, bodies, physics): (u32, Vec<i32>, Vec<RigidBodyHandle>, PhysicsWorld) =
+            postcard::from_bytes(state).map_err(|_| wrong())?;
+        let whole = fallen.len() == self.fallen.len()
+            && bodies == self.bodies
+            && bodies.iter().all(|handle| physics.bodies.contains(*handle));
+        if !whole {
+            return Err(wrong());
+        }
+        *self = Self { physics, bodies, fallen, tiles: self.tiles, step };
+        Ok(())
+    }
+
     fn snapshot(&mut self) -> Result<Snapshot, SimError> {
         let count = self.bodies.len();
         let mut snapshot = vec![0; count * CHANNELS];

@@ -3,7 +3,7 @@
 use super::{SNAPSHOT_UNIT, storm::Storm};
 use crate::{
     fixed::ONE,
-    fluid::{Force, Particle, twin::TwinLiquid},
+    fluid::{Force, Liquid, Particle, WORDS, twin::TwinLiquid},
     trajectory::Snapshot,
     world::{Backend, SimError, World},
 };
@@ -17,6 +17,8 @@ enum Engine {
 /// A tempest that can be stepped.
 pub(super) struct LiquidWorld {
     engine: Engine,
+    liquid: Liquid,
+    count: usize,
     forces: Vec<Force>,
     step: u32,
     name: String,
@@ -26,6 +28,7 @@ impl LiquidWorld {
     /// The storm at its first step, on `backend`.
     pub(super) fn open(storm: &Storm, backend: Backend) -> Result<Self, SimError> {
         let (particles, forces) = (storm.particles(), storm.forces());
+        let (liquid, count) = (storm.liquid.clone(), particles.len());
         #[cfg(feature = "gpu")]
         if backend != Backend::Cpu {
             use crate::fluid::gpu::{Gpu, GpuLiquid, Products};
@@ -34,7 +37,7 @@ impl LiquidWorld {
                 Ok(gpu) if backend == Backend::Gpu || !gpu.is_software() => {
                     let name = format!("wgpu: {}", gpu.name());
                     match GpuLiquid::new(gpu, &storm.liquid, &particles, &forces) {
-                        Ok(liquid) => return Ok(Self { engine: Engine::Gpu(liquid), forces, step: 0, name }),
+                        Ok(gpu) => return Ok(Self { engine: Engine::Gpu(gpu), liquid, count, forces, step: 0, name }),
                         Err(error) if backend == Backend::Gpu => return Err(error.into()),
                         Err(_) => {}
                     }
@@ -48,7 +51,7 @@ impl LiquidWorld {
             return Err(crate::fluid::FluidError::Device("this build has no kernels for it".into()).into());
         }
         let engine = Engine::Twin(TwinLiquid::new(storm.liquid.clone(), particles));
-        Ok(Self { engine, forces, step: 0, name: "cpu".into() })
+        Ok(Self { engine, liquid, count, forces, step: 0, name: "cpu".into() })
     }
 
     fn particles(&self) -> Result<Vec<Particle>, SimError> {
@@ -84,6 +87,28 @@ impl World for LiquidWorld {
             bytes.extend(word.to_le_bytes());
         }
         Ok(bytes)
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), SimError> {
+        let wrong = SimError::Saved("it is no state of this liquid");
+        let (step, rest) = state.split_first_chunk::<4>().ok_or(SimError::Saved("it is cut short"))?;
+        let (count, rest) = rest.split_first_chunk::<4>().ok_or(SimError::Saved("it is cut short"))?;
+        let (step, count) = (u32::from_le_bytes(*step), u32::from_le_bytes(*count) as usize);
+        if step as usize > self.forces.len() || count != self.count || rest.len() != count * size_of::<Particle>() {
+            return Err(wrong);
+        }
+        let words: Vec<i32> = rest.as_chunks::<4>().0.iter().map(|bytes| i32::from_le_bytes(*bytes)).collect();
+        let (particles, _) = words.as_chunks::<WORDS>();
+        if !particles.iter().all(|particle| self.liquid.is_inside(particle)) {
+            return Err(wrong);
+        }
+        match &mut self.engine {
+            Engine::Twin(twin) => *twin = TwinLiquid::new(self.liquid.clone(), particles.to_vec()),
+            #[cfg(feature = "gpu")]
+            Engine::Gpu(gpu) => gpu.restore(particles, step),
+        }
+        self.step = step;
+        Ok(())
     }
 
     fn snapshot(&mut self) -> Result<Snapshot, SimError> {
