@@ -23,6 +23,7 @@
 pub mod fixed;
 pub mod fluid;
 pub mod genome;
+pub mod gravity;
 pub mod merkle;
 pub mod palette;
 pub mod random;

@@ -118,3 +118,30 @@ fn a_scenario_has_one_root_on_both() {
         assert_eq!(cpu.trajectory.as_bytes(), gpu.trajectory.as_bytes(), "{motion}");
     }
 }
+
+/// Gravity, where 131,072 points of two balls pull each other.
+#[test]
+fn gravity_and_its_twin_agree() {
+    use seedstorm_sim::gravity::{Gravity, Point, gpu::GpuGravity, twin::TwinGravity};
+    let stream = Stream::new(&Seed::from(7), "twins/gravity");
+    let point = |element: u64| -> Point {
+        let between = |draw, size: f64| q24(stream.between(element, draw, -size, size));
+        let side = if element.is_multiple_of(2) { 22 * ONE } else { 42 * ONE };
+        // A few lie beyond the grid.
+        let [x, y, z] = [0, 1, 2].map(|draw| between(draw, if element.is_multiple_of(500) { 60.0 } else { 9.0 }));
+        [x + side, y + side, z + 32 * ONE, between(3, 0.05), between(4, 0.05), between(5, 0.05)]
+    };
+    for (products, count, steps) in [(Products::Auto, 131_072, 12), (Products::Split, 131_072, 4)] {
+        let Some(gpu) = gpu(products) else { return };
+        let points: Vec<Point> = (0..count as u64).map(point).collect();
+        let law = Gravity { softening: 2.5, pull: 1.0, count };
+        let mut kernel = GpuGravity::new(gpu, &law, &points).unwrap();
+        let mut twin = TwinGravity::new(&law, points.clone());
+        kernel.advance(steps);
+        (0..steps).for_each(|_| twin.step());
+        let found = kernel.points().unwrap();
+        let first = (0..count).find(|at| found[*at] != twin.points()[*at]);
+        assert_eq!(first.map(|at| (at, found[at], twin.points()[at])), None);
+        assert_ne!(twin.points(), points, "nothing moved");
+    }
+}

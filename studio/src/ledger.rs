@@ -1,6 +1,10 @@
 //! The key, the chain and the collection of a home.
 
-use std::{env, fs, fs::File};
+use std::{
+    env, fs,
+    fs::File,
+    path::{Path, PathBuf},
+};
 
 use seedstorm_mint::{
     Collection, Deployment, EmbeddedChain, Mint, NewCollection, PrivateKeySigner, Token,
@@ -21,6 +25,7 @@ pub struct Ledger {
     key: PrivateKeySigner,
     collection: Option<Collection>,
     runtime: Runtime,
+    lock: PathBuf,
 }
 
 impl Ledger {
@@ -46,7 +51,7 @@ impl Ledger {
             }
             None => None,
         };
-        Ok(Self { key, collection, runtime })
+        Ok(Self { key, collection, runtime, lock: lock_path(home) })
     }
 
     /// Opens the chain for minting: unlocks the key, and makes the key, its test ether and the collection at first
@@ -61,9 +66,7 @@ impl Ledger {
         let provider = chain.provider(key.clone());
         let runtime = runtime()?;
         let path = home.collection();
-        let lock_path = path.with_extension("lock");
-        let lock = File::create(&lock_path).map_err(StudioError::io(&lock_path))?;
-        lock.lock().map_err(StudioError::io(&lock_path))?;
+        let _lock = hold(&lock_path(home))?;
         // Without its file, the collection is looked for before another is made: it is this key's first contract.
         let first = Deployment { chain_id: EMBEDDED_CHAIN_ID, address: key.address().create(0), block: 0 };
         let known = match deployment(home)? {
@@ -87,7 +90,7 @@ impl Ledger {
             let text = serde_json::to_vec_pretty(&collection.deployment()).expect("plain numbers and texts");
             write_atomically(&path, &text, Access::Shared).map_err(StudioError::io(&path))?;
         }
-        Ok(Self { key, collection: Some(collection), runtime })
+        Ok(Self { key, collection: Some(collection), runtime, lock: lock_path(home) })
     }
 
     /// The key; a throw-away one where the ledger was opened for reading.
@@ -111,6 +114,8 @@ impl Ledger {
     /// If the ledger was opened for reading where nothing was ever minted.
     pub fn mint(&self, mint: &Mint) -> Result<Token, StudioError> {
         let collection = self.collection.as_ref().expect("a ledger opened for writing has a collection");
+        // One process at a time: two transactions of one key at once would want the same number.
+        let _lock = hold(&self.lock)?;
         Ok(self.runtime.block_on(collection.mint(self.key.address(), mint))?)
     }
 
@@ -161,6 +166,17 @@ pub fn unlock(home: &Home) -> Result<PrivateKeySigner, StudioError> {
         Err(env::VarError::NotUnicode(_)) => return Err(StudioError::Password),
     };
     Ok(keystore::open_default(&home.keys(), password.as_deref())?)
+}
+
+fn lock_path(home: &Home) -> PathBuf {
+    home.collection().with_extension("lock")
+}
+
+/// Waits until no other process of this home sends transactions; until the file is dropped.
+fn hold(path: &Path) -> Result<File, StudioError> {
+    let lock = File::create(path).map_err(StudioError::io(path))?;
+    lock.lock().map_err(StudioError::io(path))?;
+    Ok(lock)
 }
 
 fn runtime() -> Result<Runtime, StudioError> {

@@ -15,8 +15,8 @@ const WORKGROUP: u32 = 64;
 /// A graphics device that can run the kernels.
 #[derive(Debug, Clone)]
 pub struct Gpu {
-    device: wgpu::Device,
-    queue: wgpu::Queue,
+    pub(crate) device: wgpu::Device,
+    pub(crate) queue: wgpu::Queue,
     name: String,
     wide: bool,
     software: bool,
@@ -96,6 +96,11 @@ impl Gpu {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The products of fixed-point numbers, in WGSL.
+    pub(crate) fn products(&self) -> &'static str {
+        if self.wide { include_str!("product_wide.wgsl") } else { include_str!("product_split.wgsl") }
     }
 
     /// Whether the adapter is a program on the CPU.
@@ -196,8 +201,7 @@ impl GpuLiquid {
                 resource: buffers[binding].as_entire_binding(),
             }),
         });
-        let products = if gpu.wide { include_str!("product_wide.wgsl") } else { include_str!("product_split.wgsl") };
-        let source = format!("{products}\n{}", include_str!("kernel.wgsl"));
+        let source = format!("{}\n{}", gpu.products(), include_str!("kernel.wgsl"));
         let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
             label: Some("liquid"),
             source: wgpu::ShaderSource::Wgsl(source.into()),
@@ -260,7 +264,7 @@ impl GpuLiquid {
             left -= now;
         }
         self.steps += steps;
-        let heaviest = self.read::<u32>(&self.status)?[1];
+        let heaviest = read_buffer::<u32>(&self.gpu, &self.status, &self.staging)?[1];
         if heaviest >= MAX_NODE_MASS as u32 {
             return Err(FluidError::Overfull { step: self.steps });
         }
@@ -279,26 +283,31 @@ impl GpuLiquid {
     /// # Errors
     /// [`FluidError::Device`] where the device is lost.
     pub fn particles(&self) -> Result<Vec<Particle>, FluidError> {
-        self.read(&self.particles)
+        read_buffer(&self.gpu, &self.particles, &self.staging)
     }
+}
 
-    fn read<T: bytemuck::Pod>(&self, buffer: &wgpu::Buffer) -> Result<Vec<T>, FluidError> {
-        let lost = |error: &dyn fmt::Display| FluidError::Device(error.to_string());
-        let mut encoder = self.gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        encoder.copy_buffer_to_buffer(buffer, 0, &self.staging, 0, buffer.size());
-        self.gpu.queue.submit([encoder.finish()]);
-        let slice = self.staging.slice(..buffer.size());
-        let (sender, receiver) = std::sync::mpsc::channel();
-        slice.map_async(wgpu::MapMode::Read, move |result| {
-            // The receiver lives to the end of this function; if it is gone, nobody wants the answer.
-            let _ = sender.send(result);
-        });
-        self.gpu.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|e| lost(&e))?;
-        receiver.recv().map_err(|e| lost(&e))?.map_err(|e| lost(&e))?;
-        let mapped = slice.get_mapped_range();
-        let values = bytemuck::pod_collect_to_vec(&mapped);
-        drop(mapped);
-        self.staging.unmap();
-        Ok(values)
-    }
+/// The contents of a buffer, by way of `staging`, which is at least as large.
+pub(crate) fn read_buffer<T: bytemuck::Pod>(
+    gpu: &Gpu,
+    buffer: &wgpu::Buffer,
+    staging: &wgpu::Buffer,
+) -> Result<Vec<T>, FluidError> {
+    let lost = |error: &dyn fmt::Display| FluidError::Device(error.to_string());
+    let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+    encoder.copy_buffer_to_buffer(buffer, 0, staging, 0, buffer.size());
+    gpu.queue.submit([encoder.finish()]);
+    let slice = staging.slice(..buffer.size());
+    let (sender, receiver) = std::sync::mpsc::channel();
+    slice.map_async(wgpu::MapMode::Read, move |result| {
+        // The receiver lives to the end of this function; if it is gone, nobody wants the answer.
+        let _ = sender.send(result);
+    });
+    gpu.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|e| lost(&e))?;
+    receiver.recv().map_err(|e| lost(&e))?.map_err(|e| lost(&e))?;
+    let mapped = slice.get_mapped_range();
+    let values = bytemuck::pod_collect_to_vec(&mapped);
+    drop(mapped);
+    staging.unmap();
+    Ok(values)
 }

@@ -143,7 +143,7 @@ impl Stage for BloomStage {
             // How fast it turns, roughly, in radians from one snapshot to the next.
             let spin: f32 = [3, 4, 5, 6].map(|c| (rates[c * count + index] / ROTATION_UNIT).abs()).iter().sum();
             let heat = ((spin - 0.02) * 9.0).clamp(0.0, 1.0);
-            let glow = if index < self.tiles.len() { heat * heat * 0.35 } else { 0.0 };
+            let glow = if index < self.tiles.len() { heat * heat * 0.08 } else { 0.0 };
             Instance {
                 shape,
                 pose: Similarity3::from_parts(Translation3::from(place), rotation, size),

@@ -1,0 +1,234 @@
+//! Input that is wrong, hostile or unlucky gets one line on the cause and one on the help, and nothing is lost.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use serde_json::Value;
+
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_seedstorm"));
+        command.args(arguments).env("SEEDSTORM_HOME", self.at("home")).env_remove("SEEDSTORM_PASSWORD");
+        command
+    }
+
+    /// What a command says that fails with `code`: a cause and a help, no panic, nothing on standard output.
+    fn refused(&self, arguments: &[&str], code: i32) -> String {
+        refusal(&self.command(arguments).output().unwrap(), code)
+    }
+
+    fn recipe(&self, change: impl FnOnce(&mut Value)) -> PathBuf {
+        let mut recipe = serde_json::json!({
+            "engine": seedstorm_sim::recipe::ENGINE, "scenario": "bloom@1", "seed": format!("{:064x}", 5),
+            "params": {"arms": 8, "rings": 4},
+            "film": {"frames": 2, "fps": 12, "width": 32, "height": 32, "samples": 1, "renderer": "cpu"},
+        });
+        change(&mut recipe);
+        let path = self.at("recipe.json");
+        fs::write(&path, serde_json::to_vec(&recipe).unwrap()).unwrap();
+        path
+    }
+
+    fn made(&self) -> Value {
+        let output = self.command(&["make", words(&self.recipe(|_| {})), "--json"]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+}
+
+fn words(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+fn refusal(output: &Output, code: i32) -> String {
+    let said = String::from_utf8_lossy(&output.stderr).replace("\n  │ ", " ");
+    assert_eq!(output.status.code(), Some(code), "{said}");
+    assert!(!said.contains("panicked"), "{said}");
+    assert!(output.stdout.is_empty(), "{}", String::from_utf8_lossy(&output.stdout));
+    said
+}
+
+#[test]
+fn recipes_that_cannot_be_used_name_the_field() {
+    let place = Place::new();
+    type Change = fn(&mut Value);
+    let changes: &[(Change, &str)] = &[
+        (|r| r["scenario"] = "flood@1".into(), "flood"),
+        (|r| r["scenario"] = "../../etc/passwd@1".into(), "scenario"),
+        (|r| r["engine"] = "seedstorm/999".into(), "engine"),
+        (|r| r["seed"] = "00ff".into(), "seed"),
+        (|r| r["seed"] = 7.into(), "seed"),
+        (|r| r["params"]["wind"] = 3.into(), "wind"),
+        (|r| r["params"]["arms"] = 1e300.into(), "params.arms"),
+        (|r| r["params"]["arms"] = 8.5.into(), "params.arms"),
+        (|r| r["params"]["tile"] = "cube".into(), "tile"),
+        (|r| r["film"]["width"] = 0.into(), "film.width"),
+        (|r| r["film"]["width"] = (1u64 << 40).into(), "film.width"),
+        (|r| r["film"]["frames"] = (-1).into(), "film.frames"),
+        (|r| r["film"]["renderer"] = "../cycles".into(), "renderer"),
+        (|r| r["more"] = true.into(), "more"),
+    ];
+    for (change, field) in changes {
+        let said = place.refused(&["make", words(&place.recipe(change))], 2);
+        assert!(said.contains(field), "{field}: {said}");
+    }
+    let path = place.at("recipe.json");
+    let texts: [&[u8]; 6] =
+        [b"", b"[]", b"{\"seed\":NaN}", b"{\"params\":{\"arms\":1e999}}", &[0xff; 40], &[b'['; 60_000]];
+    for text in texts {
+        fs::write(&path, text).unwrap();
+        place.refused(&["make", words(&path)], 2);
+    }
+}
+
+#[test]
+fn a_recipe_of_two_gigabytes_is_not_read() {
+    let place = Place::new();
+    let path = place.at("huge.json");
+    fs::File::create(&path).unwrap().set_len(2 << 30).unwrap();
+    let start = std::time::Instant::now();
+    place.refused(&["make", words(&path)], 2);
+    assert!(start.elapsed().as_secs() < 5);
+}
+
+#[test]
+fn what_is_no_bundle_is_said_to_be_none() {
+    let place = Place::new();
+    let bundle = PathBuf::from(place.made()["bundle"].as_str().unwrap());
+    let broken = |name: &str, spoil: &dyn Fn(&Path)| {
+        let copy = place.at(name);
+        copy_folder(&bundle, &copy);
+        spoil(&copy);
+        let output = place.command(&["verify", words(&copy), "--json"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{name}");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        assert!(!said.contains("panicked"), "{said}");
+        said
+    };
+    for file in ["film.mp4", "trajectory.bin", "recipe.json", "metadata.json", "frames/0001.png"] {
+        let said = broken("missing", &|copy| fs::remove_file(copy.join(file)).unwrap());
+        assert!(said.contains(file.split('/').next().unwrap()), "{file}: {said}");
+        fs::remove_dir_all(place.at("missing")).unwrap();
+        broken("empty", &|copy| fs::write(copy.join(file), b"").unwrap());
+        fs::remove_dir_all(place.at("empty")).unwrap();
+    }
+    let said = broken("stray", &|copy| fs::write(copy.join("run.sh"), b"rm -rf /").unwrap());
+    assert!(said.contains("run.sh"), "{said}");
+    #[cfg(unix)]
+    {
+        let said = broken("linked", &|copy| {
+            fs::remove_file(copy.join("film.mp4")).unwrap();
+            std::os::unix::fs::symlink("/etc/hostname", copy.join("film.mp4")).unwrap();
+        });
+        assert!(said.contains("film.mp4"), "{said}");
+    }
+}
+
+#[test]
+fn a_wrong_password_makes_nothing() {
+    let place = Place::new();
+    let recipe = place.recipe(|_| {});
+    let with = |password: &str| {
+        place.command(&["make", words(&recipe), "--json"]).env("SEEDSTORM_PASSWORD", password).output().unwrap()
+    };
+    assert!(with("right").status.success());
+    fs::remove_dir_all(place.at("home/bundles")).unwrap();
+    let said = refusal(&with("wrong"), 1);
+    assert!(said.contains("password"), "{said}");
+    assert_eq!(fs::read_dir(place.at("home/bundles")).unwrap().count(), 0, "it failed before the work");
+    assert!(with("right").status.success());
+}
+
+/// A disk that is full in the middle of the work costs the work since the last file, and nothing else.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_said_and_survived() {
+    let place = Place::new();
+    let disk = place.at("disk");
+    fs::create_dir(&disk).unwrap();
+    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=96k", "tmpfs", words(&disk)]).status();
+    if !mounted.is_ok_and(|status| status.success()) {
+        assert!(std::env::var_os("SEEDSTORM_REQUIRE_TMPFS").is_none(), "a small tmpfs cannot be mounted");
+        eprintln!("not tried: mounting a small tmpfs takes root");
+        return;
+    }
+    let _unmount = Unmount(disk.clone());
+    let recipe = place.recipe(|r| r["film"]["frames"] = 12.into());
+    let make = || {
+        let mut command = place.command(&["make", words(&recipe), "--json"]);
+        command.env("SEEDSTORM_HOME", disk.join("home")).output().unwrap()
+    };
+    let said = refusal(&make(), 1);
+    assert!(said.contains("space") && said.contains("SEEDSTORM_HOME"), "{said}");
+    let grown = Command::new("mount").args(["-o", "remount,size=64m", words(&disk)]).status().unwrap();
+    assert!(grown.success());
+    let output = make();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[cfg(target_os = "linux")]
+struct Unmount(PathBuf);
+
+#[cfg(target_os = "linux")]
+impl Drop for Unmount {
+    fn drop(&mut self) {
+        // Best effort: the folder is temporary.
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+/// Root writes to folders that are read-only by their mode, so the home is a place where nobody can make a folder.
+#[test]
+fn a_home_that_cannot_be_written_is_said() {
+    let place = Place::new();
+    fs::write(place.at("home"), b"a file where a folder should be").unwrap();
+    let said = place.refused(&["make", words(&place.recipe(|_| {}))], 1);
+    assert!(said.contains("home"), "{said}");
+    #[cfg(target_os = "linux")]
+    {
+        let mut command = place.command(&["make", "bloom", "--param", "arms=8", "--param", "rings=4"]);
+        let said = refusal(&command.env("SEEDSTORM_HOME", "/proc/seedstorm").output().unwrap(), 1);
+        assert!(said.contains("/proc/seedstorm"), "{said}");
+    }
+}
+
+#[test]
+fn archives_go_where_they_are_told_or_nowhere() {
+    let place = Place::new();
+    place.made();
+    let out = place.at("no/such/folder/piece.car");
+    let said = place.refused(&["export-car", "1", "--out", words(&out)], 1);
+    assert!(said.contains("no/such/folder"), "{said}");
+    for piece in ["../home", "1/../1", "-1", "18446744073709551616", "", "."] {
+        let output = place.command(&["verify", "--", piece]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(matches!(output.status.code(), Some(1 | 2)) && !said.contains("panicked"), "{piece}: {said}");
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let place = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_folder(&entry.path(), &place);
+        } else {
+            fs::copy(entry.path(), place).unwrap();
+        }
+    }
+}
