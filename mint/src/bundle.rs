@@ -54,6 +54,9 @@ const MAX_TOP_ENTRIES: usize = 1_000;
 const METADATA: &str = "metadata.json";
 const ATTESTATIONS: &str = "attestations";
 
+/// The word that attestations are pinned under.
+pub const ATTESTATION_PIN: &str = "attestation";
+
 /// A bundle's folder whose shape was checked: names, kinds and sizes of all files. What is in them was not read yet.
 #[derive(Debug, Clone)]
 pub struct Bundle {
@@ -360,7 +363,7 @@ impl Bundle {
             store.pin(cid, "metadata")?;
         }
         for cid in &attestations {
-            store.pin(cid, "attestation")?;
+            store.pin(cid, ATTESTATION_PIN)?;
         }
         Ok(Added { content, metadata, attestations })
     }

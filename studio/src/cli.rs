@@ -213,7 +213,7 @@ impl Failure {
             Self::Studio(error) => (error.to_string(), error.help(), error.is_wrong_use()),
             Self::Use(cause) => (cause.clone(), Some("`seedstorm help` describes the commands".into()), true),
         };
-        let mut report = miette::MietteDiagnostic::new(cause);
+        let mut report = miette::MietteDiagnostic::new(printable(&cause));
         report.help = help;
         output::aside(&format!("{:?}", miette::Report::new(report)));
         ExitCode::from(match &self {
@@ -222,6 +222,14 @@ impl Failure {
             _ => 1,
         })
     }
+}
+
+/// A message for a terminal: what came from a file may hold control characters, and be long.
+fn printable(text: &str) -> String {
+    const MOST: usize = 600;
+    let shown: String =
+        text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).take(MOST).collect();
+    if text.chars().count() > MOST { shown + " …" } else { shown }
 }
 
 impl Source {
@@ -380,7 +388,7 @@ fn grid(text: &str) -> Option<Vec<f64>> {
     let (range, count) = text.rsplit_once(':')?;
     let (low, high) = range.split_once("..")?;
     let (low, high, count) = (low.parse::<f64>().ok()?, high.parse::<f64>().ok()?, count.parse::<u16>().ok()?);
-    let whole = low.is_finite() && high.is_finite() && count > 0;
+    let whole = low.is_finite() && high.is_finite() && low <= high && count > 0;
     let step = (high - low) / f64::from(count.max(2) - 1);
     // Rounded to nine digits, so that a value is what a person would write.
     let value = |at: u16| ((low + step * f64::from(at)) * 1e9).round() / 1e9;
@@ -390,6 +398,11 @@ fn grid(text: &str) -> Option<Vec<f64>> {
 fn run_sweep(arguments: &SweepArguments, json: bool) -> Result<(), Failure> {
     let (ranges, fixed): (Vec<_>, Vec<_>) =
         arguments.params.iter().cloned().partition(|text| text.split_once('=').is_some_and(|(_, v)| grid(v).is_some()));
+    if let Some(text) = fixed.iter().find(|text| text.contains("..") && text.contains(':')) {
+        return Err(Failure::Use(format!(
+            "`{text}` is no range: write NAME=LOW..HIGH:COUNT, with a COUNT of 1 to 65535"
+        )));
+    }
     let mut sweep = Sweep {
         scenario: scenario_id(&arguments.scenario)?,
         seeds: arguments.seeds.clone(),
@@ -412,6 +425,14 @@ fn run_sweep(arguments: &SweepArguments, json: bool) -> Result<(), Failure> {
     }
     if arguments.sheet.is_some() && sweep.top == 0 {
         return Err(Failure::Use("a sheet shows the best: ask for some with --top".into()));
+    }
+    if arguments.sheet.as_ref().is_some_and(|path| path.extension().is_none_or(|e| !e.eq_ignore_ascii_case("png"))) {
+        return Err(Failure::Use("a sheet is a PNG: let its name end in .png".into()));
+    }
+    // Places that cannot be written are said before the work.
+    for path in [&arguments.sheet, &arguments.csv].into_iter().flatten() {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        tempfile::tempfile_in(folder).map_err(|source| StudioError::Io { path: path.clone(), source })?;
     }
     let home = Home::default_place()?;
     let mut swept = sweep.run(&home, &Bars::default())?;

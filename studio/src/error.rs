@@ -59,6 +59,9 @@ pub enum StudioError {
     /// A name or description was given for a piece that was made under another.
     #[error("this piece was made before, as `{0}`: its metadata does not change")]
     Named(String),
+    /// The key that made the collection is gone.
+    #[error("{0} is gone, and the collection on the chain is its alone")]
+    KeyLost(PathBuf),
     /// The password in the environment cannot be read.
     #[error("SEEDSTORM_PASSWORD is not valid UTF-8")]
     Password,
@@ -101,11 +104,25 @@ impl StudioError {
             Self::Spoiled { .. } => {
                 Some("move the folder away and make the piece again: the same recipe gives the same content".into())
             }
-            Self::Stopped => {
-                Some("the same command goes on from here (with the same --seed, where it was random)".into())
+            Self::Stopped => Some(
+                "the same command goes on from here; where the seed was random, give the printed one with --seed".into(),
+            ),
+            Self::KeyLost(_) => {
+                Some("restore it from a copy; or set SEEDSTORM_HOME to a new folder, which begins a new collection".into())
             }
+            Self::Recipe(_) => Some("`seedstorm recipe bloom` prints one that can be used".into()),
+            Self::Mint(error) => Some(
+                match **error {
+                    seedstorm_mint::Error::Keystore(_) => "SEEDSTORM_PASSWORD has to be the one that the key was made with",
+                    seedstorm_mint::Error::Chain(_) | seedstorm_mint::Error::Collection(_) => {
+                        "restore the home's `chain` folder from a copy; content can always be made again from its recipe"
+                    }
+                    _ => "check the disk; content can always be made again from its recipe",
+                }
+                .into(),
+            ),
             Self::Named(_) => Some("leave out --name and --description, or change the recipe".into()),
-            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => None,
+            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => Some("check the path".into()),
             Self::Io { .. } => {
                 Some("check that the folder can be written and the disk has room; SEEDSTORM_HOME moves it".into())
             }

@@ -160,6 +160,10 @@ impl Ledger {
 /// # Errors
 /// A wrong password, or a disk that refuses.
 pub fn unlock(home: &Home) -> Result<PrivateKeySigner, StudioError> {
+    let key = home.keys().join(keystore::KEY_FILE);
+    if !key.exists() && home.chain().exists() {
+        return Err(StudioError::KeyLost(key));
+    }
     let password = match env::var(keystore::PASSWORD_VARIABLE) {
         Ok(password) => Some(password),
         Err(env::VarError::NotPresent) => None,

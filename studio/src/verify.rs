@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use seedstorm_mint::{
-    Bundle, Cid, ContentCids, Metadata, Store,
+    Attestation, Bundle, Cid, ContentCids, Metadata, Store,
     bundle::{self, BundleError},
     metadata::MAX_METADATA_BYTES,
     unixfs,
@@ -102,6 +102,11 @@ pub fn locate(home: &Home, piece: &str) -> Result<Located, StudioError> {
         return Ok(Located { folder: piece.into(), token: None, _temporary: None });
     };
     let token = Ledger::read(home)?.token(id)?;
+    // What its owner looks at is checked; the store stands in where the folder is gone.
+    let kept = home.bundles().join(token.recipe.to_string());
+    if kept.is_dir() {
+        return Ok(Located { folder: kept, token: Some(id), _temporary: None });
+    }
     let store = Store::open(home.store())?;
     let missing = || StudioError::NotStored { token: id, store: home.store() };
     if !store.has(&token.metadata) {
@@ -112,25 +117,45 @@ pub fn locate(home: &Home, piece: &str) -> Result<Located, StudioError> {
     if !store.has(&metadata.bundle) {
         return Err(missing());
     }
-    let temporary = tempfile::Builder::new().prefix(".reading-").tempdir_in(home.bundles());
-    let temporary = temporary.map_err(StudioError::io(&home.bundles()))?;
+    let temporary = tempfile::tempdir().map_err(StudioError::io(&std::env::temp_dir()))?;
     let folder = temporary.path().join("bundle");
-    bundle::extract(&store, &metadata.bundle, &folder)?;
+    let mut copy = bundle::extract(&store, &metadata.bundle, &folder)?;
     let beside = folder.join("metadata.json");
     std::fs::write(&beside, bytes).map_err(StudioError::io(&beside))?;
-    // Attestations are no part of what a token commits to: those that this home has are looked at too.
-    let kept = home.bundles().join(metadata.recipe.to_string());
-    if let Ok(bundle) = Bundle::open(&kept)
-        && let Ok(content) = bundle.content_cids()
-        && content.bundle == metadata.bundle
-        && let Ok(attestations) = bundle.attestations(&content)
-    {
-        let mut copy = Bundle::open(&folder)?;
-        for (attestation, _) in &attestations {
-            copy.write_attestation(attestation)?;
-        }
+    for attestation in pinned_attestations(&store, &metadata.bundle)? {
+        copy.write_attestation(&attestation)?;
     }
     Ok(Located { folder, token: Some(id), _temporary: Some(temporary) })
+}
+
+/// The attestations in the store that are about a bundle.
+fn pinned_attestations(store: &Store, bundle: &Cid) -> Result<Vec<Attestation>, StudioError> {
+    let mut found = Vec::new();
+    for pin in store.pins()?.iter().filter(|pin| pin.label == bundle::ATTESTATION_PIN) {
+        let attestation = Attestation::from_json(&store.get(&pin.cid)?)?;
+        if attestation.claim().bundle == *bundle {
+            found.push(attestation);
+        }
+    }
+    Ok(found)
+}
+
+/// Whether the store still has, whole, what it was given of this piece; `None` where it never had it.
+fn check_store(home: &Home, bundle: &Cid, here: &[Attestation]) -> Result<Option<(bool, String)>, StudioError> {
+    let store = Store::open(home.store())?;
+    if !store.pins()?.iter().any(|pin| pin.cid == *bundle) {
+        return Ok(None);
+    }
+    let blocks = store.reachable(bundle)?.len();
+    let pinned = pinned_attestations(&store, bundle)?;
+    let gone = pinned.iter().filter(|pinned| !here.iter().any(|a| a.to_json() == pinned.to_json())).count();
+    if gone > 0 {
+        return Ok(Some((
+            false,
+            format!("{gone} of {} attestations that were pinned are gone from the folder", pinned.len()),
+        )));
+    }
+    Ok(Some((true, format!("{blocks} blocks, each with the digest that it is named for"))))
 }
 
 /// Makes the checks. What keeps the rest from being checked is returned as a last, failed check.
@@ -190,6 +215,14 @@ fn check_all(
         let detail =
             format!("{} on {}{}", attestation.signer(), claim.backend, if same { "" } else { ", of another sim_root" });
         pass("attestation", same, detail);
+    }
+
+    let here: Vec<Attestation> = attestations.iter().map(|(attestation, _)| attestation.clone()).collect();
+    match check_store(home, &content.bundle, &here) {
+        Ok(Some((ok, detail))) => pass("store", ok, detail),
+        Ok(None) => {}
+        // The folder's own content is checked all the same.
+        Err(error) => pass("store", false, error.to_string()),
     }
 
     let (film_ok, film) = need!("film", check_film(&recipe, scenario, &bundle));

@@ -153,6 +153,21 @@ fn a_wrong_password_makes_nothing() {
     assert!(with("right").status.success());
 }
 
+/// A key cannot be made again: another one is never put in its place.
+#[test]
+fn a_lost_key_is_said_before_the_work() {
+    let place = Place::new();
+    place.made();
+    let (key, away) = (place.at("home/keys/key.json"), place.at("key.json"));
+    fs::rename(&key, &away).unwrap();
+    let other = place.recipe(|r| r["seed"] = format!("{:064x}", 6).into());
+    let said = place.refused(&["make", words(&other)], 1);
+    assert!(said.contains("key.json") && said.contains("restore"), "{said}");
+    assert!(!key.exists());
+    fs::rename(&away, &key).unwrap();
+    assert!(place.command(&["make", words(&other)]).output().unwrap().status.success());
+}
+
 /// A disk that is full in the middle of the work costs the work since the last file, and nothing else.
 #[cfg(target_os = "linux")]
 #[test]

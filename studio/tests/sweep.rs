@@ -104,6 +104,9 @@ fn wrong_sweeps_are_refused() {
     refused(&["sweep", "bloom", "--seeds", "0..2", "--param", "arms=5..9:3", "--param", "arms=5"], "twice");
     refused(&["sweep", "bloom", "--seeds", "0..2", "--top", "0", "--sheet", "x.png"], "--top");
     refused(&["sweep", "bloom", "--seeds", "0..2", "--rank", "beauty"], "energy");
+    refused(&["sweep", "bloom", "--seeds", "0..2", "--param", "arms=60..90:0"], "COUNT");
+    refused(&["sweep", "bloom", "--seeds", "0..2", "--param", "arms=9..5:3"], "LOW..HIGH");
+    refused(&["sweep", "bloom", "--seeds", "0..2", "--sheet", "x.jpg"], ".png");
 }
 
 #[test]

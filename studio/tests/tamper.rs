@@ -78,11 +78,14 @@ fn with_a_bit_flipped(path: &Path, check: impl FnOnce()) {
 #[test]
 fn every_change_is_caught_and_named() {
     let two = Two::new();
-    assert_eq!(two.failures(two.bundle()), []);
+    for piece in [two.bundle(), "1", "2"] {
+        assert_eq!(two.failures(piece), []);
+    }
     for name in ["frames/0001.png", "film.mp4", "poster.png", "trajectory.bin"] {
         with_a_bit_flipped(&two.bundles[0].join(name), || {
             let failures = two.failures(two.bundle());
             assert!(failures.iter().any(|(_, detail)| detail.contains(name)), "{name}: {failures:?}");
+            assert_eq!(two.failures("1"), failures, "by its number it is the same piece");
         });
     }
     for (name, check) in [("recipe.json", "recipe"), ("metadata.json", "metadata")] {
@@ -96,6 +99,11 @@ fn every_change_is_caught_and_named() {
         let failures = two.failures(two.bundle());
         assert!(failures.iter().any(|(name, _)| name == "attestations"), "{failures:?}");
     });
+    let away = two.folder.path().join("attestation.json");
+    fs::rename(&attestation, &away).unwrap();
+    let failures = two.failures("1");
+    assert!(failures.iter().any(|(_, detail)| detail.contains("attestations that were pinned")), "{failures:?}");
+    fs::rename(&away, &attestation).unwrap();
 
     // The recipe of another piece, in its canonical form.
     let own = fs::read(two.bundles[0].join("recipe.json")).unwrap();

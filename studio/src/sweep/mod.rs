@@ -285,20 +285,13 @@ impl Sweep {
 
     /// A piece over its whole length, and its poster; kept, so that an interrupted final repeats none.
     fn full_look(&self, folder: &Path, index: u64) -> Result<(Measures, Rgb8Image), StudioError> {
-        let (numbers, picture) =
-            (folder.join(format!("final-{index}.json")), folder.join(format!("final-{index}.png")));
-        let kept = || -> Option<(Measures, Rgb8Image)> {
-            let measures = serde_json::from_slice(&files::read_bounded(&numbers, 4096).ok()?).ok()?;
-            Some((measures, decode_png(&files::read_bounded(&picture, 4 << 20).ok()?).ok()?))
-        };
-        if let Some(kept) = kept() {
+        let path = folder.join(format!("final-{index}.bin"));
+        if let Some(kept) = files::read_bounded(&path, 4 << 20).ok().and_then(|bytes| unpacked(&bytes)) {
             return Ok(kept);
         }
         let (measures, image) = look(&self.recipe(index)?, self.backend, 1, &FINAL)?;
-        let text = serde_json::to_vec(&measures).expect("plain numbers");
-        for (path, bytes) in [(&picture, encode_png(&image)?), (&numbers, text)] {
-            files::write_atomically(path, &bytes, Access::Shared).map_err(StudioError::io(path))?;
-        }
+        files::write_atomically(&path, &packed(&measures, &encode_png(&image)?), Access::Shared)
+            .map_err(StudioError::io(&path))?;
         Ok((measures, image))
     }
 
@@ -368,6 +361,22 @@ fn look(recipe: &Recipe, backend: Backend, share: u32, film: &Film) -> Result<(M
     let time = if share == 1 { scenario.poster_time() } else { 1.0 };
     let image = Shoot::new(scenario, &genome, film, &trajectory).moment(time, 1.0 / f64::from(share))?;
     Ok((Measures::of(&trajectory, &image)?, image))
+}
+
+/// A finalist's measures and picture as a file: the BLAKE3 digest of the rest, the measures as `f64`, the PNG.
+fn packed(measures: &Measures, png: &[u8]) -> Vec<u8> {
+    let body = [measures.numbers().map(f64::to_le_bytes).as_flattened(), png].concat();
+    [blake3::hash(&body).as_bytes().as_slice(), &body].concat()
+}
+
+fn unpacked(bytes: &[u8]) -> Option<(Measures, Rgb8Image)> {
+    let (digest, body) = bytes.split_first_chunk::<32>()?;
+    let (numbers, png) = body.split_first_chunk::<{ Measures::NAMES.len() * 8 }>()?;
+    if blake3::hash(body).as_bytes() != digest {
+        return None;
+    }
+    let words = numbers.as_chunks::<8>().0;
+    Some((Measures::from_numbers(std::array::from_fn(|at| f64::from_le_bytes(words[at]))), decode_png(png).ok()?))
 }
 
 fn folder_of(path: &Path) -> &Path {

@@ -143,7 +143,7 @@ impl Stage for BloomStage {
             // How fast it turns, roughly, in radians from one snapshot to the next.
             let spin: f32 = [3, 4, 5, 6].map(|c| (rates[c * count + index] / ROTATION_UNIT).abs()).iter().sum();
             let heat = ((spin - 0.02) * 9.0).clamp(0.0, 1.0);
-            let glow = if index < self.tiles.len() { heat * heat * 0.08 } else { 0.0 };
+            let glow = if index < self.tiles.len() { heat * heat * 0.2 } else { 0.0 };
             Instance {
                 shape,
                 pose: Similarity3::from_parts(Translation3::from(place), rotation, size),
@@ -154,7 +154,9 @@ impl Stage for BloomStage {
         };
         let mut instances = vec![placed(0, 1)];
         for (index, (size, mesh)) in self.tiles.iter().enumerate() {
-            let tint = self.tint(value(7, index), step);
+            // Halfway from −1 to the step of its fall, a tile fell in no step: it is falling now.
+            let falling = rates[7 * count + index].abs() > 0.5;
+            let tint = self.tint(if falling { step } else { value(7, index) }, step);
             instances.push(instance(index, Shape::Mesh(*mesh), Vector3::zeros(), *size, 0, tint));
         }
         let (_, length, _) = STAMEN;
