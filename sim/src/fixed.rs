@@ -32,6 +32,16 @@ fn round_shift(a: i32, b: i32, shift: u32) -> i32 {
     ((product + (1 << (shift - 1)) + i64::from((a ^ b) >> 31)) >> shift) as i32
 }
 
+/// Weights, Q30, that a quadratic B-spline gives the cells before, at and after a coordinate in Q24.
+#[inline(always)]
+#[must_use]
+pub(crate) fn spline(x: i32) -> [i32; 3] {
+    let f = ((x & (ONE - 1)) - ONE / 2) << 6;
+    let (low, high) = (ONE30 / 2 - f, ONE30 / 2 + f);
+    let (first, last) = (mul30(low, low) >> 1, mul30(high, high) >> 1);
+    [first, ONE30 - first - last, last]
+}
+
 /// `a / b` in Q24 for Q24 `a` and `b > 0`, rounded to nearest, ties away from zero; the low 32 bits.
 #[inline(always)]
 #[must_use]

@@ -50,12 +50,12 @@ impl Run {
     fn about(self) -> &'static str {
         match self {
             Self::Film => {
-                "The README's piece of each scenario at film quality, through the built binary: seconds of each stage as \
+                "The piece of each scenario that the README showed at this commit, at film quality, through the built binary: seconds of each stage as \
                  `seedstorm make --json` reports them, of the whole command, and of `seedstorm verify` afterwards. \
                  *load before* is the machine's load average when the part began; above 0.3, something else ran too."
             }
             Self::Draft => {
-                "The README's piece of each scenario at draft quality, through the built binary: seconds of each stage as \
+                "The piece of each scenario that the README showed at this commit, at draft quality, through the built binary: seconds of each stage as \
                  `seedstorm make --json` reports them, of the whole command, and of `seedstorm verify` afterwards. \
                  *load before* is the machine's load average when the part began; above 0.3, something else ran too."
             }

@@ -7,7 +7,7 @@
 use rayon::prelude::*;
 
 use super::{FluidError, Force, Liquid, MAX_NODE_MASS, MAX_RATE, MAX_SPEED, Particle, pressure};
-use crate::fixed::{ONE, ONE30, div24, mul24, mul30};
+use crate::fixed::{ONE, div24, mul24, mul30, spline};
 
 /// Steps between two sortings of the particles into cell order.
 const SORT_EVERY: u32 = 24;
@@ -47,12 +47,8 @@ impl Stencil {
         let mut stencil = Self { base: [0; 3], weights: [[0; 3]; 3], offset: [0; 3] };
         for (axis, x) in particle[..3].iter().enumerate() {
             stencil.base[axis] = (x >> 24) as usize - 1;
-            let offset = (x & (ONE - 1)) - ONE / 2;
-            stencil.offset[axis] = offset;
-            let f = offset << 6;
-            let (low, high) = (ONE30 / 2 - f, ONE30 / 2 + f);
-            let (first, last) = (mul30(low, low) >> 1, mul30(high, high) >> 1);
-            stencil.weights[axis] = [first, ONE30 - first - last, last];
+            stencil.offset[axis] = (x & (ONE - 1)) - ONE / 2;
+            stencil.weights[axis] = spline(*x);
         }
         stencil
     }

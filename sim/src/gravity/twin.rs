@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::{CELLS, Gravity, Green, MAX_SPEED, ON_GRID, PADDED, Point, RANGE, twiddles};
-use crate::fixed::{ONE, ONE30, mul30, q30};
+use crate::fixed::{mul30, q30, spline};
 
 /// Points handed to a thread at a time.
 const BATCH: usize = 8192;
@@ -41,10 +41,7 @@ impl Stencil {
                 return None;
             }
             stencil.base[axis] = (x >> 24) as usize - 1;
-            let f = ((x & (ONE - 1)) - ONE / 2) << 6;
-            let (low, high) = (ONE30 / 2 - f, ONE30 / 2 + f);
-            let (first, last) = (mul30(low, low) >> 1, mul30(high, high) >> 1);
-            stencil.weights[axis] = [first, ONE30 - first - last, last];
+            stencil.weights[axis] = spline(*x);
         }
         Some(stencil)
     }
