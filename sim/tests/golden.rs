@@ -33,11 +33,12 @@ const SMALL_FLOWER: &[(&str, Value)] =
     &[("arms", Number(14.0)), ("rings", Number(9.0)), ("form", Text("spiral")), ("footing", Text("free"))];
 const SMALL_HINGED: &[(&str, Value)] =
     &[("arms", Number(12.0)), ("rings", Number(8.0)), ("form", Text("galaxy")), ("footing", Text("hinged"))];
-const SMALL_MAELSTROM: &[(&str, Value)] = &[("detail", Number(4.0)), ("motion", Text("maelstrom"))];
-const SMALL_TIDES: &[(&str, Value)] = &[("detail", Number(4.0)), ("motion", Text("tides"))];
-const SMALL_CROWN: &[(&str, Value)] = &[("detail", Number(4.0)), ("motion", Text("crown"))];
 const SMALL_DUEL: &[(&str, Value)] = &[("detail", Number(4.0)), ("motion", Text("duel"))];
-const SMALL_HEARTBEAT: &[(&str, Value)] = &[("detail", Number(4.0)), ("motion", Text("heartbeat"))];
+const SMALL_CROWN: &[(&str, Value)] = &[("detail", Number(4.0)), ("motion", Text("crown"))];
+const SMALL_CHORUS: &[(&str, Value)] = &[("detail", Number(4.0)), ("motion", Text("chorus"))];
+const SMALL_WREATH: &[(&str, Value)] = &[("detail", Number(4.0)), ("motion", Text("wreath"))];
+const SMALL_URCHIN: &[(&str, Value)] = &[("detail", Number(4.0)), ("motion", Text("urchin"))];
+const SMALL_TWIST: &[(&str, Value)] = &[("detail", Number(4.0)), ("motion", Text("twist"))];
 
 #[rustfmt::skip]
 const GOLDEN: &[Row] = &[
@@ -45,16 +46,18 @@ const GOLDEN: &[Row] = &[
         "8854cf0bd74f72ee0ebd279b09b479b000dbd12b362858d78aa8094920a9cab7", "88aba6714038d49fd8178d2a178f09f6231c2efff57dcc93ee02f7002e1bcbb5"),
     ("bloom@1", 2, SMALL_HINGED,
         "4070aadc6e4520b5776d644f0e14c7d9bcc68611b5fcd77f58829c01b47d2317", "88cbcadc38705148b759656a395269ed9a89ba76a50351aaa51dbea884302013"),
-    ("tempest@1", 3, SMALL_MAELSTROM,
-        "3ed03ffc48af9edb1134f4e4282c61b83f149ef0884ee73c71f38b6f15435821", "efd298d5d29c31b5884c9f49b0d9556b6ecf299dc5eb32ce5f4e0eccb97cefe2"),
-    ("tempest@1", 4, SMALL_TIDES,
-        "3ef259de24d4add5648999694e17a640c735f713061421165bfc8c67d19f58da", "0a6e1f4b0ad9c001a68b68ba2bf77f39c4c3f00a9ecd25129f448b37497eb199"),
-    ("tempest@1", 5, SMALL_CROWN,
-        "bd2e670b33d346367301db113a3b8b712f80c2ffb38aeb48563b5b40a5a7345a", "3642b1f186b8d26131c159c01437ba18a4452bd14d78bb0ae005ba8470884834"),
-    ("tempest@1", 6, SMALL_DUEL,
-        "79c6bd99c3258892849a3d3011c3313a22f10ec3a2e7b378c69f78fc269b2551", "2532da77ea40e8bfc76dcac72cc991361452937cc0892713a26bf6090cb1e22a"),
-    ("tempest@1", 7, SMALL_HEARTBEAT,
-        "c5542909a3df57df3171790ab180025fdad66c6f20184f5073dabb8c9e490f85", "a8ab396f8b4c5855c3c0e0d5004c4db9bda0e9be175c9b78d9c82176a9478556"),
+    ("tempest@1", 3, SMALL_DUEL,
+        "629903c3f14ef45a8f2eb9e9f130140daba0a5a924e1ceb35cedda3c1a4e1eb5", "abc0b79421f46c92a616c23bfe26d5f8a1946ffda92f191eba648cc6925054b2"),
+    ("tempest@1", 4, SMALL_CROWN,
+        "689f5005787b7558533b57c7afc94911931f9f5f81632a529d76b1b9d97e21e2", "bbc6d0a1ae2114d6ba6112662180ab01664443b16d34401ff3bcf4bac2ff4132"),
+    ("tempest@1", 5, SMALL_CHORUS,
+        "57f9ad69b40ed935041b7b96d1a4384e67a88416793ec9e0c619d41613940e40", "6f87782917e0debbe0cb8086c13999bcc07fdd9a183c85121b2850cd8e0494a4"),
+    ("tempest@1", 6, SMALL_WREATH,
+        "c8d5f2326326b808443084f30cb5279b0287c4b4d8ad763609b6c358ca7adefb", "66b10a0ea215b54d0b67a869fdceeb9287b6c14d9c6d0532660757bfdbe03235"),
+    ("tempest@1", 7, SMALL_URCHIN,
+        "a46aed8fc2aaafcb1f5a46114f09fcf5dad55380df387d9fcb253eb380e903a3", "9cff8ec231bd73ada376c08e75c754045eef6f9e73d4140c6476eb9ecb2fbe18"),
+    ("tempest@1", 8, SMALL_TWIST,
+        "deef7bde6b6646eb2b0442a7eaa97d1c7eef3a0e08a955072af89cdf743643e7", "dcc72c3d5a2a8a06f2319e508662071e83be13d05054117dff72e2421b9e221d"),
 ];
 
 fn recipe(row: &Row) -> Recipe {

@@ -56,7 +56,7 @@ fn world(cells: u32, count: usize, steps: u32) -> (Liquid, Vec<Particle>, Vec<Fo
     let force = |step: u32| {
         let down = if (step / 150).is_multiple_of(2) { -0.002 } else { 0.002 };
         let spin = 0.0001;
-        Force::new([0.0005, down, -0.0003], [[0.0, -spin, 0.0], [spin, -0.00002, 0.0], [0.0, 0.0, 0.00001]])
+        Force::new([0.0005, down, -0.0003], [[0.0, -spin, 0.0], [spin, -0.00002, 0.0], [0.0, 0.0, 0.00001]], 0.001)
     };
     (liquid, particles, (0..steps).map(force).collect())
 }
@@ -97,7 +97,7 @@ fn a_small_world_for_2000_steps() {
 fn a_full_world_for_50_steps() {
     for products in [Products::Auto, Products::Split] {
         if let Some(gpu) = gpu(products) {
-            hold_equal(gpu, 64, 262_144, 50, 25);
+            hold_equal(gpu, 96, 262_144, 50, 25);
         }
     }
 }
@@ -107,7 +107,7 @@ fn a_scenario_has_one_root_on_both() {
     if gpu(Products::Auto).is_none() {
         return;
     }
-    for motion in ["maelstrom", "duel"] {
+    for motion in ["chorus", "twist"] {
         let mut recipe = Recipe::new("tempest@1", Seed::from(11), Film::DRAFT).unwrap();
         recipe.params.insert("detail".into(), ParamValue::Number(4.0));
         recipe.params.insert("motion".into(), ParamValue::Text(motion.into()));

@@ -26,9 +26,9 @@ const LONE: f32 = 0.5;
 /// Neighbours, by weight, in a sheet of one layer at rest.
 const SHEET: f32 = 14.0;
 /// How far a kernel grows at most in a sheet that is drawn out.
-const DRAWN: f32 = 1.3;
+const DRAWN: f32 = 1.7;
 /// How much a kernel of such a sheet is strengthened at most.
-const THICKENED: f32 = 3.5;
+const THICKENED: f32 = 5.0;
 
 /// Depth within which particles may be a film on the wall, in spacings beyond the gap that the simulation leaves there.
 const FILM: f32 = 1.5;

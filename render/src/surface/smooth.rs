@@ -9,12 +9,12 @@ use super::nets::Surface;
 use super::{Vec3, add, cross, dot, length, scale, smoothstep, sub};
 
 /// Pairs of steps of Taubin's filter.
-const STEPS: usize = 40;
-/// A step towards the neighbours' mean, and the one back that keeps the volume; the pass band is 1/λ + 1/μ = 0.05,
-/// which keeps waves of six spacings and more
+const STEPS: usize = 60;
+/// A step towards the neighbours' mean, and the one back that keeps the volume; the pass band is 1/λ + 1/μ = 0.03,
+/// which keeps waves of eight spacings and more
 /// (Taubin, *A signal processing approach to fair surface design*, SIGGRAPH 1995).
 const LAMBDA: f32 = 0.6;
-const MU: f32 = -0.618_556_7;
+const MU: f32 = -0.610_997_97;
 
 /// Weight of a crease vertex's first place beside each neighbour's 1.
 const SPRING: f32 = 0.02;

@@ -19,6 +19,7 @@ struct Liquid {
 struct Force {
     uniform_part: array<i32, 3>,
     linear_part: array<i32, 9>,
+    drag: i32,
 }
 
 @group(0) @binding(0) var<storage, read> liquid: Liquid;
@@ -157,6 +158,7 @@ fn update_grid(@builtin(global_invocation_id) id: vec3<u32>) {
             u[axis] += mul30(place[column], forces[force].linear_part[axis * 3u + column]);
         }
     }
+    u -= scale24(u, forces[force].drag);
     let normal = wall[node].xyz;
     let outward = mul30(u.x, normal.x) + mul30(u.y, normal.y) + mul30(u.z, normal.z);
     if (outward > 0) {

@@ -20,7 +20,8 @@
 //! `mul24` and then advanced by adding columns of `A`.
 //!
 //! **2. Grid.** At a node of mass `m > 0`: `u = div24(p, m)`, each component limited to ±[`MAX_SPEED`]; then
-//! `u += g + M·(node − centre)` with this step's force (`g` Q24; `M` Q30 times Q24, `mul30`); then, at a node beyond
+//! `u += g + M·(node − centre)` and `u −= mul24(u, drag)` with this step's force (`g` and `drag` Q24; `M` Q30 times
+//! Q24, `mul30`); then, at a node beyond
 //! the wall, with its stored outward normal `n` (Q30): `s = Σ mul30(u, n)`; where `s > 0`, `u −= mul30(n, s)` and the
 //! rest is damped by `u −= mul24(u, wall_friction)`; then limited again. A node of mass 0 has `u = 0`. At last each node's
 //! mass gains that of the liquid that the wall stands for ([`Liquid::wall`]): without it, particles at the wall would

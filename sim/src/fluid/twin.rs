@@ -246,6 +246,7 @@ fn update_node(liquid: &Liquid, node: &mut Node, normal: &[i32; 4], force: &Forc
         for (entry, d) in force.linear[axis * 3..axis * 3 + 3].iter().zip(place) {
             u[axis] += mul30(d, *entry);
         }
+        u[axis] -= mul24(u[axis], force.drag);
     }
     let outward = mul30(u[0], normal[0]) + mul30(u[1], normal[1]) + mul30(u[2], normal[2]);
     if outward > 0 {

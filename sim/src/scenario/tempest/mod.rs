@@ -1,5 +1,5 @@
-//! *Tempest*: a storm in an invisible glass ball. A quarter of a million particles of coloured liquid are stirred,
-//! tilted, dropped on or thrown at each other, held by a sphere that nobody sees.
+//! *Tempest*: a storm where nothing weighs anything. Bodies of coloured liquid, a quarter of a million particles, are
+//! thrown at each other, burst into sheets and threads, and gather into one.
 
 mod stage;
 mod storm;
@@ -35,17 +35,18 @@ const TRAITS: &[TraitSpec] = &[
         name: "motion",
         about: "what happens to the liquid",
         options: &[
-            option("maelstrom", 28),
-            option("tides", 22),
+            option("duel", 26),
             option("crown", 22),
-            option("duel", 18),
-            option("heartbeat", 10),
+            option("chorus", 20),
+            option("wreath", 16),
+            option("urchin", 12),
+            option("twist", 8),
         ],
     },
     TraitSpec {
         name: "pigment",
-        about: "how the colours lie in the liquid at first",
-        options: &[option("strata", 32), option("marble", 32), option("yin-yang", 20), option("onion", 16)],
+        about: "how the colours lie in each body at first",
+        options: &[option("strata", 28), option("onion", 28), option("marble", 24), option("pure", 20)],
     },
     TraitSpec {
         name: "material",
@@ -72,26 +73,17 @@ const PARAMS: &[ParamSpec] = &[
         integer: false,
     },
     ParamSpec {
-        name: "gravity",
-        about: "weight of the liquid",
-        unit: "",
-        min: 0.0,
-        max: 2.0,
-        usual: [0.8, 1.2],
-        integer: false,
-    },
-    ParamSpec {
         name: "viscosity",
         about: "thickness of the liquid",
         unit: "cells²/step",
         min: 0.0,
         max: 0.1,
-        usual: [0.035, 0.08],
+        usual: [0.028, 0.055],
         integer: false,
     },
     ParamSpec {
         name: "turn",
-        about: "how far the camera travels around the ball",
+        about: "how far the camera travels around the liquid",
         unit: "°",
         min: -180.0,
         max: 180.0,
@@ -100,7 +92,7 @@ const PARAMS: &[ParamSpec] = &[
     },
     ParamSpec {
         name: "detail",
-        about: "fineness: the grid has four times as many cells along each axis",
+        about: "fineness: the grid has six times as many cells along each axis",
         unit: "",
         min: 4.0,
         max: 16.0,
@@ -123,7 +115,7 @@ impl Scenario for Tempest {
     }
 
     fn about(&self) -> &'static str {
-        "A storm of coloured liquid in a glass ball that nobody sees"
+        "Bodies of coloured liquid are thrown at each other, and gather into one"
     }
 
     fn traits(&self) -> &'static [TraitSpec] {
@@ -135,7 +127,7 @@ impl Scenario for Tempest {
     }
 
     fn poster_time(&self) -> f64 {
-        0.3
+        0.28
     }
 
     fn plan(&self, genome: &Genome) -> Plan {

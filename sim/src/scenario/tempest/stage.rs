@@ -14,8 +14,12 @@ use crate::{
     stage::{Lighting, cove, placed},
 };
 
-/// Where the ball floats above the floor, in its radii.
+/// Where the middle floats above the floor, in radii of the vessel.
 const HEIGHT: f32 = 1.22;
+
+/// The surface is drawn for particles this much further apart: between them the liquid's grid leaves pores that it
+/// cannot see itself.
+const COARSER: f32 = 1.25;
 
 /// Turns the states of a tempest into scenes.
 pub(super) struct TempestStage {
@@ -46,11 +50,11 @@ impl TempestStage {
             pigments: pigments(genome, palette, &storm),
             cells: storm.cells as f32,
             radius,
-            spacing: (1.0 / libm::cbrt(density)) as f32 / radius,
+            spacing: COARSER * (1.0 / libm::cbrt(density)) as f32 / radius,
             camera: match genome.text("camera") {
-                "above" => (0.52, 6.0),
-                "below" => (-0.06, 5.9),
-                _ => (0.17, 6.0),
+                "above" => (0.52, 5.3),
+                "below" => (-0.06, 5.3),
+                _ => (0.17, 5.3),
             },
             turn: genome.number("turn") as f32 * (std::f32::consts::PI / 180.0),
         }
@@ -69,47 +73,40 @@ fn material(name: &str) -> Material {
 /// The colour of each particle, from where it lay at the start.
 fn pigments(genome: &Genome, palette: &Palette, storm: &Storm) -> Vec<Rgb> {
     let stream = genome.stream("tempest/pigment");
-    let (bands, warp) = (stream.between(0, 1, 5.0, 9.0), stream.between(0, 2, 0.3, 0.9));
-    let angle = stream.between(0, 3, 0.0, std::f64::consts::TAU);
+    let (bands, warp) = (stream.between(0, 1, 2.2, 4.2), stream.between(0, 2, 0.15, 0.5));
+    let tilt = stream.between(0, 3, -0.8, 0.8);
+    // The heart of an onion lies off its centre, towards the viewer, so that its shells are seen as rings.
+    let heart = [stream.between(0, 4, -0.4, 0.4), stream.between(0, 5, -0.1, 0.5), stream.between(0, 6, 0.2, 0.6)];
     let pattern = genome.text("pigment");
     let metal = genome.is("material", "mercury");
-    let second_ball = |p: [f64; 3]| storm.motion == "duel" && p[0] > 0.0 || storm.motion == "crown" && p[1] > 0.0;
-    let color = |(p, _): &([f64; 3], [f64; 3])| {
-        let coarse = smooth(&stream, p.map(|c| c * 2.3));
-        let fine = smooth(&stream, p.map(|c| c * 6.0 + 50.0));
-        let along = p[0] * libm::cos(angle) + p[2] * libm::sin(angle);
+    let color = |(place, body): &([f64; 3], usize)| {
+        let p = storm.bodies[*body].local(*place);
+        let shift = |axis: f64| axis + 20.0 * *body as f64;
+        let coarse = smooth(&stream, [p[0] * 1.1, shift(p[1] * 1.1), p[2] * 1.1]);
+        let fine = smooth(&stream, [p[0] * 3.0 + 50.0, shift(p[1] * 3.0), p[2] * 3.0]);
         let t = match pattern {
-            "strata" => p[1] * bands + coarse * warp,
-            "marble" => (coarse * 1.6 + fine * 0.5 + along * 0.6) * bands * 0.35,
-            "yin-yang" => {
-                let side = along + 0.25 * libm::sin(p[1] * 5.0) + coarse * 0.08;
-                if side > 0.06 {
-                    0.0
-                } else if side > 0.0 {
-                    8.5
-                } else {
-                    1.0
-                }
+            "strata" => (p[1] + p[0] * tilt) * bands + coarse * warp,
+            "marble" => coarse * 3.0 + fine * 0.9 + p[1] * 0.6,
+            "onion" => {
+                let [x, y, z] = [p[0] - heart[0], p[1] - heart[1], p[2] - heart[2]];
+                (x * x + y * y + z * z).sqrt() * bands + coarse * 0.12
             }
-            _ => {
-                let center = if storm.motion == "duel" { [p[0].abs() - 0.5, p[1], p[2]] } else { *p };
-                (center[0] * center[0] + center[1] * center[1] + center[2] * center[2]).sqrt() * bands * 0.9
-                    + coarse * 0.15
-            }
+            _ => 0.5,
         };
-        // The second body wears the other half of the palette.
-        let shift = if second_ball(*p) { 2 } else { 0 };
-        if t == 8.5 {
-            return palette.accent;
-        }
         let band = t.floor() as i64;
         let part = t - t.floor();
+        // Each body begins elsewhere in the palette, and one band in six wears the accent.
         let pick = |k: i64| {
-            let hash = stream.below((k + (1 << 20)) as u64, 9, 16);
-            if hash == 0 { palette.accent } else { palette.colors[((k + shift).rem_euclid(4)) as usize] }
+            let first = *body as i64 * if pattern == "pure" { 1 } else { 2 };
+            let hash = stream.below((k + (1 << 20)) as u64, 9 + *body as u32, 6);
+            if hash == 0 && pattern != "pure" {
+                palette.accent
+            } else {
+                palette.colors[((k + first).rem_euclid(4)) as usize]
+            }
         };
-        // Bands meet within a twelfth of their width.
-        let blend = ((part - 0.92) / 0.08).clamp(0.0, 1.0) as f32;
+        // Bands meet within a twentieth of their width.
+        let blend = ((part - 0.95) / 0.05).clamp(0.0, 1.0) as f32;
         mix(pick(band), pick(band + 1), blend)
     };
     let shine = |c: Rgb| if metal { mix(c, [0.9; 3], 0.35) } else { c };
@@ -117,22 +114,16 @@ fn pigments(genome: &Genome, palette: &Palette, storm: &Storm) -> Vec<Rgb> {
 }
 
 impl Stage for TempestStage {
-    fn scene(&self, time: f64, values: &[f32], rates: &[f32]) -> Scene {
+    fn scene(&self, time: f64, values: &[f32], _rates: &[f32]) -> Scene {
         let count = self.pigments.len();
         let at =
             |axis: usize, i: usize| (values[axis * count + i] / SNAPSHOT_UNIT as f32 - self.cells / 2.0) / self.radius;
-        let speed = |i: usize| {
-            let [x, y, z] = [0, 1, 2].map(|axis| rates[axis * count + i] / (SNAPSHOT_UNIT as f32 * self.radius));
-            (x * x + y * y + z * z).sqrt()
-        };
-        // Fast liquid whitens a little, like foam.
-        let foam = |i: usize| ((speed(i) - 0.10) / 0.16).clamp(0.0, 1.0) * 0.18;
         let fluid = Fluid {
             positions: (0..count).map(|i| Point3::new(at(0, i), at(1, i) + HEIGHT, at(2, i))).collect(),
-            colors: (0..count).map(|i| mix(self.pigments[i], [0.92; 3], foam(i))).collect(),
+            colors: self.pigments.clone(),
             spacing: self.spacing,
             material: 0,
-            vessel: Some((Point3::new(0.0, HEIGHT, 0.0), 1.0)),
+            vessel: None,
         };
         let (elevation, distance) = self.camera;
         let angle = self.turn * (time as f32 - 0.5);

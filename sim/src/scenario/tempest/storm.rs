@@ -12,8 +12,20 @@ use super::{DETAIL, STEPS};
 /// Particles at the usual detail; their number grows with the cube of it.
 const PARTICLES: f64 = 262_144.0;
 
-/// Radius of the vessel as a share of the grid's width.
+/// Radius of the vessel as a share of the grid's width: a wall far outside, that nobody sees and few drops reach.
 const VESSEL: f64 = 0.4375;
+
+/// What draws the liquid to the middle, per step²: whatever is thrown out is back after π/√PULL = 440 steps.
+const PULL: f64 = 0.000_05;
+
+/// The steps from which, and by which, the pull and the drag of the end are there.
+const GATHER: [f64; 2] = [380.0, 620.0];
+
+/// The pull of the end, per step².
+const GATHERING: f64 = 0.000_2;
+
+/// The drag of the end, per step.
+const CALM: f64 = 0.03;
 
 /// A seed's tempest, in units of the vessel's radius with the vessel's centre as the origin.
 pub(super) struct Storm {
@@ -21,28 +33,18 @@ pub(super) struct Storm {
     /// Cells in one radius.
     pub(super) radius: f64,
     pub(super) liquid: Liquid,
-    /// First positions of the particles, in radii, and velocities, in cells a step.
-    pub(super) start: Vec<([f64; 3], [f64; 3])>,
-    pub(super) motion: String,
-    pub(super) energy: f64,
-    pub(super) gravity: f64,
-    pub(super) axis: [f64; 3],
-    pub(super) phase: f64,
+    pub(super) bodies: Vec<Body>,
+    /// First places of the particles, in radii, each with its body.
+    pub(super) start: Vec<([f64; 3], usize)>,
 }
 
 impl Storm {
     pub(super) fn new(genome: &Genome) -> Self {
         let detail = genome.number("detail");
-        let cells = detail as u32 * 4;
+        let cells = detail as u32 * 6;
         let radius = f64::from(cells) * VESSEL;
-        let motion = genome.text("motion").to_string();
-        let energy = genome.number("energy");
-        let stream = genome.stream("tempest/start");
-        // A unit vector that leans at most 25° from upright.
-        let (lean, heading) = (stream.between(0, 0, 0.1, 0.43), stream.between(0, 1, 0.0, std::f64::consts::TAU));
-        let axis = [libm::sin(lean) * libm::cos(heading), libm::cos(lean), libm::sin(lean) * libm::sin(heading)];
-        let blobs = blobs(&motion, &stream, energy, f64::from(cells) / 64.0);
-        let inside = |p: [f64; 3]| blobs.iter().find(|blob| blob.holds(p));
+        let bodies = bodies(genome.text("motion"), &genome.stream("tempest/start"), genome.number("energy"));
+        let inside = |p: [f64; 3]| bodies.iter().position(|body| body.holds(p));
         // As many particles whatever the volume: the volume is counted on a coarse lattice.
         let count = (-40..=40)
             .flat_map(|x| (-40..=40).flat_map(move |y| (-40..=40).map(move |z| [x, y, z])))
@@ -52,143 +54,238 @@ impl Storm {
         let wanted = PARTICLES * (detail / DETAIL) * (detail / DETAIL) * (detail / DETAIL);
         let spacing = libm::cbrt(volume / wanted);
         let half = (1.0 / spacing).ceil() as i32;
+        let stream = genome.stream("tempest/jitter");
         let mut start = Vec::with_capacity(wanted as usize * 11 / 10);
         for x in -half..=half {
             for y in -half..=half {
                 for z in -half..=half {
                     let id = start.len() as u64;
-                    let jitter = |axis: u32| stream.between(id, 4 + axis, -0.2, 0.2);
+                    let jitter = |axis: u32| stream.between(id, axis, -0.2, 0.2);
                     let place = [f64::from(x) + jitter(0), f64::from(y) + jitter(1), f64::from(z) + jitter(2)];
                     let place = place.map(|c| c * spacing);
-                    if let Some(blob) = inside(place) {
-                        start.push((place, blob.velocity));
+                    if let Some(body) = inside(place) {
+                        start.push((place, body));
                     }
                 }
             }
         }
         let density = 1.0 / (spacing * radius * spacing * radius * spacing * radius);
-        let weightless = matches!(motion.as_str(), "duel" | "heartbeat");
         let liquid = Liquid {
             cells,
             rest_density: q24(density),
             stiffness: q24(0.1),
-            cohesion: q24(if weightless { 0.004 } else { 0.001 }),
+            cohesion: q24(0.004),
             viscosity: q24(genome.number("viscosity")),
             wall_friction: q24(0.002),
             vessel_radius: q24(radius),
         };
-        let phase = stream.between(0, 2, 0.0, std::f64::consts::TAU);
-        Self { cells, radius, liquid, start, motion, energy, gravity: genome.number("gravity"), axis, phase }
+        Self { cells, radius, liquid, bodies, start }
     }
 
     pub(super) fn particles(&self) -> Vec<Particle> {
-        let place = |p: &[f64; 3]| p.map(|c| c * self.radius + f64::from(self.cells) / 2.0);
-        self.start.iter().map(|(position, velocity)| Liquid::particle(place(position), *velocity)).collect()
+        let particle = |(place, body): &([f64; 3], usize)| {
+            let velocity = self.bodies[*body].velocity(*place).map(|v| v * self.radius);
+            Liquid::particle(place.map(|c| c * self.radius + f64::from(self.cells) / 2.0), velocity)
+        };
+        self.start.iter().map(particle).collect()
     }
 
-    /// The force in each step.
+    /// The force in each step: a pull to the middle. In the end it gathers the liquid, and a drag calms it.
     pub(super) fn forces(&self) -> Vec<Force> {
-        (0..STEPS).map(|step| self.force(f64::from(step))).collect()
-    }
-
-    fn force(&self, step: f64) -> Force {
-        // Lengths grow with the grid, so do accelerations that are to look the same.
-        let size = f64::from(self.cells) / 64.0;
-        let down = 0.0026 * self.gravity * size;
-        let [x, y, z] = self.axis;
-        let turn = |t: f64, period: f64| t / period * std::f64::consts::TAU;
-        match self.motion.as_str() {
-            "maelstrom" => {
-                // Stirred about a leaning axis, one way and then the other, then left to itself.
-                let fall = 1.0 - ((step - 480.0) / 60.0).clamp(0.0, 1.0);
-                let spin = 0.000_15 * self.energy * libm::sin(turn(step, 400.0)) * fall;
-                let swirl = [[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]].map(|row| row.map(|c| c * spin));
-                Force::new([0.0, -down, 0.0], swirl)
-            }
-            "tides" => {
-                // The ball is tilted to and fro, and slowly turned, until it comes to rest.
-                let calm = 1.0 - ((step - 420.0) / 260.0).clamp(0.0, 1.0);
-                let tilt = 0.75 * self.energy.min(1.2) * libm::sin(turn(step, 236.0)) * calm;
-                let heading = self.phase + step * 0.0022;
-                let (sin, cos) = (libm::sin(tilt), libm::cos(tilt));
-                Force::new(
-                    [down * sin * libm::cos(heading), -down * cos, down * sin * libm::sin(heading)],
-                    [[0.0; 3]; 3],
-                )
-            }
-            "crown" => Force::new([0.0, -down * 0.8, 0.0], [[0.0; 3]; 3]),
-            "duel" => {
-                // Two bodies fall into each other and are drawn together ever after.
-                let pull = -0.000_022 * (1.0 + 2.0 * (step / f64::from(STEPS)));
-                Force::new([0.0; 3], diagonal([pull; 3]))
-            }
-            // "heartbeat": pressed in and out along turning axes, so that lobes grow and fall back.
-            _ => {
-                let beat = 0.000_40 * self.energy * libm::sin(turn(step, 128.0));
-                let calm = 1.0 - ((step - 512.0) / 128.0).clamp(0.0, 1.0);
-                let pull = -0.000_03;
-                let wobble = beat * calm;
-                let lean = 0.5 * libm::sin(turn(step, 512.0) + self.phase);
-                let mut linear = diagonal([wobble + pull, -wobble * (1.0 + lean) + pull, wobble * lean + pull]);
-                linear[0][2] += wobble * 0.5;
-                linear[2][0] += wobble * 0.5;
-                Force::new([0.0; 3], linear)
-            }
-        }
+        let force = |step: u32| {
+            let t = ((f64::from(step) - GATHER[0]) / (GATHER[1] - GATHER[0])).clamp(0.0, 1.0);
+            let gathered = t * t * (3.0 - 2.0 * t);
+            let pull = -(PULL + (GATHERING - PULL) * gathered);
+            Force::new([0.0; 3], [[pull, 0.0, 0.0], [0.0, pull, 0.0], [0.0, 0.0, pull]], CALM * gathered)
+        };
+        (0..STEPS).map(force).collect()
     }
 }
 
-fn diagonal(d: [f64; 3]) -> [[f64; 3]; 3] {
-    [[d[0], 0.0, 0.0], [0.0, d[1], 0.0], [0.0, 0.0, d[2]]]
-}
-
-/// A body of liquid at the start.
-struct Blob {
+/// A ball of liquid at the start; lengths in radii of the vessel, speeds in those a step.
+pub(super) struct Body {
     center: [f64; 3],
     radius: f64,
-    /// Only what lies below this height, in radii of the vessel.
-    below: f64,
-    velocity: [f64; 3],
+    drift: [f64; 3],
+    inner: Inner,
 }
 
-impl Blob {
+/// How a body moves within itself.
+enum Inner {
+    Still,
+    /// It bursts along these directions, this fast.
+    Jets(Vec<[f64; 3]>, f64),
+    /// Its halves turn about an axis, against each other, this fast.
+    Twist([f64; 3], f64),
+}
+
+impl Body {
+    fn ball(center: [f64; 3], radius: f64, drift: [f64; 3]) -> Self {
+        Self { center, radius, drift, inner: Inner::Still }
+    }
+
     fn holds(&self, p: [f64; 3]) -> bool {
-        let square = |p: [f64; 3], c: [f64; 3]| {
-            let d = [p[0] - c[0], p[1] - c[1], p[2] - c[2]];
-            d[0] * d[0] + d[1] * d[1] + d[2] * d[2]
+        let local = self.local(p);
+        dot(local, local) < 1.0
+    }
+
+    /// A place as the body sees it: from its centre, in its radii.
+    pub(super) fn local(&self, p: [f64; 3]) -> [f64; 3] {
+        [0, 1, 2].map(|axis| (p[axis] - self.center[axis]) / self.radius)
+    }
+
+    fn velocity(&self, p: [f64; 3]) -> [f64; 3] {
+        let p = self.local(p);
+        let inner = match &self.inner {
+            Inner::Still => [0.0; 3],
+            Inner::Jets(directions, speed) => {
+                let distance = dot(p, p).sqrt().max(1e-9);
+                // Each jet is a cone of a fifth of a radian or so, fastest at the surface.
+                let near = |direction: &[f64; 3]| libm::exp(14.0 * (dot(p, *direction) / distance - 1.0));
+                let strength: f64 = directions.iter().map(near).sum();
+                along(p, speed * strength.min(1.0))
+            }
+            Inner::Twist(axis, speed) => {
+                let height = dot(p, *axis);
+                let side =
+                    [axis[1] * p[2] - axis[2] * p[1], axis[2] * p[0] - axis[0] * p[2], axis[0] * p[1] - axis[1] * p[0]];
+                along(side, speed * (height * 5.0).clamp(-1.0, 1.0))
+            }
         };
-        p[1] < self.below && square(p, self.center) < self.radius * self.radius && square(p, [0.0; 3]) < 0.97 * 0.97
+        [0, 1, 2].map(|axis| self.drift[axis] + inner[axis])
     }
 }
 
-/// What the liquid is at the start; velocities in cells a step of a grid of 64, times `size`.
-fn blobs(motion: &str, stream: &Stream, energy: f64, size: f64) -> Vec<Blob> {
-    let pool = |below| Blob { center: [0.0; 3], radius: 2.0, below, velocity: [0.0; 3] };
-    let ball = |center, radius, velocity: [f64; 3]| Blob {
-        center,
-        radius,
-        below: 2.0,
-        velocity: velocity.map(|v| v * energy * size),
+fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
+    a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+}
+
+fn along(direction: [f64; 3], length: f64) -> [f64; 3] {
+    direction.map(|c| c * length)
+}
+
+/// The unit vector at `tilt` from upright, towards `heading`.
+fn direction(tilt: f64, heading: f64) -> [f64; 3] {
+    [libm::sin(tilt) * libm::cos(heading), libm::cos(tilt), libm::sin(tilt) * libm::sin(heading)]
+}
+
+/// Two unit vectors that are at right angles to `axis` and to each other.
+fn across(axis: [f64; 3]) -> [[f64; 3]; 2] {
+    let helper = if axis[0].abs() < 0.7 { [1.0, 0.0, 0.0] } else { [0.0, 0.0, 1.0] };
+    let cross =
+        |a: [f64; 3], b: [f64; 3]| [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
+    let u = cross(helper, axis);
+    let u = along(u, 1.0 / dot(u, u).sqrt());
+    [u, cross(axis, u)]
+}
+
+/// The radius of each of `count` balls that have this volume together.
+fn ball_radius(volume: f64, count: usize) -> f64 {
+    libm::cbrt(volume / count as f64 * 0.75 / std::f64::consts::PI)
+}
+
+/// `count` unit vectors spread evenly over the sphere, the first along `axis`: a spiral of golden angles.
+fn spread(count: usize, axis: [f64; 3]) -> Vec<[f64; 3]> {
+    let [u, v] = across(axis);
+    let point = |k: usize| {
+        let height = 1.0 - 2.0 * k as f64 / (count - 1) as f64;
+        let (sin, cos) = libm::sincos(k as f64 * 2.399_963);
+        let around = (1.0 - height * height).max(0.0).sqrt();
+        [0, 1, 2].map(|i| axis[i] * height + (u[i] * cos + v[i] * sin) * around)
     };
-    let between = |draw, low, high| stream.between(1, draw, low, high);
+    (0..count).map(point).collect()
+}
+
+/// What the liquid is at the start.
+fn bodies(motion: &str, stream: &Stream, energy: f64) -> Vec<Body> {
+    use std::f64::consts::TAU;
+    let between = |draw, low, high| stream.between(0, draw, low, high);
+    let heading = between(0, 0.0, TAU);
     match motion {
-        "maelstrom" => vec![pool(between(0, -0.05, 0.2))],
-        "tides" => vec![pool(between(0, -0.2, 0.1))],
-        "crown" => {
-            let (x, z) = (between(1, -0.16, 0.16), between(2, -0.16, 0.16));
-            vec![
-                ball([x, 0.50, z], between(3, 0.36, 0.43), [between(4, -0.06, 0.06), -0.19, between(5, -0.06, 0.06)]),
-                pool(between(0, -0.34, -0.2)),
-            ]
-        }
+        // Two bodies that do not quite meet head on.
         "duel" => {
-            let (lift, aside) = (between(0, -0.2, 0.2), between(1, 0.08, 0.26));
-            let (large, small) = (between(2, 0.44, 0.5), between(3, 0.38, 0.46));
+            let (lift, aside) = (between(1, -0.14, 0.14), between(2, 0.06, 0.22));
+            let (large, small) = (between(3, 0.40, 0.44), between(4, 0.34, 0.40));
+            let speed = 0.0038 * energy;
             vec![
-                ball([-0.5, lift, aside], large, [0.21, -0.07 * lift, 0.0]),
-                ball([0.5, -lift, -aside], small, [-0.24, 0.07 * lift, 0.0]),
+                Body::ball([-0.5, lift, aside], large, along([1.0, -0.3 * lift, 0.0], speed)),
+                Body::ball([0.5, -lift, -aside], small, along([-1.2, 0.3 * lift, 0.0], speed)),
             ]
         }
-        _ => vec![ball([0.0; 3], between(0, 0.64, 0.72), [0.0; 3])],
+        // A small fast body into a large one at rest.
+        "crown" => {
+            let from = direction(between(1, 0.1, 0.7), heading);
+            let small = between(2, 0.24, 0.3);
+            vec![
+                Body::ball(along(from, -0.10), between(3, 0.46, 0.52), [0.0; 3]),
+                Body::ball(along(from, 0.95 - small), small, along(from, -0.010 * energy)),
+            ]
+        }
+        // Several fall together from all sides.
+        "chorus" => {
+            let corners: &[[f64; 3]] = match stream.below(0, 1, 3) {
+                0 => &[[1.0, 1.0, 1.0], [1.0, -1.0, -1.0], [-1.0, 1.0, -1.0], [-1.0, -1.0, 1.0]],
+                1 => &[
+                    [1.0, 0.0, 0.0],
+                    [-1.0, 0.0, 0.0],
+                    [0.0, 1.0, 0.0],
+                    [0.0, -1.0, 0.0],
+                    [0.0, 0.0, 1.0],
+                    [0.0, 0.0, -1.0],
+                ],
+                _ => &[
+                    [1.0, 1.0, 1.0],
+                    [1.0, 1.0, -1.0],
+                    [1.0, -1.0, 1.0],
+                    [1.0, -1.0, -1.0],
+                    [-1.0, 1.0, 1.0],
+                    [-1.0, 1.0, -1.0],
+                    [-1.0, -1.0, 1.0],
+                    [-1.0, -1.0, -1.0],
+                ],
+            };
+            let radius = ball_radius(between(2, 0.4, 0.55), corners.len());
+            let axis = direction(between(3, 0.0, 0.5), heading);
+            let [u, v] = across(axis);
+            let (speed, swirl) = (0.0041 * energy, between(4, -0.003, 0.003));
+            let ball = |corner: &[f64; 3]| {
+                let unit = along(*corner, 1.0 / dot(*corner, *corner).sqrt());
+                let turned = [0, 1, 2].map(|k| u[k] * unit[0] + axis[k] * unit[1] + v[k] * unit[2]);
+                let [x, _, z] = unit;
+                let round = [0, 1, 2].map(|k| u[k] * z - v[k] * x);
+                let velocity = [0, 1, 2].map(|k| -speed * turned[k] + swirl * round[k]);
+                Body::ball(along(turned, 0.9 - radius), radius, velocity)
+            };
+            corners.iter().map(ball).collect()
+        }
+        // A ring that closes as it turns.
+        "wreath" => {
+            let count = 3 + stream.below(0, 1, 5) as usize;
+            let radius = ball_radius(0.45, count);
+            let axis = direction(between(2, 0.2, 1.1), heading);
+            let [u, v] = across(axis);
+            let (inwards, round) = (0.0040 * energy, between(3, 0.0018, 0.0036));
+            let ball = |k: usize| {
+                let (sin, cos) = libm::sincos(k as f64 / count as f64 * TAU);
+                let out = [0, 1, 2].map(|k| u[k] * cos + v[k] * sin);
+                let side = [0, 1, 2].map(|k| v[k] * cos - u[k] * sin);
+                let velocity = [0, 1, 2].map(|k| round * side[k] - inwards * out[k]);
+                Body::ball(along(out, 0.9 - radius), radius, velocity)
+            };
+            (0..count).map(ball).collect()
+        }
+        // One that bursts into arms.
+        "urchin" => {
+            let axis = direction(between(1, 0.0, 1.0), heading);
+            let arms = spread(5 + stream.below(0, 2, 10) as usize, axis);
+            let inner = Inner::Jets(arms, 0.0082 * energy);
+            vec![Body { inner, ..Body::ball([0.0; 3], between(3, 0.5, 0.56), [0.0; 3]) }]
+        }
+        // "twist": the halves of one turn against each other.
+        _ => {
+            let axis = direction(between(1, 0.1, 1.3), heading);
+            let inner = Inner::Twist(axis, 0.0085 * energy);
+            vec![Body { inner, ..Body::ball([0.0; 3], between(3, 0.5, 0.56), [0.0; 3]) }]
+        }
     }
 }
