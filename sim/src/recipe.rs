@@ -56,7 +56,7 @@ pub struct ScenarioId {
 
 /// An override in a recipe.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a number or a text")]
 pub enum ParamValue {
     /// The value of a parameter.
     Number(f64),
@@ -286,6 +286,11 @@ fn unique_params<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
             let mut params = BTreeMap::new();
             while let Some((name, value)) = map.next_entry::<String, ParamValue>()? {
+                let value = match value {
+                    // The canonical form knows one zero only, and so does the id.
+                    ParamValue::Number(number) => ParamValue::Number(number + 0.0),
+                    text => text,
+                };
                 if params.insert(name.clone(), value).is_some() {
                     return Err(A::Error::custom(format!("`{name}` stands twice")));
                 }

@@ -3,10 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use seedstorm_sim::{
-    Backend, Film, Recipe, Seed, SimError, Simulation,
+    Backend, Film, Recipe, Seal, Seed, SimError, Simulation,
     recipe::ParamValue::{self, Number, Text},
     simulate,
 };
+
+const SEAL: Seal = Seal([3; 32]);
 
 fn recipe(scenario: &str, params: &[(&str, ParamValue)]) -> Recipe {
     let mut recipe = Recipe::new(scenario, Seed::from(21), Film::DRAFT).unwrap();
@@ -25,7 +27,7 @@ fn saves(recipe: &Recipe) -> Vec<Vec<u8>> {
     let mut saves = Vec::new();
     while simulation.advance().unwrap() {
         if simulation.can_be_saved() {
-            saves.push(simulation.save().unwrap());
+            saves.push(simulation.save(&SEAL).unwrap());
         }
     }
     saves
@@ -38,7 +40,7 @@ fn a_resumed_simulation_is_the_same() {
         let saves = saves(&recipe);
         assert!(saves.len() > 8);
         for at in [0, saves.len() / 2, saves.len() - 1] {
-            let mut simulation = Simulation::resume(&recipe, Backend::Cpu, &saves[at]).unwrap();
+            let mut simulation = Simulation::resume(&recipe, Backend::Cpu, &saves[at], &SEAL).unwrap();
             assert!(simulation.step() > 0);
             while simulation.advance().unwrap() {}
             let run = simulation.finish().unwrap();
@@ -60,7 +62,7 @@ fn a_simulation_changes_its_backend() {
     let recipe = recipe("tempest@1", &[("detail", Number(4.0))]);
     let whole = simulate(&recipe, Backend::Cpu, &mut |_, _| true).unwrap();
     let saves = saves(&recipe);
-    let mut simulation = Simulation::resume(&recipe, Backend::Gpu, &saves[5]).unwrap();
+    let mut simulation = Simulation::resume(&recipe, Backend::Gpu, &saves[5], &SEAL).unwrap();
     while simulation.advance().unwrap() {}
     let run = simulation.finish().unwrap();
     assert_eq!(run.sim_root, whole.sim_root);
@@ -72,11 +74,15 @@ fn what_was_saved_is_not_trusted() {
     let [bloom, tempest] = small_worlds().try_into().unwrap();
     let save = saves(&bloom).swap_remove(2);
     let refused = |recipe: &Recipe, bytes: &[u8]| {
-        matches!(Simulation::resume(recipe, Backend::Cpu, bytes), Err(SimError::Saved(_)))
+        matches!(Simulation::resume(recipe, Backend::Cpu, bytes, &SEAL), Err(SimError::Saved(_)))
     };
     assert!(refused(&tempest, &save), "a save of another world");
     assert!(refused(&bloom, &save[..save.len() - 1]), "a save that is cut short");
     assert!(refused(&bloom, &[]), "an empty save");
+    let elsewhere = Simulation::resume(&bloom, Backend::Cpu, &save, &Seal([4; 32]));
+    assert!(matches!(elsewhere, Err(SimError::Saved(_))), "a save of somebody else");
+    let longer = SEAL.apply(&[&save[Seal::HEAD..], b"more"].concat());
+    assert!(refused(&bloom, &longer), "a save that goes on after its end");
     for at in [0, 9, 45, save.len() / 2, save.len() - 1] {
         let mut forged = save.clone();
         forged[at] ^= 4;
