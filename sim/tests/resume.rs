@@ -89,3 +89,38 @@ fn what_was_saved_is_not_trusted() {
         assert!(refused(&bloom, &forged), "a bit of byte {at}");
     }
 }
+
+/// A tempest's save whose state has other words, each with its place, under a seal that is right.
+fn tempest_with(words: &[(usize, i32)]) -> Result<Simulation, SimError> {
+    let [_, recipe] = small_worlds().try_into().unwrap();
+    let mut simulation = Simulation::new(&recipe, Backend::Cpu).unwrap();
+    while simulation.step() == 0 || !simulation.can_be_saved() {
+        simulation.advance().unwrap();
+    }
+    let mut save = simulation.save(&SEAL).unwrap();
+    let state = save.len() - simulation.checkpoint().unwrap().len();
+    for (at, word) in words {
+        save[state + 4 * at..][..4].copy_from_slice(&word.to_le_bytes());
+    }
+    Simulation::resume(&recipe, Backend::Cpu, &SEAL.apply(&save[Seal::HEAD..]), &SEAL)
+}
+
+/// Found by the fuzz target `checkpoint`: these overflowed in the next step.
+#[test]
+fn a_particle_that_no_step_leaves_is_refused() {
+    // The state begins with its step and the number of particles; then position, velocity, gradient and density of each.
+    assert!(tempest_with(&[]).is_ok());
+    for word in [2, 5, 7, 8, 16, 17] {
+        for value in [i32::MAX, i32::MIN] {
+            assert!(matches!(tempest_with(&[(word, value)]), Err(SimError::Saved(_))), "word {word} as {value}");
+        }
+    }
+}
+
+/// The world's own step decides which forces come next: past the last, there are none.
+#[test]
+fn a_state_of_another_step_is_refused() {
+    assert!(matches!(tempest_with(&[(0, -1)]), Err(SimError::Saved(_))));
+    let mut last = tempest_with(&[(0, 768)]).unwrap();
+    assert!(matches!(last.advance(), Err(SimError::Saved(_))));
+}

@@ -141,8 +141,7 @@ fn checkpoints(seeds: &mut Seeds) {
 fn archives(seeds: &mut Seeds) {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path().join("store")).unwrap();
-    let add =
-        |bytes: &[u8]| unixfs::add_file(bytes, Layout { chunk_bytes: 16, ..Layout::KUBO }, &mut &store).unwrap();
+    let add = |bytes: &[u8]| unixfs::add_file(bytes, Layout { chunk_bytes: 16, ..Layout::KUBO }, &mut &store).unwrap();
     let named = |name: &str, bytes: &[u8]| (name.to_owned(), add(bytes));
     let frame = named("0000.png", b"a picture");
     let files = ["film.mp4", "poster.png", "recipe.json", "trajectory.bin"];
