@@ -7,7 +7,7 @@
 use std::{
     fs,
     path::Path,
-    sync::{LazyLock, OnceLock},
+    sync::{LazyLock, Mutex, OnceLock, PoisonError},
 };
 
 use seedstorm_mint::{
@@ -21,7 +21,7 @@ use seedstorm_sim::{
     Backend, Film, Player, Recipe, SimError, Simulation, Trajectory,
     recipe::{MAX_RECIPE_BYTES, ParamValue},
     resolve,
-    world::Seal,
+    world::{Seal, World},
 };
 
 /// A folder in memory where there is one: most checks write files.
@@ -120,8 +120,10 @@ struct Saved {
     recipe: Recipe,
     /// A save some steps in, sealed with [`SEAL`].
     save: Vec<u8>,
-    /// Where the world's own state begins.
-    state: usize,
+    /// The world's own state there.
+    state: Vec<u8>,
+    /// A world that states can be put into: to make one takes longer than to try a state.
+    world: Mutex<Box<dyn World>>,
 }
 
 const SEAL: Seal = Seal([7; 32]);
@@ -138,11 +140,10 @@ static SAVED: LazyLock<Vec<Saved>> = LazyLock::new(|| {
             simulation.advance().expect("it can be stepped");
         }
         let save = simulation.save(&SEAL).expect("it can be saved");
-        let mut state = simulation.checkpoint().expect("it has a state");
-        state.reverse();
-        assert!(save.iter().rev().zip(&state).all(|(a, b)| a == b), "the state is the last part of a save");
-        let state = save.len() - state.len();
-        Saved { recipe, save, state }
+        let state = simulation.checkpoint().expect("it has a state");
+        let (scenario, genome) = resolve(&recipe).expect("it names a scenario");
+        let world = Mutex::new(scenario.world(&genome, Backend::Cpu).expect("a world"));
+        Saved { recipe, save, state, world }
     });
     saved.collect()
 });
@@ -151,52 +152,74 @@ static SAVED: LazyLock<Vec<Saved>> = LazyLock::new(|| {
 /// absurd as can be. A rigid world's is read, and stepped only where it is the right one: nothing but the seal can tell
 /// whether the engine's own indices are sound.
 ///
-/// First byte: bit 0 chooses the world, bits 1 and 2 how the rest is meant. 0: as the file. 1: as what is sealed.
-/// 2 and 3: as changes of a save that is sealed again, each an offset of three bytes, a length and so many bytes; in 3
-/// the offset counts in words from the beginning of the world's state.
+/// First byte: bit 0 chooses the world, bits 1 and 2 how the rest is meant. 0: as the file. 1: as what is sealed. 2: as
+/// changes of a save that is sealed again, each an offset of three bytes, a length and so many bytes. 3: as such changes
+/// of the state alone, with offsets in words, put into a world as it is.
 pub fn checkpoint(data: &[u8]) {
     let Some((mode, rest)) = data.split_first() else { return };
-    let Saved { recipe, save, state } = &SAVED[usize::from(mode & 1)];
-    let how = mode >> 1 & 3;
-    let bytes = match how {
-        0 => rest.to_vec(),
-        1 => SEAL.apply(rest),
-        _ => {
-            let mut body = save[Seal::HEAD..].to_vec();
-            let mut left = rest;
-            while let Some(([a, b, c, length], after)) = left.split_first_chunk::<4>() {
-                let (change, after) = after.split_at(usize::from(*length).min(after.len()));
-                let offset = u32::from_le_bytes([*a, *b, *c, 0]) as usize;
-                let at = if how == 2 { offset } else { state - Seal::HEAD + offset * 4 };
-                let at = at % body.len();
-                let end = (at + change.len()).min(body.len());
-                body[at..end].copy_from_slice(&change[..end - at]);
-                left = after;
-            }
-            SEAL.apply(&body)
-        }
-    };
-    let other = Seal([8; 32]);
-    assert!(matches!(Simulation::resume(recipe, Backend::Cpu, &bytes, &other), Err(SimError::Saved(_))));
-    let mut simulation = match Simulation::resume(recipe, Backend::Cpu, &bytes, &SEAL) {
+    let saved = &SAVED[usize::from(mode & 1)];
+    let is_rigid = mode & 1 == 0;
+    match mode >> 1 & 3 {
+        0 => resume(saved, is_rigid, rest),
+        1 => resume(saved, is_rigid, &SEAL.apply(rest)),
+        2 => resume(saved, is_rigid, &SEAL.apply(&changed(&saved.save[Seal::HEAD..], rest, 1))),
+        _ => restore(saved, is_rigid, &changed(&saved.state, rest, 4)),
+    }
+}
+
+fn changed(bytes: &[u8], mut changes: &[u8], unit: usize) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    while let Some(([a, b, c, length], after)) = changes.split_first_chunk::<4>() {
+        let (change, after) = after.split_at(usize::from(*length).min(after.len()));
+        let at = u32::from_le_bytes([*a, *b, *c, 0]) as usize * unit % bytes.len();
+        let end = (at + change.len()).min(bytes.len());
+        bytes[at..end].copy_from_slice(&change[..end - at]);
+        changes = after;
+    }
+    bytes
+}
+
+fn resume(saved: &Saved, is_rigid: bool, bytes: &[u8]) {
+    let Saved { recipe, save, .. } = saved;
+    let other = Simulation::resume(recipe, Backend::Cpu, bytes, &Seal([8; 32]));
+    assert!(matches!(other, Err(SimError::Saved(_))), "a save of another home");
+    let mut simulation = match Simulation::resume(recipe, Backend::Cpu, bytes, &SEAL) {
         Ok(simulation) => simulation,
         Err(SimError::Saved(_) | SimError::Trajectory(_)) => return,
         Err(error) => panic!("another reason than the save: {error}"),
     };
-    assert!(how != 0 || bytes == *save, "only the seal's owner can write a save");
     assert!(simulation.step() <= simulation.steps());
-    if mode & 1 == 0 && bytes != *save {
+    if is_rigid && bytes != save {
         return;
     }
     let again = simulation.save(&SEAL).expect("what was read can be written");
     let same = Simulation::resume(recipe, Backend::Cpu, &again, &SEAL).expect("what was written can be read");
     assert_eq!(same.step(), simulation.step());
-    for _ in 0..2 {
-        match simulation.advance() {
-            Ok(true) => {}
-            Ok(false) | Err(SimError::Fluid(_) | SimError::Saved(_)) => return,
-            Err(error) => panic!("a state that was taken fails otherwise: {error}"),
-        }
+    let _ = may_fail(simulation.advance());
+}
+
+fn restore(saved: &Saved, is_rigid: bool, state: &[u8]) {
+    let mut world = saved.world.lock().unwrap_or_else(PoisonError::into_inner);
+    match world.restore(state) {
+        Ok(()) => {}
+        Err(SimError::Saved(_)) => return,
+        Err(error) => panic!("another reason than the state: {error}"),
+    }
+    if is_rigid && state != saved.state {
+        return;
+    }
+    assert!(world.checkpoint().expect("a state") == state, "a state has one form");
+    if may_fail(world.advance(2)) {
+        world.snapshot().expect("a snapshot");
+    }
+}
+
+/// Whether a step went well; for an absurd state it may not, in these ways.
+fn may_fail<T>(stepped: Result<T, SimError>) -> bool {
+    match stepped {
+        Ok(_) => true,
+        Err(SimError::Fluid(_) | SimError::Saved(_)) => false,
+        Err(error) => panic!("a state that was taken fails otherwise: {error}"),
     }
 }
 

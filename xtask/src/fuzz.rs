@@ -2,7 +2,8 @@
 //!
 //! They are built without a sanitizer: every parser is safe Rust, so what there is to find are panics, overflows (checks
 //! for them are on) and wrong answers, and without one inputs run several times as fast. libFuzzer's coverage needs
-//! unstable flags of rustc, which a stable one takes under `RUSTC_BOOTSTRAP=1`.
+//! unstable flags of rustc, which a stable one takes under `RUSTC_BOOTSTRAP=1`; on x86-64 Linux it takes
+//! `-Zsanitizer=address` that way too, and has the runtime for it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
