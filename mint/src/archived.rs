@@ -32,8 +32,8 @@ pub enum ArchivedError {
     #[error("{0} is not the folder of a bundle: {1}")]
     NoBundle(Cid, &'static str),
     /// A block beside the folder that is neither metadata nor an attestation of this bundle.
-    #[error("{0} is neither the metadata nor an attestation of bundle {1}")]
-    Stranger(Cid, Cid),
+    #[error("{0} is neither the metadata nor an attestation of the bundle beside it")]
+    Stranger(Cid),
     /// A folder or file that cannot be read.
     #[error(transparent)]
     Unixfs(#[from] UnixfsError),
@@ -70,7 +70,7 @@ impl Archived {
             } else if Attestation::from_json(&bytes).is_ok_and(|said| said.claim().bundle == *bundle) {
                 archived.attestations.push(*cid);
             } else {
-                return Err(ArchivedError::Stranger(*cid, *bundle));
+                return Err(ArchivedError::Stranger(*cid));
             }
         }
         if archived.attestations.len() > MAX_ATTESTATIONS {

@@ -53,8 +53,8 @@ pub enum CarError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A root leads to a block that is not in the archive.
-    #[error("the CAR archive lacks block {0}, which its root {1} leads to")]
-    Incomplete(Cid, Cid),
+    #[error("the CAR archive lacks block {0}, which one of its roots is or leads to")]
+    Incomplete(Cid),
     /// A block that nobody asked for.
     #[error("the CAR archive has blocks that none of its roots leads to")]
     Stray,
@@ -149,7 +149,7 @@ pub fn stage<'a>(store: &'a Store, archive: impl Read, most_bytes: u64) -> Resul
     let mut order = Vec::with_capacity(distinct.len());
     for root in &car.roots {
         let whole = blocks.reachable(root).map_err(|error| match error {
-            StoreError::Missing(cid) => CarError::Incomplete(cid, *root),
+            StoreError::Missing(cid) => CarError::Incomplete(cid),
             other => other.into(),
         })?;
         order.extend(whole.into_iter().filter(|cid| reached.insert((cid.codec(), *cid.hash()))));

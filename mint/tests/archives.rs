@@ -81,7 +81,7 @@ fn an_archive_that_is_cut_short_anywhere_is_refused() {
     let archive = sections.concat();
     for end in 0..archive.len() {
         let error = refused(&archive[..end]);
-        assert_eq!(matches!(error, CarError::Incomplete(..)), is_boundary(&sections, end), "{end}: {error}");
+        assert_eq!(matches!(error, CarError::Incomplete(_)), is_boundary(&sections, end), "{end}: {error}");
     }
 }
 
@@ -142,9 +142,9 @@ fn a_block_may_stand_twice() {
 #[test]
 fn what_a_root_leads_to_is_in_the_archive() {
     let (root, sections) = sections();
-    assert!(matches!(refused(&sections[0]), CarError::Incomplete(cid, of) if cid == root && of == root));
+    assert!(matches!(refused(&sections[0]), CarError::Incomplete(cid) if cid == root));
     let without = [&sections[..2], &sections[3..]].concat();
-    assert!(matches!(refused(&without.concat()), CarError::Incomplete(cid, of) if cid != root && of == root));
+    assert!(matches!(refused(&without.concat()), CarError::Incomplete(cid) if cid != root));
 }
 
 #[test]
@@ -208,5 +208,5 @@ fn only_a_bundle_is_one() {
     assert!(matches!(wrong(&[good, frames.cid]), ArchivedError::Roots(_)));
     assert!(matches!(wrong(&[picture.cid]), ArchivedError::Roots(_)));
     assert_eq!(picture.cid.codec(), RAW);
-    assert!(matches!(wrong(&[good, picture.cid]), ArchivedError::Stranger(..)));
+    assert!(matches!(wrong(&[good, picture.cid]), ArchivedError::Stranger(_)));
 }

@@ -23,7 +23,9 @@ use seedstorm_mint::{
 };
 use seedstorm_sim::{Digest, Film, Recipe, recipe::ParamValue, trajectory::TrajectoryWriter};
 
-const CHECKS: [(&str, fn(&[u8])); 7] = [
+type Check = fn(&[u8]);
+
+const CHECKS: [(&str, Check); 7] = [
     ("recipe", checks::recipe),
     ("trajectory", checks::trajectory),
     ("checkpoint", checks::checkpoint),
