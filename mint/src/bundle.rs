@@ -42,13 +42,13 @@ pub const MAX_ATTESTATIONS: usize = 256;
 /// The largest attestation, in bytes.
 pub const MAX_ATTESTATION_BYTES: u64 = 16 << 10;
 
-const FILES: [(&str, u64); 4] = [
+pub(crate) const FILES: [(&str, u64); 4] = [
     ("recipe.json", MAX_RECIPE_BYTES),
     ("poster.png", MAX_IMAGE_BYTES),
     ("film.mp4", MAX_FILM_BYTES),
     ("trajectory.bin", MAX_TRAJECTORY_BYTES),
 ];
-const FRAMES: &str = "frames";
+pub(crate) const FRAMES: &str = "frames";
 /// More than a bundle has, so that what does not belong there can be named.
 const MAX_TOP_ENTRIES: usize = 1_000;
 const METADATA: &str = "metadata.json";

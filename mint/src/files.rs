@@ -105,7 +105,7 @@ fn same_file(_: &Metadata, _: &Metadata) -> bool {
     true
 }
 
-/// Removes the unfinished files in a folder. To be called where nobody else writes there.
+/// Removes the unfinished files and folders in a folder. To be called where nobody else writes there.
 ///
 /// # Errors
 ///
@@ -114,7 +114,12 @@ pub fn remove_unfinished(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         if entry.file_name().as_encoded_bytes().starts_with(UNFINISHED.as_bytes()) {
-            fs::remove_file(entry.path())?;
+            // The kind of the entry itself: a link to a folder is a file here.
+            if entry.file_type()?.is_dir() {
+                fs::remove_dir_all(entry.path())?;
+            } else {
+                fs::remove_file(entry.path())?;
+            }
         }
     }
     Ok(())

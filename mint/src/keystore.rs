@@ -27,9 +27,9 @@ pub const PASSWORD_FILE: &str = "key.password";
 
 const MAX_KEY_FILE_BYTES: u64 = 16 << 10;
 const MAX_PASSWORD_BYTES: u64 = 4 << 10;
-/// The most memory that a foreign file may make scrypt use.
-const MAX_SCRYPT_BYTES: u64 = 1 << 30;
-const MAX_SCRYPT_P: u32 = 16;
+/// The most that a foreign file may make scrypt go through, in bytes: blocks times rounds, which is its memory times
+/// `p`. Four times what wallets use.
+pub const MAX_SCRYPT_BYTES: u64 = 1 << 30;
 const SCRYPT_R: u32 = 8;
 
 type Aes128Ctr = ctr::Ctr128BE<aes::Aes128>;
@@ -181,8 +181,8 @@ pub fn unlock(path: &Path, password: &str) -> Result<PrivateKeySigner, KeystoreE
         return Err(format("only version 3 with aes-128-ctr and scrypt of 32 bytes is".to_owned()));
     }
     let Scrypt { n, p, r, .. } = crypto.kdfparams;
-    let memory = n.checked_mul(u64::from(r)).and_then(|blocks| blocks.checked_mul(128));
-    if !n.is_power_of_two() || n < 2 || p > MAX_SCRYPT_P || memory.is_none_or(|bytes| bytes > MAX_SCRYPT_BYTES) {
+    let bytes = [u64::from(r), u64::from(p), 128].iter().try_fold(n, |bytes, factor| bytes.checked_mul(*factor));
+    if !n.is_power_of_two() || n < 2 || bytes.is_none_or(|bytes| bytes > MAX_SCRYPT_BYTES) {
         return Err(format(format!("scrypt parameters n={n}, r={r}, p={p} are out of range")));
     }
     let part = |name: &str, text: &str| hex::decode(text).map_err(|error| format(format!("{name}: {error}")));
@@ -356,9 +356,14 @@ mod tests {
         let path = folder.path().join("key.json");
         create(&path, "pw", Cost::Light).unwrap();
         let good = std::fs::read_to_string(&path).unwrap();
-        for (from, to) in
-            [("4096", "1099511627776"), ("4096", "4095"), ("\"p\": 1", "\"p\": 99"), ("\"r\": 8", "\"r\": 0")]
-        {
+        for (from, to) in [
+            ("4096", "1099511627776"),
+            ("4096", "4095"),
+            ("\"p\": 1", "\"p\": 999"),
+            ("\"p\": 1", "\"p\": 0"),
+            ("\"r\": 8", "\"r\": 0"),
+            ("\"r\": 8", "\"r\": 4294967295"),
+        ] {
             let bad = good.replace(from, to);
             assert_ne!(bad, good);
             std::fs::write(&path, bad).unwrap();

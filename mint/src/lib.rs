@@ -60,6 +60,7 @@
 //! # }
 //! ```
 
+pub mod archived;
 pub mod attestation;
 pub mod block;
 pub mod bundle;
@@ -76,6 +77,7 @@ pub use alloy::primitives::Address;
 pub use alloy::signers::local::PrivateKeySigner;
 pub use cid::Cid;
 
+pub use archived::Archived;
 pub use attestation::{Attestation, Claim};
 pub use bundle::{Bundle, ContentCids};
 pub use chain::EmbeddedChain;
@@ -98,6 +100,9 @@ pub enum Error {
     /// A CAR archive.
     #[error(transparent)]
     Car(#[from] car::CarError),
+    /// What an archive brought.
+    #[error(transparent)]
+    Archived(#[from] archived::ArchivedError),
     /// A metadata document.
     #[error(transparent)]
     Metadata(#[from] metadata::MetadataError),

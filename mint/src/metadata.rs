@@ -61,7 +61,7 @@ pub struct Trait {
 
 /// The value of a trait.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a trait's `value` has to be a number or a text")]
 pub enum TraitValue {
     /// A number; finite.
     Number(f64),

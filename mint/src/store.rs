@@ -28,6 +28,22 @@ pub struct Store {
     root: PathBuf,
 }
 
+/// A folder beside the blocks for what is not part of the store, or not yet. It goes away when this is dropped; what a
+/// killed process leaves goes with the next [`Store::clear_up`].
+#[derive(Debug)]
+pub struct Scratch {
+    folder: tempfile::TempDir,
+    // Dropped after the folder: as long as it is held, nobody else clears up.
+    _lock: File,
+}
+
+impl Scratch {
+    /// The folder, empty at first.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
 /// A root that is kept, with all that it leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pin {
@@ -134,6 +150,30 @@ impl Store {
         files::write_unsynced(&path, bytes).map_err(io_error(&path))
     }
 
+    /// A new folder on the disk of the blocks.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Io`].
+    pub fn scratch(&self) -> Result<Scratch, StoreError> {
+        let lock = self.lock(File::lock_shared)?;
+        let folder = tempfile::Builder::new().prefix(files::UNFINISHED).tempdir_in(&self.root);
+        Ok(Scratch { folder: folder.map_err(io_error(&self.root))?, _lock: lock })
+    }
+
+    /// Moves a block here from another store on the same disk, where it was checked.
+    pub(crate) fn adopt(&self, from: &Store, cid: &Cid) -> Result<(), StoreError> {
+        let (old, path) = (from.block_path(cid), self.block_path(cid));
+        let _lock = self.lock(File::lock_shared)?;
+        if self.get(cid).is_ok() {
+            let touch = File::options().append(true).open(&path).and_then(|f| f.set_modified(SystemTime::now()));
+            return touch.map_err(io_error(&path));
+        }
+        let shard = path.parent().expect("a block's path has a folder");
+        fs::create_dir_all(shard).map_err(io_error(shard))?;
+        fs::rename(&old, &path).map_err(io_error(&path))
+    }
+
     /// Stores bytes as one raw block.
     ///
     /// # Errors
@@ -217,7 +257,7 @@ impl Store {
             Err(fs::TryLockError::Error(error)) => return Err(io_error(&path)(error)),
         }
         let shards = self.list("blocks")?;
-        for folder in shards.iter().chain([&self.root.join("pins")]) {
+        for folder in shards.iter().chain([&self.root.join("pins"), &self.root]) {
             files::remove_unfinished(folder).map_err(io_error(folder))?;
         }
         Ok(())

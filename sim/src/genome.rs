@@ -185,7 +185,8 @@ fn resolve_trait(seed: &Seed, given: Option<&ParamValue>, spec: &TraitSpec) -> R
 
 fn resolve_param(seed: &Seed, given: Option<&ParamValue>, spec: &ParamSpec) -> Result<Param, RecipeError> {
     let value = match given {
-        Some(ParamValue::Number(value)) => *value,
+        // A recipe's id does not tell −0 from 0, so neither may its world.
+        Some(ParamValue::Number(value)) => *value + 0.0,
         Some(ParamValue::Text(_)) => return Err(RecipeError::NotANumber { name: spec.name.into() }),
         None => {
             let [low, high] = spec.usual;

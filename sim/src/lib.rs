@@ -40,4 +40,4 @@ pub use merkle::Digest;
 pub use recipe::{ENGINE, Film, Recipe, RecipeError};
 pub use seed::{Seed, SeedError};
 pub use trajectory::{Player, Trajectory};
-pub use world::{Backend, SimError, Simulation, resolve, simulate};
+pub use world::{Backend, Seal, SimError, Simulation, resolve, simulate};

@@ -56,7 +56,7 @@ pub struct ScenarioId {
 
 /// An override in a recipe.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a number or a text")]
 pub enum ParamValue {
     /// The value of a parameter.
     Number(f64),
@@ -286,6 +286,11 @@ fn unique_params<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
             let mut params = BTreeMap::new();
             while let Some((name, value)) = map.next_entry::<String, ParamValue>()? {
+                let value = match value {
+                    // The canonical form knows one zero only, and so does the id.
+                    ParamValue::Number(number) => ParamValue::Number(number + 0.0),
+                    text => text,
+                };
                 if params.insert(name.clone(), value).is_some() {
                     return Err(A::Error::custom(format!("`{name}` stands twice")));
                 }
@@ -362,6 +367,19 @@ mod tests {
         assert_ne!(other.cid(), recipe().cid());
     }
 
+    /// JCS writes −0 as 0: a recipe that kept the sign would have the id of another.
+    #[test]
+    fn minus_zero_is_zero() {
+        let text = String::from_utf8(recipe().canonical()).unwrap().replace("0.5", "-0.0");
+        let read = Recipe::from_json(text.as_bytes()).unwrap();
+        let ParamValue::Number(gravity) = read.params["gravity"] else { panic!("a number") };
+        assert!(gravity.is_sign_positive());
+        let mut set = recipe();
+        set.params = [("turn".to_owned(), ParamValue::Number(-0.0))].into();
+        let (_, genome) = crate::resolve(&set).unwrap();
+        assert!(genome.number("turn").is_sign_positive());
+    }
+
     #[test]
     fn wrong_recipes_name_the_field() {
         let good = String::from_utf8(recipe().canonical()).unwrap();
@@ -377,7 +395,7 @@ mod tests {
                 "film",
             ),
             (r#""gravity":0.5"#, r#""gravity":1e999"#, "params"),
-            (r#""gravity":0.5"#, r#""gravity":null"#, "params"),
+            (r#""gravity":0.5"#, r#""gravity":null"#, "`params.gravity` is wrong: expected a number or a text"),
             (r#""gravity":0.5"#, r#""gravity":0.5,"gravity":0.6"#, "params"),
             (r#"tempest@1"#, r#"../tempest@1"#, "scenario"),
             (r#"tempest@1"#, r#"tempest@01"#, "scenario"),

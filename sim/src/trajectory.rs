@@ -25,7 +25,7 @@ const DEFLATE_LEVEL: u8 = 6;
 pub const MAX_BYTES: usize = 64 << 20;
 
 /// The most numbers in a snapshot.
-const MAX_VALUES: usize = 1 << 24;
+const MAX_VALUES: usize = 1 << 22;
 
 /// The most snapshots, and the most checkpoints.
 const MAX_SNAPSHOTS: usize = 1 << 14;

@@ -136,7 +136,41 @@ pub struct Simulation {
     backends: Vec<String>,
 }
 
-/// What [`Simulation::save`] writes, after [`MAGIC`] and the BLAKE3 digest of what follows.
+/// The secret that a home seals its saved simulations with.
+///
+/// A rigid world's state is mostly the engine's own indices, which cannot be checked one by one and are not checked where
+/// they are used. So a save is gone on with only where it was written by somebody with the same seal.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Seal(pub [u8; 32]);
+
+impl Seal {
+    /// Bytes of a save before its body.
+    pub const HEAD: usize = MAGIC.len() + 32;
+
+    /// A save with this body: [`MAGIC`], the keyed BLAKE3 digest of the body, the body.
+    #[must_use]
+    pub fn apply(&self, body: &[u8]) -> Vec<u8> {
+        [MAGIC.as_slice(), blake3::keyed_hash(&self.0, body).as_bytes(), body].concat()
+    }
+
+    fn body<'a>(&self, saved: &'a [u8]) -> Result<&'a [u8], SimError> {
+        let rest = saved.strip_prefix(MAGIC).ok_or(SimError::Saved("it does not begin as one"))?;
+        let (digest, body) = rest.split_first_chunk::<32>().ok_or(SimError::Saved("it is cut short"))?;
+        // This comparison takes the same time wherever they differ.
+        if blake3::keyed_hash(&self.0, body) != *digest {
+            return Err(SimError::Saved("it is damaged, or was not written here"));
+        }
+        Ok(body)
+    }
+}
+
+impl std::fmt::Debug for Seal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Seal(…)")
+    }
+}
+
+/// What [`Simulation::save`] writes, under a [`Seal`].
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Saved {
     world_id: Vec<u8>,
@@ -148,7 +182,7 @@ struct Saved {
     state: Vec<u8>,
 }
 
-const MAGIC: &[u8; 8] = b"SSSAVE\x01\n";
+const MAGIC: &[u8; 8] = b"SSSAVE\x02\n";
 
 /// The largest saved simulation that is read, in bytes.
 pub const MAX_SAVED_BYTES: usize = 512 << 20;
@@ -164,20 +198,20 @@ impl Simulation {
         Ok(simulation)
     }
 
-    /// The world of `recipe` at the step where [`Simulation::save`] wrote `saved`; its backend may be another.
+    /// The world of `recipe` at the step where [`Simulation::save`] wrote `saved` under the same seal; its backend may be
+    /// another.
     ///
     /// # Errors
     /// [`SimError::Saved`] for other bytes; what [`Simulation::new`] says.
-    pub fn resume(recipe: &Recipe, backend: Backend, saved: &[u8]) -> Result<Self, SimError> {
+    pub fn resume(recipe: &Recipe, backend: Backend, saved: &[u8], seal: &Seal) -> Result<Self, SimError> {
         if saved.len() > MAX_SAVED_BYTES {
             return Err(SimError::Saved("it is larger than 512 MiB"));
         }
-        let rest = saved.strip_prefix(MAGIC).ok_or(SimError::Saved("it does not begin as one"))?;
-        let (digest, body) = rest.split_first_chunk::<32>().ok_or(SimError::Saved("it is cut short"))?;
-        if blake3::hash(body).as_bytes() != digest {
-            return Err(SimError::Saved("its digest does not match"));
+        let unreadable = |_| SimError::Saved("its parts cannot be read");
+        let (saved, rest) = postcard::take_from_bytes::<Saved>(seal.body(saved)?).map_err(unreadable)?;
+        if !rest.is_empty() {
+            return Err(SimError::Saved("it goes on after its end"));
         }
-        let saved: Saved = postcard::from_bytes(body).map_err(|_| SimError::Saved("its parts cannot be read"))?;
         let mut simulation = Self::empty(recipe, backend)?;
         let plan = simulation.plan;
         if saved.world_id != simulation.world_id.to_bytes() {
@@ -267,6 +301,14 @@ impl Simulation {
         self.trajectory.is_at_chunk_end()
     }
 
+    /// The world's whole state at this step, in canonical bytes: what a checkpoint's digest is of.
+    ///
+    /// # Errors
+    /// A device failed.
+    pub fn checkpoint(&mut self) -> Result<Vec<u8>, SimError> {
+        self.world.checkpoint()
+    }
+
     /// Everything that [`Simulation::resume`] needs.
     ///
     /// # Errors
@@ -274,7 +316,7 @@ impl Simulation {
     ///
     /// # Panics
     /// Where [`Simulation::can_be_saved`] says no.
-    pub fn save(&mut self) -> Result<Vec<u8>, SimError> {
+    pub fn save(&mut self, seal: &Seal) -> Result<Vec<u8>, SimError> {
         assert!(self.can_be_saved(), "a simulation is saved at the end of a chunk");
         let (chunks, chunk_lengths) = self.trajectory.parts();
         let saved = Saved {
@@ -287,7 +329,7 @@ impl Simulation {
             state: self.world.checkpoint()?,
         };
         let body = postcard::to_allocvec(&saved).expect("plain numbers and bytes");
-        Ok([MAGIC.as_slice(), blake3::hash(&body).as_bytes(), &body].concat())
+        Ok(seal.apply(&body))
     }
 
     /// The trajectory up to this step, for a look at a world that is not run to its end.

@@ -19,6 +19,7 @@ use seedstorm_studio::{
     Home, StudioError,
     census::census,
     doctor::diagnose,
+    import::import_car,
     ledger::Ledger,
     make,
     sweep::{self, Sweep},
@@ -122,6 +123,11 @@ enum Command {
         /// The archive; `<bundle CID>.car` here where it is left out.
         #[arg(long, short)]
         out: Option<PathBuf>,
+    },
+    /// Read a bundle out of a CAR archive into the store, all of it or nothing.
+    ImportCar {
+        /// The archive.
+        archive: PathBuf,
     },
 }
 
@@ -287,8 +293,11 @@ fn params(given: &[String]) -> Result<BTreeMap<String, ParamValue>, Failure> {
 fn read_bounded(path: &Path) -> Result<Vec<u8>, Failure> {
     let error = |source| StudioError::Io { path: path.into(), source };
     let mut bytes = Vec::new();
-    if !path.is_file() {
-        return Err(Failure::Use(format!("there is no recipe at {}", path.display())));
+    match path.metadata() {
+        Ok(metadata) if metadata.is_file() => {}
+        // A pipe could be read, but never ends where nobody writes.
+        Ok(_) => return Err(Failure::Use(format!("{} is not a regular file", path.display()))),
+        Err(_) => return Err(Failure::Use(format!("there is no recipe at {}", path.display()))),
     }
     let file = File::open(path).map_err(error)?;
     file.take(MAX_RECIPE_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(error)?;
@@ -370,6 +379,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
             clap_mangen::generate_to(Arguments::command(), folder).map_err(error)?;
         }
         Command::ExportCar { piece, out } => export_car(piece, out.as_deref(), json)?,
+        Command::ImportCar { archive } => output::imported(&import_car(&Home::default_place()?, archive)?, json),
     }
     Ok(ExitCode::SUCCESS)
 }

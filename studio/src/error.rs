@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use seedstorm_mint::collection::CollectionError;
 use seedstorm_sim::{RecipeError, SimError, trajectory::TrajectoryError};
 
 /// Why the pipeline stopped.
@@ -62,6 +63,14 @@ pub enum StudioError {
     /// The key that made the collection is gone.
     #[error("{0} is gone, and the collection on the chain is its alone")]
     KeyLost(PathBuf),
+    /// The chain that the collection was on is gone.
+    #[error("{chain} is gone, and the collection that {collection} names was on it")]
+    ChainLost {
+        /// Where the chain was.
+        chain: PathBuf,
+        /// What says where the collection is.
+        collection: PathBuf,
+    },
     /// The password in the environment cannot be read.
     #[error("SEEDSTORM_PASSWORD is not valid UTF-8")]
     Password,
@@ -110,10 +119,21 @@ impl StudioError {
             Self::KeyLost(_) => {
                 Some("restore it from a copy; or set SEEDSTORM_HOME to a new folder, which begins a new collection".into())
             }
+            Self::ChainLost { collection, .. } => Some(format!(
+                "restore the chain from a copy; or move {} away too, which begins a new chain and a new collection",
+                collection.display()
+            )),
             Self::Recipe(_) => Some("`seedstorm recipe bloom` prints one that can be used".into()),
             Self::Mint(error) => Some(
                 match **error {
                     seedstorm_mint::Error::Keystore(_) => "SEEDSTORM_PASSWORD has to be the one that the key was made with",
+                    seedstorm_mint::Error::Car(_) | seedstorm_mint::Error::Archived(_) => {
+                        "nothing of it was kept: get the archive again, or make the piece again from its recipe"
+                    }
+                    seedstorm_mint::Error::Collection(CollectionError::NotACollection(_)) => {
+                        "move `collection.json` out of the home's `chain` folder: the next `seedstorm make` looks for the \
+                         collection again, or begins another"
+                    }
                     seedstorm_mint::Error::Chain(_) | seedstorm_mint::Error::Collection(_) => {
                         "restore the home's `chain` folder from a copy; content can always be made again from its recipe"
                     }
@@ -165,6 +185,7 @@ from_mint!(
     seedstorm_mint::store::StoreError,
     seedstorm_mint::unixfs::UnixfsError,
     seedstorm_mint::car::CarError,
+    seedstorm_mint::archived::ArchivedError,
     seedstorm_mint::metadata::MetadataError,
     seedstorm_mint::attestation::AttestationError,
     seedstorm_mint::keystore::KeystoreError,

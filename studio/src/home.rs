@@ -5,7 +5,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use seedstorm_mint::files::{self, Access};
+use seedstorm_sim::Seal;
+
 use crate::StudioError;
+
+/// The seal's file in the folder of the keys.
+const SEAL_FILE: &str = "saves.key";
 
 /// A folder for bundles, blocks, keys and the embedded chain.
 ///
@@ -84,6 +90,22 @@ impl Home {
     #[must_use]
     pub fn collection(&self) -> PathBuf {
         self.chain_folder().join("collection.json")
+    }
+
+    /// What this home seals its saved simulations with; made at first use. A lost one costs the time that they would
+    /// have saved.
+    pub(crate) fn seal(&self) -> Result<Seal, StudioError> {
+        let path = self.keys().join(SEAL_FILE);
+        let kept = || -> Option<Seal> { Some(Seal(files::read_bounded(&path, 32).ok()?.try_into().ok()?)) };
+        if let Some(seal) = kept() {
+            return Ok(seal);
+        }
+        let mut secret = [0; 32];
+        getrandom::fill(&mut secret)
+            .map_err(|error| StudioError::io(&path)(std::io::Error::other(error.to_string())))?;
+        files::write_atomically(&path, &secret, Access::Private).map_err(StudioError::io(&path))?;
+        // Where two processes made one at once, the last one counts.
+        Ok(kept().unwrap_or(Seal(secret)))
     }
 
     fn chain_folder(&self) -> PathBuf {

@@ -35,6 +35,7 @@ impl Ledger {
     /// # Errors
     /// A damaged chain or collection file.
     pub fn read(home: &Home) -> Result<Self, StudioError> {
+        check_chain(home)?;
         // A provider wants a key; nobody will ever see this one sign.
         let key = PrivateKeySigner::random();
         let runtime = runtime()?;
@@ -60,6 +61,7 @@ impl Ledger {
     /// # Errors
     /// A wrong password, a damaged chain or collection file, a disk that refuses.
     pub fn write(home: &Home) -> Result<Self, StudioError> {
+        check_chain(home)?;
         let key = unlock(home)?;
         let chain = EmbeddedChain::open(home.chain())?;
         chain.fund(key.address())?;
@@ -170,6 +172,12 @@ pub fn unlock(home: &Home) -> Result<PrivateKeySigner, StudioError> {
         Err(env::VarError::NotUnicode(_)) => return Err(StudioError::Password),
     };
     Ok(keystore::open_default(&home.keys(), password.as_deref())?)
+}
+
+/// Before a chain is begun where there is none: a collection's file without its chain names nothing on the new one.
+fn check_chain(home: &Home) -> Result<(), StudioError> {
+    let (chain, collection) = (home.chain(), home.collection());
+    if collection.exists() && !chain.exists() { Err(StudioError::ChainLost { chain, collection }) } else { Ok(()) }
 }
 
 fn lock_path(home: &Home) -> PathBuf {

@@ -20,6 +20,7 @@ pub mod doctor;
 mod error;
 mod film;
 mod home;
+pub mod import;
 pub mod ledger;
 pub mod make;
 mod making;

@@ -18,7 +18,7 @@ use std::{
 
 use seedstorm_mint::files::{self, Access};
 use seedstorm_render::image_file::{Rgb8Image, decode_png, encode_png};
-use seedstorm_sim::{Backend, Recipe, SimError, Simulation, Trajectory};
+use seedstorm_sim::{Backend, Recipe, Seal, SimError, Simulation, Trajectory};
 use serde::{Deserialize, Serialize};
 
 use crate::{Home, Observer, StudioError};
@@ -33,6 +33,7 @@ const MAX_NOTES_BYTES: u64 = 4096;
 pub(crate) struct Making {
     folder: PathBuf,
     notes: Notes,
+    seal: Seal,
     _lock: File,
 }
 
@@ -63,7 +64,8 @@ impl Making {
         }
         let notes_path = folder.join("notes.json");
         let known = read(&notes_path, MAX_NOTES_BYTES).and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        let mut making = Self { folder, notes: Notes { started_at: now(), backend: String::new() }, _lock: lock };
+        let notes = Notes { started_at: now(), backend: String::new() };
+        let mut making = Self { folder, notes, seal: home.seal()?, _lock: lock };
         match known {
             Some(notes) => making.notes = notes,
             None => making.write_notes()?,
@@ -107,7 +109,7 @@ impl Making {
         }
         let save_path = self.folder.join("simulation.bin");
         let saved = read(&save_path, seedstorm_sim::world::MAX_SAVED_BYTES as u64);
-        let resumed = saved.map(|saved| Simulation::resume(recipe, backend, &saved));
+        let resumed = saved.map(|saved| Simulation::resume(recipe, backend, &saved, &self.seal));
         let mut simulation = match resumed {
             Some(Ok(simulation)) => simulation,
             // A save that is damaged costs the time that it would have saved.
@@ -121,7 +123,7 @@ impl Making {
                 return Err(StudioError::Stopped);
             }
             if simulation.can_be_saved() && last.elapsed() >= SAVE_EVERY {
-                let save = simulation.save()?;
+                let save = simulation.save(&self.seal)?;
                 files::write_unsynced(&save_path, &save).map_err(StudioError::io(&save_path))?;
                 last = Instant::now();
             }

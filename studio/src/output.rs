@@ -7,6 +7,7 @@ use seedstorm_sim::{Genome, Recipe, RecipeError, recipe::ParamValue, resolve, sc
 use seedstorm_studio::{
     census::{Census, Share},
     doctor::Diagnosis,
+    import::Imported,
     ledger::Ledger,
     make::Made,
     sweep::Swept,
@@ -303,4 +304,29 @@ pub(crate) fn exported(path: &Path, car: &Car, json: bool) {
     for root in roots {
         line("root", root);
     }
+}
+
+pub(crate) fn imported(imported: &Imported, json: bool) {
+    let Imported { archived, car, known } = imported;
+    let recipe = seedstorm_sim::recipe::raw_cid(&archived.recipe);
+    let (metadata, name) = match &archived.metadata {
+        Some((cid, metadata)) => (Some(cid.to_string()), Some(&metadata.name)),
+        None => (None, None),
+    };
+    if json {
+        document(&json!({
+            "bundle": archived.bundle.to_string(), "recipe": recipe.to_string(), "metadata": metadata, "name": name,
+            "attestations": archived.attestations.len(), "blocks": car.blocks, "bytes": car.block_bytes, "known": known,
+        }));
+        return;
+    }
+    if let Some(name) = name {
+        line("piece", name);
+    }
+    line("bundle", archived.bundle);
+    line("recipe", recipe);
+    if let Some(metadata) = metadata {
+        line("metadata", metadata);
+    }
+    line("blocks", format!("{}, {} bytes{}", car.blocks, car.block_bytes, if *known { ", known before" } else { "" }));
 }

@@ -6,6 +6,7 @@ use seedstorm_mint::{
     Attestation, Bundle, Cid, ContentCids, Metadata, Store,
     bundle::{self, BundleError},
     metadata::MAX_METADATA_BYTES,
+    store::Scratch,
     unixfs,
 };
 use seedstorm_render::{Rect, film::FilmEncoder, image_file::decode_png};
@@ -79,7 +80,7 @@ pub fn verify(home: &Home, piece: &str, wishes: Wishes, observer: &dyn Observer)
 pub struct Located {
     folder: PathBuf,
     token: Option<u64>,
-    _temporary: Option<tempfile::TempDir>,
+    _temporary: Option<Scratch>,
 }
 
 impl Located {
@@ -117,8 +118,10 @@ pub fn locate(home: &Home, piece: &str) -> Result<Located, StudioError> {
     if !store.has(&metadata.bundle) {
         return Err(missing());
     }
-    let temporary = tempfile::tempdir().map_err(StudioError::io(&std::env::temp_dir()))?;
-    let folder = temporary.path().join("bundle");
+    // In the store's folder, where what a killed process leaves is cleared up.
+    store.clear_up()?;
+    let temporary = store.scratch()?;
+    let folder = temporary.folder().join("bundle");
     let mut copy = bundle::extract(&store, &metadata.bundle, &folder)?;
     let beside = folder.join("metadata.json");
     std::fs::write(&beside, bytes).map_err(StudioError::io(&beside))?;

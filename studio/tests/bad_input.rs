@@ -105,6 +105,77 @@ fn a_recipe_of_two_gigabytes_is_not_read() {
     assert!(start.elapsed().as_secs() < 5);
 }
 
+/// Nobody writes into the pipe: reading it would never end.
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_no_recipe_and_no_archive() {
+    let place = Place::new();
+    let path = place.at("pipe.json");
+    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let said = place.refused(&["make", words(&path)], 2);
+    assert!(said.contains("not a regular file"), "{said}");
+    let said = place.refused(&["import-car", words(&path)], 1);
+    assert!(said.contains("not a regular file"), "{said}");
+}
+
+#[test]
+fn a_parameter_of_the_wrong_kind_is_said_in_words() {
+    let place = Place::new();
+    for value in [Value::Null, Value::Bool(true), serde_json::json!([1]), serde_json::json!({"a": 1})] {
+        let said = place.refused(&["make", words(&place.recipe(|r| r["params"]["arms"] = value.clone()))], 2);
+        assert!(said.contains("`params.arms`") && said.contains("expected a number or a text"), "{said}");
+        assert!(!said.contains("ParamValue"), "{said}");
+    }
+}
+
+/// Before anything is begun anew in its place.
+#[test]
+fn a_chain_that_was_moved_away_is_said_with_a_way_out() {
+    let place = Place::new();
+    let made = place.made();
+    let (chain, away) = (place.at("home/chain/chain.bin"), place.at("chain.bin"));
+    fs::rename(&chain, &away).unwrap();
+    for arguments in [&["tokens"][..], &["make", words(&place.recipe(|_| {}))], &["verify", "1"]] {
+        let said = place.refused(arguments, 1);
+        assert!(said.contains("chain.bin is gone") && said.contains("collection.json away"), "{said}");
+        assert!(!chain.exists(), "{arguments:?} begins no other chain");
+    }
+    // Brought back, all is as it was; with its collection away too, another begins.
+    fs::rename(&away, &chain).unwrap();
+    assert_eq!(place.made()["token"], made["token"]);
+    fs::rename(&chain, &away).unwrap();
+    fs::rename(place.at("home/chain/collection.json"), place.at("collection.json")).unwrap();
+    assert_eq!(place.made()["token"], 1);
+}
+
+#[test]
+fn a_chain_that_is_none_is_said_in_words() {
+    let place = Place::new();
+    place.made();
+    let body = b"[]";
+    let digest = seedstorm_mint::block::sha256_digest(&seedstorm_mint::block::raw_cid(body)).unwrap();
+    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut file = format!("seedstorm-chain 1 {} {digest}\n", body.len()).into_bytes();
+    file.extend(body);
+    fs::write(place.at("home/chain/chain.bin"), file).unwrap();
+    let said = place.refused(&["tokens"], 1);
+    assert!(!said.contains("Ledger"), "{said}");
+}
+
+/// What a `verify` that was killed wrote out of the store goes away with the next one.
+#[test]
+fn a_killed_verify_leaves_nothing_for_long() {
+    let place = Place::new();
+    let made = place.made();
+    fs::remove_dir_all(made["bundle"].as_str().unwrap()).unwrap();
+    let left = place.at("home/store/.new-killed/bundle/frames");
+    fs::create_dir_all(&left).unwrap();
+    fs::write(left.join("0000.png"), b"half of it").unwrap();
+    assert!(place.command(&["verify", "1"]).output().unwrap().status.success());
+    let names: Vec<_> = fs::read_dir(place.at("home/store")).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(names.len(), 3, "blocks, pins and lock: {names:?}");
+}
+
 #[test]
 fn what_is_no_bundle_is_said_to_be_none() {
     let place = Place::new();
@@ -228,6 +299,18 @@ fn archives_go_where_they_are_told_or_nowhere() {
     let out = place.at("no/such/folder/piece.car");
     let said = place.refused(&["export-car", "1", "--out", words(&out)], 1);
     assert!(said.contains("no/such/folder"), "{said}");
+    let archive = place.at("piece.car");
+    assert!(place.command(&["export-car", "1", "--out", words(&archive)]).output().unwrap().status.success());
+    let mut bytes = fs::read(&archive).unwrap();
+    bytes.pop();
+    fs::write(&archive, bytes).unwrap();
+    let elsewhere = Place::new();
+    let said = elsewhere.refused(&["import-car", words(&archive)], 1);
+    assert!(said.contains("nothing of it was kept"), "{said}");
+    assert_eq!(fs::read_dir(elsewhere.at("home/store/blocks")).unwrap().count(), 0);
+    fs::write(&archive, b"no archive").unwrap();
+    elsewhere.refused(&["import-car", words(&archive)], 1);
+    elsewhere.refused(&["import-car", words(&elsewhere.at("nothing.car"))], 1);
     for piece in ["../home", "1/../1", "-1", "18446744073709551616", "", "."] {
         let output = place.command(&["verify", "--", piece]).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -87,6 +87,24 @@ fn a_piece_is_made_minted_verified_and_exported() {
     assert_eq!(exported["roots"][0], made["bundle_cid"]);
     assert!(archive.metadata().unwrap().len() > exported["bytes"].as_u64().unwrap());
 
+    // Another home takes it in, and gives the same archive.
+    let other = Home::new();
+    let imported = other.json(&["import-car", words(&archive)]);
+    assert_eq!((&imported["bundle"], &imported["recipe"]), (&made["bundle_cid"], &made["recipe_cid"]));
+    assert_eq!((&imported["metadata"], &imported["attestations"]), (&made["metadata_cid"], &Value::from(1)));
+    assert_eq!(imported["known"], false);
+    assert_eq!(other.json(&["import-car", words(&archive)])["known"], true);
+    let pins = |home: &Home| fs::read_dir(home.0.path().join("home/store/pins")).unwrap().count();
+    assert_eq!((pins(&other), pins(&home)), (3, 3));
+    let folder = bundle.with_extension("away");
+    fs::rename(&bundle, &folder).unwrap();
+    let kept = home.0.path().join("home/store");
+    fs::remove_dir_all(&kept).unwrap();
+    assert_eq!(home.run(&["verify", "1"]).status.code(), Some(1), "its content is lost");
+    home.json(&["import-car", words(&archive)]);
+    assert_eq!(home.json(&["verify", "1"])["ok"], true, "and was brought back");
+    fs::rename(&folder, &bundle).unwrap();
+
     // The collection is found again when its file is lost, and a piece keeps its name.
     fs::remove_file(home.0.path().join("home/chain/collection.json")).unwrap();
     assert_eq!(home.run(&["tokens"]).status.code(), Some(1), "a lost file is no empty collection");

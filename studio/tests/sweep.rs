@@ -62,6 +62,17 @@ fn the_table_is_the_same_for_any_number_of_jobs() {
     assert_eq!((&again["resumed"], &again["top"]), (&first["pieces"], &first["top"]));
 }
 
+/// What surprises is measured against all pieces: how many are shown changes neither scores nor their order.
+#[test]
+fn surprise_does_not_depend_on_how_many_are_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let top = |count: &str| json(folder.path(), &[&SMALL[..], &["--top", count]].concat())["top"].clone();
+    let (two, six) = (top("2"), top("6"));
+    let (two, six) = (two.as_array().unwrap(), six.as_array().unwrap());
+    assert_eq!((two.len(), six.len()), (2, 6));
+    assert_eq!(two[..], six[..2]);
+}
+
 #[test]
 fn a_killed_sweep_repeats_no_finished_seed() {
     let folder = tempfile::tempdir().unwrap();

@@ -8,7 +8,7 @@ use miette::Result;
 
 use crate::summary::{Row, Summary, Verdict};
 use crate::workspace::Workspace;
-use crate::{contracts, deny, process, setup, studio};
+use crate::{contracts, deny, fuzz, process, setup, studio};
 
 /// What to check, and what to do when a check fails.
 #[derive(Debug, Args)]
@@ -26,7 +26,7 @@ pub(crate) struct Options {
 /// A step, in the order in which all of them run: what is cheap comes before what takes long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Step {
-    /// Installs what a bare machine lacks: Mesa's software Vulkan, the npm packages, cargo-deny
+    /// Installs what a bare machine lacks: Mesa's software Vulkan, the npm packages, cargo-deny, cargo-fuzz
     Setup,
     /// Rust sources are formatted
     Fmt,
@@ -50,6 +50,8 @@ enum Step {
     Doc,
     /// The built binary makes a draft of each scenario, mints it and verifies it
     Make,
+    /// Parsers of foreign bytes are fuzzed, a minute each
+    Fuzz,
 }
 
 impl Step {
@@ -98,6 +100,7 @@ impl Step {
                     .map(silent)
             }
             Self::Make => studio::make_and_verify_drafts(workspace),
+            Self::Fuzz => fuzz::check(workspace),
         }
     }
 }

@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use miette::{IntoDiagnostic, Result, WrapErr};
 
 use crate::evidence::{Evidence, Figure, Part};
+use crate::fuzz::{self, Fuzzers};
 use crate::images;
 use crate::machine::{Machine, load};
 use crate::process;
@@ -33,7 +34,12 @@ enum Run {
     Draft,
     /// The WGSL kernel against its Rust twin, with and without 64-bit integers
     Kernel,
+    /// Every parser of foreign bytes, fuzzed for ten minutes
+    Fuzz,
 }
+
+/// Seconds that each fuzz target runs.
+const FUZZ_SECONDS: u64 = 600;
 
 /// The test target that holds the kernel and its twin equal.
 const KERNEL_TESTS: &str = "twins";
@@ -44,6 +50,7 @@ impl Run {
             Self::Film => "film",
             Self::Draft => "draft",
             Self::Kernel => "kernel",
+            Self::Fuzz => "fuzz",
         }
     }
 
@@ -64,6 +71,11 @@ impl Run {
                  the full one, each with 64-bit integers in the shader and with split products, and whole scenarios. A \
                  part is one test of `sim/tests/twins.rs`, alone on the machine, on the adapter named above; it passed."
             }
+            Self::Fuzz => {
+                "Every parser of foreign bytes under libFuzzer, ten minutes each from the committed corpus and what earlier \
+                 runs found, as many at once as there are cores, with debug assertions and checks for overflow: no input \
+                 made one panic, hang for 20 s, use more than 2 GiB or break what `fuzz/src/checks.rs` asks of it."
+            }
         }
     }
 }
@@ -81,7 +93,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         // What stands in a changed tree has no name to keep it under.
         if options.again || commit.ends_with("-dirty") {
             forget(&workspace.kept(&kept.folder))?;
-            if run != Run::Kernel {
+            if matches!(run, Run::Film | Run::Draft) {
                 forget(&workspace.home(&commit))?;
             }
         }
@@ -89,6 +101,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
             Run::Film => pieces(workspace, &commit, "film", &kept)?,
             Run::Draft => pieces(workspace, &commit, "draft", &kept)?,
             Run::Kernel => kernel(workspace, &kept)?,
+            Run::Fuzz => fuzz(workspace, &kept)?,
         };
         let evidence = Evidence {
             name: run.name().to_owned(),
@@ -177,6 +190,17 @@ fn piece(studio: &Studio, scenario: &str, seed: &str, quality: &str) -> Result<V
         Figure::text("bundle", bundle_cid),
     ]);
     Ok(figures)
+}
+
+fn fuzz(workspace: &Workspace, kept: &Kept<'_>) -> Result<Vec<Part>> {
+    let fuzzers = Fuzzers::build(workspace)?;
+    fuzz::each(|target| {
+        kept.or_measure(target, || {
+            // Outside of the clone: only what a person chose is committed.
+            let found = workspace.kept("fuzz/found").join(target);
+            Ok(fuzzers.run(target, &found, FUZZ_SECONDS)?.figures(FUZZ_SECONDS))
+        })
+    })
 }
 
 fn kernel(workspace: &Workspace, kept: &Kept<'_>) -> Result<Vec<Part>> {

@@ -9,6 +9,7 @@ mod contracts;
 mod deny;
 mod evidence;
 mod full;
+mod fuzz;
 mod images;
 mod machine;
 mod process;

@@ -1,4 +1,4 @@
-//! What a bare machine lacks: Debian packages, npm packages, `cargo-deny`.
+//! What a bare machine lacks: Debian packages, npm packages, `cargo-deny`, `cargo-fuzz`.
 //!
 //! A linker is not among it: rustc links with its own `rust-lld` on x86-64 Linux since 1.90.
 
@@ -23,6 +23,9 @@ const NODE_MAJOR: u32 = 20;
 /// The version of `cargo-deny` that reads `deny.toml`.
 const CARGO_DENY: &str = "0.20.2";
 
+/// The version of `cargo-fuzz`, for the targets in `fuzz/`.
+const CARGO_FUZZ: &str = "0.13.2";
+
 /// Where Vulkan loaders look for drivers.
 const DRIVER_FOLDERS: [&str; 3] = ["/usr/share/vulkan/icd.d", "/usr/local/share/vulkan/icd.d", "/etc/vulkan/icd.d"];
 
@@ -35,6 +38,9 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     system_packages()?;
     npm_packages(workspace)?;
     cargo_deny(workspace)?;
+    if !cfg!(windows) {
+        cargo_fuzz(workspace)?;
+    }
     Ok(())
 }
 
@@ -133,21 +139,34 @@ fn node_major(version: &str) -> Option<u32> {
 ///
 /// If it does not compile.
 pub(crate) fn cargo_deny(workspace: &Workspace) -> Result<PathBuf> {
-    let program = format!("cargo-deny{}", std::env::consts::EXE_SUFFIX);
-    let wanted = format!("cargo-deny {CARGO_DENY}");
-    let root = workspace.kept(format!("cargo-deny-{CARGO_DENY}"));
+    tool(workspace, "cargo-deny", CARGO_DENY)
+}
+
+/// The place of `cargo-fuzz`, which is compiled if need be.
+///
+/// # Errors
+///
+/// If it does not compile.
+pub(crate) fn cargo_fuzz(workspace: &Workspace) -> Result<PathBuf> {
+    tool(workspace, "cargo-fuzz", CARGO_FUZZ)
+}
+
+fn tool(workspace: &Workspace, name: &str, version: &str) -> Result<PathBuf> {
+    let program = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+    let wanted = format!("{name} {version}");
+    let root = workspace.kept(format!("{name}-{version}"));
     for candidate in [PathBuf::from(&program), root.join("bin").join(&program)] {
         if process::ask(Command::new(&candidate).arg("--version")).as_ref() == Some(&wanted) {
             return Ok(candidate);
         }
     }
-    // It comes with settings for the fastest possible binary. It runs for two seconds here, so what counts is how fast
-    // it compiles: without these, it would take several times as long.
+    // Such a tool comes with settings for the fastest possible binary. It runs for two seconds here, so what counts is how
+    // fast it compiles: without these, it would take several times as long.
     process::run(
         Command::new("cargo")
             .args(["install", "--quiet", "--locked", "--force", "--root"])
             .arg(&root)
-            .arg(format!("cargo-deny@={CARGO_DENY}"))
+            .arg(format!("{name}@={version}"))
             .current_dir(workspace.path(""))
             .env("CARGO_PROFILE_RELEASE_LTO", "off")
             .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")

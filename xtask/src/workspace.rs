@@ -45,6 +45,11 @@ impl Workspace {
         self.root.join(relative)
     }
 
+    /// A path in the target directory.
+    pub(crate) fn built(&self, relative: impl AsRef<Path>) -> PathBuf {
+        self.target.join(relative)
+    }
+
     /// A folder of xtask's own in the target directory: tools that it installed, and what long runs keep.
     pub(crate) fn kept(&self, relative: impl AsRef<Path>) -> PathBuf {
         self.target.join("xtask").join(relative)

@@ -54,7 +54,10 @@ impl ChainFile {
         if length != body.len().to_string() || digest != hex::encode(Sha256::digest(body)) {
             return Err(self.damaged("its bytes are not those that were written: restore a copy, or move it away"));
         }
-        let ledger: Ledger = serde_json::from_slice(body).map_err(|error| self.damaged(error.to_string()))?;
+        let mut json = serde_json::Deserializer::from_slice(body);
+        let ledger: Ledger = serde_path_to_error::deserialize(&mut json)
+            .map_err(|error| self.damaged(format!("its field `{}` is wrong: {}", error.path(), error.inner())))?;
+        json.end().map_err(|error| self.damaged(error.to_string()))?;
         if !ledger.is_consistent() {
             return Err(self.damaged("its blocks and accounts contradict one another"));
         }

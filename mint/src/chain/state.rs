@@ -26,6 +26,7 @@ const GENESIS_BASE_FEE: u64 = 1_000_000_000;
 
 /// One account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(expecting = "an account")]
 pub(super) struct Account {
     pub(super) nonce: u64,
     pub(super) balance: U256,
@@ -41,6 +42,7 @@ impl Default for Account {
 
 /// A transaction and what came of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(expecting = "a transaction and its receipt")]
 pub(super) struct Mined {
     pub(super) transaction: TxEnvelope,
     pub(super) from: Address,
@@ -50,6 +52,7 @@ pub(super) struct Mined {
 
 /// A block: the first one, one with a single transaction, or one with a single withdrawal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(expecting = "a block")]
 pub(super) struct Block {
     pub(super) hash: B256,
     pub(super) header: Header,
@@ -59,6 +62,7 @@ pub(super) struct Block {
 
 /// The whole chain: every block, and the accounts after the last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(expecting = "an object of blocks, accounts and code")]
 pub(super) struct Ledger {
     blocks: Vec<Block>,
     accounts: BTreeMap<Address, Account>,
@@ -87,12 +91,7 @@ impl Ledger {
     /// The empty chain.
     pub(super) fn genesis() -> Self {
         let mut ledger = Self { blocks: Vec::new(), accounts: BTreeMap::new(), code: BTreeMap::new() };
-        let header = Header {
-            timestamp: GENESIS_TIMESTAMP,
-            base_fee_per_gas: Some(GENESIS_BASE_FEE),
-            ..ledger.template(B256::ZERO, 0)
-        };
-        ledger.push(header, None, Vec::new());
+        ledger.push(first_header(), None, Vec::new());
         ledger
     }
 
@@ -135,27 +134,7 @@ impl Ledger {
 
     /// The header of the block that comes next, before anything is in it.
     pub(super) fn next_header(&self) -> Header {
-        let parent = &self.latest().header;
-        Header {
-            timestamp: parent.timestamp + 1,
-            base_fee_per_gas: parent.next_block_base_fee(BaseFeeParams::ethereum()),
-            ..self.template(self.latest().hash, parent.number + 1)
-        }
-    }
-
-    fn template(&self, parent_hash: B256, number: u64) -> Header {
-        Header {
-            parent_hash,
-            number,
-            ommers_hash: EMPTY_OMMER_ROOT_HASH,
-            gas_limit: BLOCK_GAS_LIMIT,
-            withdrawals_root: Some(EMPTY_WITHDRAWALS),
-            blob_gas_used: Some(0),
-            excess_blob_gas: Some(0),
-            parent_beacon_block_root: Some(B256::ZERO),
-            requests_hash: Some(EMPTY_REQUESTS_HASH),
-            ..Header::default()
-        }
+        self.latest().next_header()
     }
 
     /// Applies a transaction's changes and closes its block.
@@ -196,13 +175,7 @@ impl Ledger {
 
     fn push(&mut self, mut header: Header, mined: Option<Mined>, withdrawals: Vec<Withdrawal>) {
         header.state_root = self.state_root();
-        let transactions: Vec<&TxEnvelope> = mined.iter().map(|mined| &mined.transaction).collect();
-        let receipts: Vec<ReceiptEnvelope> = mined.iter().map(Mined::envelope).collect();
-        header.transactions_root = calculate_transaction_root(&transactions);
-        header.receipts_root = calculate_receipt_root(&receipts);
-        header.logs_bloom = mined.as_ref().map(Mined::bloom).unwrap_or_default();
-        header.gas_used = mined.as_ref().map_or(0, |mined| mined.receipt.cumulative_gas_used);
-        header.withdrawals_root = Some(calculate_withdrawals_root(&withdrawals));
+        close(&mut header, mined.as_ref(), &withdrawals);
         self.blocks.push(Block { hash: header.hash_slow(), header, mined, withdrawals });
     }
 
@@ -215,16 +188,66 @@ impl Ledger {
         }))
     }
 
-    /// Whether the blocks follow one another, and the accounts are those of the last.
+    /// Whether this is a chain that could have grown here: each header is the one that the rules give for its parent and
+    /// its content, code is what could be deployed, and the accounts are those of the last block. That the accounts follow
+    /// from the transactions is not checked, nor are signatures: only running them again could.
     pub(super) fn is_consistent(&self) -> bool {
-        let linked = self.blocks.windows(2).all(|pair| {
-            pair[1].header.parent_hash == pair[0].hash && pair[1].header.number == pair[0].header.number + 1
+        let headers = self.blocks.iter().enumerate().all(|(index, block)| {
+            let parent = index.checked_sub(1).map(|parent| &self.blocks[parent]);
+            let mut expected = parent.map_or_else(first_header, Block::next_header);
+            expected.state_root = block.header.state_root;
+            close(&mut expected, block.mined.as_ref(), &block.withdrawals);
+            expected == block.header
+                && block.header.hash_slow() == block.hash
+                && block.header.gas_used <= BLOCK_GAS_LIMIT
         });
-        let sealed = self.blocks.iter().all(|block| block.header.hash_slow() == block.hash);
-        let coded = self.code.iter().all(|(hash, code)| alloy::primitives::keccak256(code) == *hash);
-        let first = self.blocks.first().is_some_and(|block| block.header.number == 0);
-        linked && sealed && coded && first && self.latest().header.state_root == self.state_root()
+        // EIP-3541: no code begins with this byte, and what reads code takes it for another format.
+        let coded = self.code.iter().all(|(hash, code)| {
+            alloy::primitives::keccak256(code) == *hash && code.first().is_none_or(|byte| *byte != 0xef)
+        });
+        headers && coded && self.blocks.last().is_some_and(|last| last.header.state_root == self.state_root())
     }
+}
+
+impl Block {
+    fn next_header(&self) -> Header {
+        let parent = &self.header;
+        Header {
+            timestamp: parent.timestamp + 1,
+            base_fee_per_gas: parent.next_block_base_fee(BaseFeeParams::ethereum()),
+            ..template(self.hash, parent.number + 1)
+        }
+    }
+}
+
+fn first_header() -> Header {
+    Header { timestamp: GENESIS_TIMESTAMP, base_fee_per_gas: Some(GENESIS_BASE_FEE), ..template(B256::ZERO, 0) }
+}
+
+fn template(parent_hash: B256, number: u64) -> Header {
+    Header {
+        parent_hash,
+        number,
+        ommers_hash: EMPTY_OMMER_ROOT_HASH,
+        gas_limit: BLOCK_GAS_LIMIT,
+        withdrawals_root: Some(EMPTY_WITHDRAWALS),
+        blob_gas_used: Some(0),
+        excess_blob_gas: Some(0),
+        parent_beacon_block_root: Some(B256::ZERO),
+        requests_hash: Some(EMPTY_REQUESTS_HASH),
+        ..Header::default()
+    }
+}
+
+/// Fills in what a header says of its block's content.
+fn close(header: &mut Header, mined: Option<&Mined>, withdrawals: &[Withdrawal]) {
+    let transactions: Vec<&TxEnvelope> = mined.iter().map(|mined| &mined.transaction).collect();
+    let receipts: Vec<ReceiptEnvelope> = mined.iter().map(|mined| mined.envelope()).collect();
+    header.transactions_root = calculate_transaction_root(&transactions);
+    header.receipts_root = calculate_receipt_root(&receipts);
+    header.logs_bloom = mined.map(Mined::bloom).unwrap_or_default();
+    header.gas_used = mined.map_or(0, |mined| mined.receipt.cumulative_gas_used);
+    header.withdrawals_root = Some(calculate_withdrawals_root(withdrawals));
 }
 
 /// What the EVM reads.
@@ -252,5 +275,65 @@ impl revm::Database for &Ledger {
     fn block_hash(&mut self, number: u64) -> Result<B256, Infallible> {
         let block = usize::try_from(number).ok().and_then(|number| self.blocks.get(number));
         Ok(block.map(|block| block.hash).unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A chain of three blocks whose headers are changed, and sealed and linked again as a forger would.
+    fn forged(change: impl Fn(&mut Ledger)) -> Ledger {
+        let mut ledger = Ledger::genesis();
+        ledger.fund(Address::repeat_byte(1), 5);
+        ledger.fund(Address::repeat_byte(2), 6);
+        change(&mut ledger);
+        let mut parent = B256::ZERO;
+        for block in &mut ledger.blocks {
+            block.header.parent_hash = parent;
+            block.hash = block.header.hash_slow();
+            parent = block.hash;
+        }
+        ledger
+    }
+
+    #[test]
+    fn a_chain_that_grew_here_is_consistent() {
+        assert!(forged(|_| {}).is_consistent());
+        assert!(Ledger::genesis().is_consistent());
+    }
+
+    /// Each of these was taken once, and made the next block divide by zero, overflow or panic.
+    #[test]
+    fn a_forged_header_is_refused() {
+        type Change = fn(&mut Ledger);
+        let changes: [(&str, Change); 9] = [
+            ("no gas", |l| l.blocks[2].header.gas_limit = 0),
+            ("the end of time", |l| l.blocks[2].header.timestamp = u64::MAX),
+            ("the last number", |l| l.blocks[0].header.number = u64::MAX),
+            ("no base fee", |l| l.blocks[2].header.base_fee_per_gas = None),
+            ("a base fee", |l| l.blocks[2].header.base_fee_per_gas = Some(u64::MAX)),
+            ("gas that nobody used", |l| l.blocks[2].header.gas_used = u64::MAX),
+            ("another chain's first block", |l| drop(l.blocks.remove(0))),
+            ("a withdrawal", |l| l.blocks[1].withdrawals[0].amount = u64::MAX),
+            ("no block", |l| l.blocks.clear()),
+        ];
+        for (name, change) in changes {
+            assert!(!forged(change).is_consistent(), "{name}");
+        }
+    }
+
+    /// EIP-3541. The EVM's reader panics on some of it.
+    #[test]
+    fn code_of_another_format_is_refused() {
+        let ledger = forged(|ledger| {
+            let code = Bytes::from_static(&[0xef, 0x01, 0x00, 0x07]);
+            let code_hash = alloy::primitives::keccak256(&code);
+            ledger.code.insert(code_hash, code);
+            ledger.accounts.entry(Address::repeat_byte(1)).or_default().code_hash = code_hash;
+            let root = ledger.state_root();
+            ledger.blocks[2].header.state_root = root;
+        });
+        assert!(!ledger.is_consistent());
     }
 }

@@ -3,7 +3,7 @@
 //! A *quick look* is the same world with all of its elements, run for the first quarter of its steps and drawn small.
 //! Its measures go to a table on the disk with one record a piece, so that a sweep that was killed repeats none that
 //! was finished, and memory does not grow with the number of seeds. The best are then run to their end, measured
-//! again, and ranked by that.
+//! again, and ranked by that; only their surprise stays that of the quick look, which all have in common.
 
 mod measures;
 mod sheet;
@@ -31,7 +31,6 @@ use serde::Serialize;
 pub use measures::{Measures, Metric};
 
 use crate::{Home, Observer, Stage, StudioError, film::Shoot};
-use measures::Spread;
 use table::Table;
 
 /// The most pieces of one sweep.
@@ -95,7 +94,8 @@ pub struct Ranked {
     pub traits: Vec<String>,
     /// Its measures over its whole length.
     pub measures: Measures,
-    /// Distance from the mean of the finalists, in standard deviations.
+    /// Distance of its quick look from the mean of all quick looks, in standard deviations: of how many are looked at in
+    /// full it knows nothing.
     pub surprise: f64,
     /// What it was ranked by.
     pub score: f64,
@@ -266,13 +266,12 @@ impl Sweep {
         observer.end(Stage::Finals);
         let mut looks = looks.into_inner().unwrap_or_else(PoisonError::into_inner);
         looks.sort_by_key(|(index, _)| *index);
-        let mut spread = Spread::default();
-        looks.iter().for_each(|(_, (measures, _))| spread.add(measures));
         let ranked = looks.into_iter().map(|(index, (measures, image))| {
             let recipe = self.recipe(index)?;
             let (_, genome) = resolve(&recipe)?;
             let (seed, params) = self.piece(index);
-            let surprise = spread.surprise(&measures);
+            let quick = table.get(index)?.ok_or_else(|| StudioError::Sweep("the table changed".into()))?;
+            let surprise = all.surprise(&quick);
             let score = self.rank.score(&measures, surprise);
             let traits = genome.traits.iter().map(|t| t.value.clone()).collect();
             Ok(Ranked { seed, params, traits, measures, surprise, score, token: None, recipe, image })

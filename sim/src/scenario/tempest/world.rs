@@ -67,7 +67,8 @@ impl World for LiquidWorld {
     fn advance(&mut self, steps: u32) -> Result<(), SimError> {
         match &mut self.engine {
             Engine::Twin(twin) => {
-                for force in &self.forces[self.step as usize..(self.step + steps) as usize] {
+                let forces = self.forces.get(self.step as usize..(self.step + steps) as usize);
+                for force in forces.ok_or(SimError::Saved("its state is of another step"))? {
                     twin.step(force)?;
                 }
             }

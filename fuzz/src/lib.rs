@@ -1,0 +1,3 @@
+//! What every fuzz target asks of its parser.
+
+pub mod checks;
