@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use seedstorm_render::{
     FrameSettings, Layers, PreparedScene, Rect,
     denoise::{self, denoise},
+    haze,
     image_file::Rgb8Image,
     tone::{ToneCurve, develop},
 };
@@ -47,7 +48,7 @@ impl<'a> Shoot<'a> {
             }
         };
         let layers = PreparedScene::new(&scene)?.render(&self.settings(), &report, &cancel)?;
-        Ok(finish(&layers, &scene))
+        finish(&layers, &scene)
     }
 
     /// A picture of the moment `time` of the trajectory, which is the first `share` of a whole one.
@@ -55,7 +56,7 @@ impl<'a> Shoot<'a> {
         let (values, rates) = self.player.at(time)?;
         let scene = self.stage.scene(time * share, &values, &rates);
         let layers = PreparedScene::new(&scene)?.render(&self.settings(), &|_| {}, &AtomicBool::new(false))?;
-        Ok(finish(&layers, &scene))
+        finish(&layers, &scene)
     }
 
     /// The pixels of `tile` of frame number `frame`, bit for bit those of [`Shoot::frame`], without rendering more of
@@ -83,7 +84,7 @@ impl<'a> Shoot<'a> {
             layers.depth[to.clone()].copy_from_slice(&part.depth[from.clone()]);
             layers.variance[to].copy_from_slice(&part.variance[from]);
         }
-        Ok(crop(&finish(&layers, &scene), tile))
+        Ok(crop(&finish(&layers, &scene)?, tile))
     }
 
     fn settings(&self) -> FrameSettings {
@@ -102,6 +103,8 @@ pub(crate) fn crop(image: &Rgb8Image, tile: Rect) -> Vec<u8> {
     .collect()
 }
 
-fn finish(layers: &Layers, scene: &Scene) -> Rgb8Image {
-    develop(&denoise(layers), layers.width, layers.height, scene.exposure_stops, ToneCurve::KhronosNeutral)
+fn finish(layers: &Layers, scene: &Scene) -> Result<Rgb8Image, StudioError> {
+    let mut radiance = denoise(layers);
+    haze::lay_over(&mut radiance, layers.width, layers.height, scene)?;
+    Ok(develop(&radiance, layers.width, layers.height, scene.exposure_stops, ToneCurve::KhronosNeutral))
 }
