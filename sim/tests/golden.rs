@@ -38,6 +38,12 @@ const SMALL_TIDES: &[(&str, Value)] = &[("detail", Number(4.0)), ("motion", Text
 const SMALL_CROWN: &[(&str, Value)] = &[("detail", Number(4.0)), ("motion", Text("crown"))];
 const SMALL_DUEL: &[(&str, Value)] = &[("detail", Number(4.0)), ("motion", Text("duel"))];
 const SMALL_HEARTBEAT: &[(&str, Value)] = &[("detail", Number(4.0)), ("motion", Text("heartbeat"))];
+const SMALL_EMBRACE: &[(&str, Value)] =
+    &[("points", Number(4096.0)), ("bars", Number(12.0)), ("encounter", Text("embrace"))];
+const SMALL_CARTWHEEL: &[(&str, Value)] =
+    &[("points", Number(4096.0)), ("bars", Number(12.0)), ("encounter", Text("cartwheel"))];
+const SMALL_RIBBONS: &[(&str, Value)] =
+    &[("points", Number(4096.0)), ("bars", Number(12.0)), ("encounter", Text("ribbons"))];
 
 #[rustfmt::skip]
 const GOLDEN: &[Row] = &[
@@ -55,6 +61,12 @@ const GOLDEN: &[Row] = &[
         "79c6bd99c3258892849a3d3011c3313a22f10ec3a2e7b378c69f78fc269b2551", "2532da77ea40e8bfc76dcac72cc991361452937cc0892713a26bf6090cb1e22a"),
     ("tempest@1", 7, SMALL_HEARTBEAT,
         "c5542909a3df57df3171790ab180025fdad66c6f20184f5073dabb8c9e490f85", "a8ab396f8b4c5855c3c0e0d5004c4db9bda0e9be175c9b78d9c82176a9478556"),
+    ("waltz@1", 8, SMALL_EMBRACE,
+        "f049ab10a0e900257e1c6e3a4cc102c50cba1fdf77c3e807d65e8deb4537002d", "4816f6d34543e5b72b5e7a2628adb5fb3cd00717158627e071c83da30c4ceb00"),
+    ("waltz@1", 9, SMALL_CARTWHEEL,
+        "76464ce1b57668dde8101c297d2b0ba7e239fd41103c542fa084e613bd12d243", "0577872f219a34823df7cd238acd9bb7620f6958617e2c75fcc2e8b607ff32a6"),
+    ("waltz@1", 10, SMALL_RIBBONS,
+        "", ""),
 ];
 
 fn recipe(row: &Row) -> Recipe {
@@ -92,7 +104,7 @@ fn worlds_are_what_they_were() {
 
 #[test]
 fn threads_change_nothing() {
-    for row in [&GOLDEN[0], &GOLDEN[3]] {
+    for row in [&GOLDEN[0], &GOLDEN[3], &GOLDEN[7]] {
         let one = in_pool(1, || digests(row));
         for threads in [2, 3] {
             assert_eq!(in_pool(threads, || digests(row)), one, "{} with {threads} threads", row.0);

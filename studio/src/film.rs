@@ -106,5 +106,8 @@ pub(crate) fn crop(image: &Rgb8Image, tile: Rect) -> Vec<u8> {
 fn finish(layers: &Layers, scene: &Scene) -> Result<Rgb8Image, StudioError> {
     let mut radiance = denoise(layers);
     haze::lay_over(&mut radiance, layers.width, layers.height, scene)?;
-    Ok(develop(&radiance, layers.width, layers.height, scene.exposure_stops, ToneCurve::KhronosNeutral))
+    // What shines by itself wants a curve for light, what is lit one that keeps its colour.
+    let shines = scene.haze.as_ref().is_some_and(|haze| haze.bloom > 0.0);
+    let curve = if shines { ToneCurve::AgxPunchy } else { ToneCurve::KhronosNeutral };
+    Ok(develop(&radiance, layers.width, layers.height, scene.exposure_stops, curve))
 }

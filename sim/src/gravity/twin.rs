@@ -77,10 +77,7 @@ impl Stencil {
 /// `(r, i) · (c, s)` of each lane.
 #[inline(always)]
 fn times([r, i]: &Lanes, c: i32, s: i32) -> Lanes {
-    [
-        std::array::from_fn(|l| mul30(r[l], c) - mul30(i[l], s)),
-        std::array::from_fn(|l| mul30(r[l], s) + mul30(i[l], c)),
-    ]
+    [std::array::from_fn(|l| mul30(r[l], c) - mul30(i[l], s)), std::array::from_fn(|l| mul30(r[l], s) + mul30(i[l], c))]
 }
 
 #[inline(always)]

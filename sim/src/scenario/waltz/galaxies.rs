@@ -25,9 +25,6 @@ const HALO: [f64; 2] = [0.75, 2.0];
 /// The bulge's scale and where it ends, in radii of the disc.
 const BULGE: [f64; 2] = [0.10, 0.5];
 
-/// A ball of stars without a disc: the same.
-const BALL: [f64; 2] = [0.35, 1.0];
-
 /// Points that stand for a galaxy's mass where its pull is sampled.
 const SAMPLES: usize = 3000;
 
@@ -204,9 +201,8 @@ fn luminous(galaxy: &Galaxy, number: usize, count: usize, form: Form, stream: &S
             origin: Origin { galaxy: number, radius, angle, disc: true },
         }
     };
-    let shape = if galaxy.bulge == 1.0 { BALL } else { BULGE };
     let bulge = |k: usize| {
-        let radius = hernquist((k as f64 + 0.5) / round as f64, shape);
+        let radius = hernquist((k as f64 + 0.5) / round as f64, BULGE);
         let angle = stream.between((flat + k) as u64, 4, 0.0, TAU);
         let place = times(direction(stream.unit((flat + k) as u64, 3), angle), radius * galaxy.radius);
         Still { place, origin: Origin { galaxy: number, radius, angle, disc: false } }

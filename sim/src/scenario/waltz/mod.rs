@@ -16,11 +16,11 @@ use galaxies::Cluster;
 use stage::WaltzStage;
 use world::PointWorld;
 
-/// Steps of the world.
-const STEPS: u32 = 576;
-
-/// Steps from one snapshot, and one checkpoint, to the next.
+/// Steps in a bar: from one snapshot, and one checkpoint, to the next.
 const STRIDE: u32 = 8;
+
+/// The usual value of `bars`.
+const BARS: f64 = 72.0;
 
 /// The usual value of `points`.
 const POINTS: f64 = 131_072.0;
@@ -113,6 +113,15 @@ const PARAMS: &[ParamSpec] = &[
         integer: false,
     },
     ParamSpec {
+        name: "bars",
+        about: "how long they dance",
+        unit: "8 steps",
+        min: 8.0,
+        max: 96.0,
+        usual: [BARS, BARS],
+        integer: true,
+    },
+    ParamSpec {
         name: "points",
         about: "number of points that are seen",
         unit: "",
@@ -122,6 +131,11 @@ const PARAMS: &[ParamSpec] = &[
         integer: true,
     },
 ];
+
+/// Steps of the world.
+fn steps(genome: &Genome) -> u32 {
+    genome.number("bars") as u32 * STRIDE
+}
 
 impl Scenario for Waltz {
     fn name(&self) -> &'static str {
@@ -154,7 +168,7 @@ impl Scenario for Waltz {
 
     fn plan(&self, genome: &Genome) -> Plan {
         Plan {
-            steps: STEPS,
+            steps: steps(genome),
             snapshot_every: STRIDE,
             checkpoint_every: STRIDE,
             elements: genome.number("points") as usize,
@@ -163,7 +177,7 @@ impl Scenario for Waltz {
     }
 
     fn world(&self, genome: &Genome, backend: Backend) -> Result<Box<dyn World>, SimError> {
-        Ok(Box::new(PointWorld::open(&Cluster::new(genome), backend)?))
+        Ok(Box::new(PointWorld::open(&Cluster::new(genome), steps(genome), backend)?))
     }
 
     fn stage(&self, genome: &Genome) -> Box<dyn Stage> {

@@ -19,7 +19,7 @@ pub(super) struct Galaxy {
     pub(super) light: f64,
     /// Its share of those that are not.
     pub(super) dark: f64,
-    /// The share of its visible points that lies in its round middle; 1 is a ball without a disc.
+    /// The share of its visible points that lies in its round middle.
     pub(super) bulge: f64,
 }
 
@@ -99,8 +99,8 @@ impl Encounter {
 /// Two discs that graze each other, come back and merge.
 fn pair(stream: &Stream, pull: f64, reach: f64, lean: f64, against: bool) -> Vec<Galaxy> {
     let between = |draw, low, high| stream.between(0, draw, low, high);
-    let apart = 15.0;
-    let [towards, across] = approach(pull, apart, 3.6 * reach.max(0.02), 0.88);
+    let apart = 14.0;
+    let [towards, across] = approach(pull, apart, 3.8 * reach.max(0.02), 0.74);
     let share = between(0, 0.46, 0.6);
     let (one, two) = (between(1, 0.0, std::f64::consts::TAU), between(2, 0.0, std::f64::consts::TAU));
     // The orbit turns about −y.
@@ -115,8 +115,8 @@ fn pair(stream: &Stream, pull: f64, reach: f64, lean: f64, against: bool) -> Vec
         bulge: 0.14,
     };
     vec![
-        half(-1.0, share, between(3, 6.2, 7.0), leaning(with, lean * between(4, 0.2, 0.8), one)),
-        half(1.0, 1.0 - share, between(5, 5.0, 6.0), leaning(with, lean, two)),
+        half(-1.0, share, between(3, 5.6, 6.4), leaning(with, lean * between(4, 0.2, 0.8), one)),
+        half(1.0, 1.0 - share, between(5, 4.6, 5.4), leaning(with, lean, two)),
     ]
 }
 
@@ -202,9 +202,9 @@ fn dive(stream: &Stream, pull: f64, reach: f64, lean: f64) -> Vec<Galaxy> {
     vec![large, small]
 }
 
-/// Small balls of stars circle a halo that nobody sees, which draws them out into ribbons.
+/// Small discs circle a halo that nobody sees, which draws them out into ribbons.
 fn ribbons(stream: &Stream, pull: f64, reach: f64) -> Vec<Galaxy> {
-    let count = 5 + stream.below(0, 0, 4);
+    let count = 8 + stream.below(0, 0, 4);
     let host = Galaxy {
         center: [0.0; 3],
         velocity: [0.0; 3],
@@ -220,16 +220,16 @@ fn ribbons(stream: &Stream, pull: f64, reach: f64) -> Vec<Galaxy> {
         let axis = leaning(1.0, between(1, 0.1, 1.1), between(2, 0.0, std::f64::consts::TAU));
         let out = unit(cross(axis, [libm::cos(angle), 0.2, libm::sin(angle)]));
         let along = cross(axis, out);
-        let distance = between(3, 8.5, 14.5);
-        let speed = (0.75 * pull / distance).sqrt() * between(4, 0.5, 0.78) * (0.6 + 0.4 * reach);
+        let distance = between(3, 7.0, 13.5);
+        let speed = (0.7 * pull / distance).sqrt() * between(4, 0.7, 0.95) * (0.7 + 0.3 * reach);
         Galaxy {
             center: times(out, distance),
             velocity: times(along, speed),
             axis: unit(add(axis, times(out, 0.4))),
-            radius: between(5, 1.2, 1.9),
+            radius: between(5, 2.3, 2.9),
             light: 0.88 / f64::from(count),
             dark: 0.0,
-            bulge: 1.0,
+            bulge: 0.05,
         }
     };
     std::iter::once(host).chain((0..count).map(dwarf)).collect()

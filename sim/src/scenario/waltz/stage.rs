@@ -31,7 +31,7 @@ const VEIL_EVERY: usize = 3;
 const VEIL: f32 = 0.05;
 
 /// One disc point in so many is a cluster of young stars.
-const KNOT_EVERY: u32 = 110;
+const KNOT_EVERY: u32 = 60;
 
 /// How a point that is seen looks, apart from where it is.
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +52,8 @@ pub(super) struct WaltzStage {
     paper: bool,
     smoke: bool,
     sky: Sky,
+    /// The ground's own light.
+    glimmer: Rgb,
     camera: (f32, f32),
     turn: f32,
 }
@@ -74,6 +76,12 @@ fn lit(color: Rgb, wanted: f32) -> Rgb {
     scale(color, wanted / luminance(color).max(1e-3))
 }
 
+/// `color` with its distance from grey times `factor`.
+fn vivid(color: Rgb, factor: f32) -> Rgb {
+    let grey = luminance(color);
+    color.map(|c| (grey + (c - grey) * factor).max(0.0))
+}
+
 impl WaltzStage {
     pub(super) fn new(genome: &Genome) -> Self {
         let cluster = Cluster::new(genome);
@@ -87,24 +95,24 @@ impl WaltzStage {
         let looks = cluster.origins.iter().enumerate().map(|(at, origin)| look(&stream, at, origin, dust)).collect();
         let radii = cluster.encounter.galaxies.iter().map(|galaxy| galaxy.radius as f32 / UNIT);
         let middle = |number: usize| {
-            let near = |(at, origin): (usize, &Origin)| {
-                (origin.galaxy == number && origin.radius < 0.12).then_some(at)
-            };
+            let near = |(at, origin): (usize, &Origin)| (origin.galaxy == number && origin.radius < 0.12).then_some(at);
             cluster.origins.iter().enumerate().filter_map(near).collect()
         };
         let galaxies = radii.enumerate().map(|(number, radius)| (radius, middle(number))).collect();
+        let sky = ground(genome.text("ground"), dark, palette);
         Self {
             looks,
             galaxies,
+            glimmer: sky.horizon,
             inks: Inks::new(dark, colors, palette, paper),
             pigment: genome.text("pigment").into(),
             paper,
             smoke: dust == "smoke",
-            sky: ground(genome.text("ground"), dark, palette),
+            sky,
             camera: match genome.text("camera") {
-                "zenith" => (1.36, 9.6),
-                "low" => (0.30, 8.8),
-                _ => (0.80, 9.2),
+                "zenith" => (1.36, 11.0),
+                "low" => (0.30, 10.2),
+                _ => (0.80, 10.6),
             },
             turn: genome.number("turn") as f32 * (std::f32::consts::PI / 180.0),
             origins: cluster.origins,
@@ -186,11 +194,14 @@ impl Inks {
                 dust: deep(colors[0], 0.3),
             };
         }
-        let shining = |c: Rgb| lit(c, 0.35 + 0.5 * luminance(c));
+        let shining = |c: Rgb| {
+            let c = vivid(c, 1.35);
+            lit(c, 0.30 + 0.35 * luminance(c))
+        };
         Self {
             colors: colors.map(shining),
-            accent: lit(palette.accent, 1.1),
-            core: lit(mix(palette.accent, colors[2], 0.5), 1.5),
+            accent: lit(vivid(palette.accent, 1.15), 0.9),
+            core: lit(mix(palette.accent, colors[2], 0.5), 1.1),
             dust: scale(dark, 0.05),
         }
     }
@@ -198,12 +209,14 @@ impl Inks {
 
 /// What they are seen against.
 fn ground(name: &str, dark: Rgb, palette: &Palette) -> Sky {
-    let light = palette.colors.iter().copied().fold(palette.ground, |a, b| if luminance(b) > luminance(a) { b } else { a });
+    let light =
+        palette.colors.iter().copied().fold(palette.ground, |a, b| if luminance(b) > luminance(a) { b } else { a });
+    let deep = |c: Rgb, brightness: f32| lit(vivid(lit(c, 0.2), 0.62), brightness);
     let (center, edge, middle, radius) = match name {
-        "dusk" => (lit(mix(dark, palette.colors[0], 0.45), 0.10), lit(dark, 0.010), [0.0, -1.25], 2.3),
-        "ember" => (lit(mix(dark, palette.accent, 0.4), 0.055), lit(dark, 0.006), [0.25, 0.1], 1.5),
-        "paper" => (lit(light, 0.80), lit(light, 0.62), [-0.1, 0.15], 1.9),
-        _ => (lit(dark, 0.030), lit(dark, 0.0055), [0.0, 0.05], 1.7),
+        "dusk" => (deep(mix(dark, palette.colors[0], 0.6), 0.055), deep(dark, 0.009), [0.0, -1.3], 2.8),
+        "ember" => (deep(mix(dark, palette.colors[0], 0.75), 0.036), deep(dark, 0.007), [0.2, 0.1], 1.5),
+        "paper" => (lit(mix(light, [1.0; 3], 0.65), 0.84), lit(mix(light, [1.0; 3], 0.5), 0.68), [-0.1, 0.15], 1.9),
+        _ => (deep(dark, 0.019), deep(dark, 0.006), [0.0, 0.05], 1.7),
     };
     Sky { zenith: edge, horizon: center, nadir: edge, backdrop: Some(Backdrop { center, edge, middle, radius }) }
 }
@@ -211,9 +224,7 @@ fn ground(name: &str, dark: Rgb, palette: &Palette) -> Sky {
 impl Stage for WaltzStage {
     fn scene(&self, time: f64, values: &[f32], rates: &[f32]) -> Scene {
         let count = self.origins.len();
-        let at = |axis: usize, i: usize| {
-            (values[axis * count + i] / SNAPSHOT_UNIT as f32 - CELLS as f32 / 2.0) / UNIT
-        };
+        let at = |axis: usize, i: usize| (values[axis * count + i] / SNAPSHOT_UNIT as f32 - CELLS as f32 / 2.0) / UNIT;
         let place = |i: usize| Point3::new(at(0, i), at(1, i), at(2, i));
         let speed = |i: usize| {
             let [x, y, z] = [0, 1, 2].map(|axis| rates[axis * count + i]);
@@ -221,7 +232,8 @@ impl Stage for WaltzStage {
         };
         let middles = self.middles(place);
         let share = POINTS as f32 / count as f32;
-        let ink = INK / POINTS as f32 * share;
+        // What is thin shows less on paper than against the night.
+        let ink = INK / POINTS as f32 * share * if self.paper { 2.6 } else { 1.0 };
         // Fewer points are larger ones.
         let swell = share.sqrt();
         let mut clouds = Vec::with_capacity(count + count / VEIL_EVERY);
@@ -231,22 +243,26 @@ impl Stage for WaltzStage {
             let strayed = (position - middles[origin.galaxy]).norm() / own - origin.radius as f32;
             let exile = ((strayed - 0.5) / 1.6).clamp(0.0, 1.0);
             let color = self.color(origin, speed(i), exile);
+            let dusty = matches!(look, Look::Dust);
             let mut cloud = |radius: f32, ink: f32, tint: Rgb, radiance: Rgb| {
                 let depth = ink / (std::f32::consts::TAU * radius * radius);
+                // What shines, shines over the ground, and is nowhere darker than it.
+                let over = if self.paper || dusty { [0.0; 3] } else { self.glimmer };
+                let radiance = std::array::from_fn(|c| radiance[c] + over[c]);
                 clouds.push(Cloud { position, radius, depth: tint.map(|c| c * depth), radiance });
             };
             match look {
                 Look::Star => cloud(GRAIN * swell, ink * 0.6, [1.0; 3], scale(color, 1.5)),
                 Look::Knot => {
                     let bright = if self.paper { color } else { scale(mix(color, self.inks.accent, 0.5), 3.0) };
-                    cloud(GRAIN * 1.5 * swell, ink * 7.0, [1.0; 3], bright);
+                    cloud(GRAIN * swell, ink * 2.0, [1.0; 3], bright);
                 }
                 Look::Dust => {
                     let (radius, factor) = if self.smoke { (0.10, 4.0) } else { (0.05, 3.0) };
                     cloud(radius, ink * factor, [0.62, 1.0, 1.5], self.inks.dust);
                 }
             }
-            if i % VEIL_EVERY == 0 && !matches!(look, Look::Dust) {
+            if i % VEIL_EVERY == 0 && !dusty {
                 cloud(VEIL, ink * 0.4 * VEIL_EVERY as f32, [1.0; 3], color);
             }
         }
@@ -256,7 +272,7 @@ impl Stage for WaltzStage {
             t * t * (3.0 - 2.0 * t)
         };
         // Draws back as the tails grow.
-        let distance = distance * (0.92 + 0.10 * ease);
+        let distance = distance * (0.82 + 0.20 * ease);
         let (sin, cos) = libm::sincosf(self.turn * (time as f32 - 0.5));
         let (rise, run) = libm::sincosf(elevation);
         let target = Point3::origin();
@@ -276,7 +292,7 @@ impl Stage for WaltzStage {
             instances: vec![],
             fluid: None,
             haze: Some(Haze { clouds, bloom: if self.paper { 0.0 } else { 0.22 } }),
-            exposure_stops: 0.0,
+            exposure_stops: if self.paper { 0.0 } else { 0.85 },
         }
     }
 }

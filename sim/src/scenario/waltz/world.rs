@@ -1,6 +1,6 @@
 //! The points of a waltz, on a graphics device or on the twin.
 
-use super::{SNAPSHOT_UNIT, STEPS, galaxies::Cluster};
+use super::{SNAPSHOT_UNIT, galaxies::Cluster};
 use crate::{
     fixed::ONE,
     gravity::{MAX_SPEED, Point, RANGE, WORDS, twin::TwinGravity},
@@ -21,12 +21,14 @@ pub(super) struct PointWorld {
     /// How many of the points are seen; they are the first.
     visible: usize,
     step: u32,
+    /// The last step.
+    steps: u32,
     name: String,
 }
 
 impl PointWorld {
     /// The cluster at its first step, on `backend`.
-    pub(super) fn open(cluster: &Cluster, backend: Backend) -> Result<Self, SimError> {
+    pub(super) fn open(cluster: &Cluster, steps: u32, backend: Backend) -> Result<Self, SimError> {
         let law = cluster.law();
         let (points, visible) = (cluster.points(), cluster.visible());
         let count = points.len();
@@ -34,7 +36,7 @@ impl PointWorld {
         if let Some(gpu) = crate::fluid::gpu::Gpu::wanted(backend)? {
             let name = format!("wgpu: {}", gpu.name());
             match crate::gravity::gpu::GpuGravity::new(gpu, &law, &points) {
-                Ok(gpu) => return Ok(Self { engine: Engine::Gpu(gpu), count, visible, step: 0, name }),
+                Ok(gpu) => return Ok(Self { engine: Engine::Gpu(gpu), count, visible, step: 0, steps, name }),
                 Err(error) if backend == Backend::Gpu => return Err(error.into()),
                 Err(_) => {}
             }
@@ -44,7 +46,7 @@ impl PointWorld {
             return Err(crate::fluid::FluidError::Device("this build has no kernels for it".into()).into());
         }
         let engine = Engine::Twin(Box::new(TwinGravity::new(&law, points)));
-        Ok(Self { engine, count, visible, step: 0, name: "cpu".into() })
+        Ok(Self { engine, count, visible, step: 0, steps, name: "cpu".into() })
     }
 
     fn points(&self) -> Result<std::borrow::Cow<'_, [Point]>, SimError> {
@@ -83,7 +85,7 @@ impl World for PointWorld {
         let (step, rest) = state.split_first_chunk::<4>().ok_or(SimError::Saved("it is cut short"))?;
         let (count, rest) = rest.split_first_chunk::<4>().ok_or(SimError::Saved("it is cut short"))?;
         let (step, count) = (u32::from_le_bytes(*step), u32::from_le_bytes(*count) as usize);
-        if step > STEPS || count != self.count || rest.len() != count * size_of::<Point>() {
+        if step > self.steps || count != self.count || rest.len() != count * size_of::<Point>() {
             return Err(wrong);
         }
         let words: Vec<i32> = rest.as_chunks::<4>().0.iter().map(|bytes| i32::from_le_bytes(*bytes)).collect();
