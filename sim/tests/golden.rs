@@ -66,7 +66,7 @@ const GOLDEN: &[Row] = &[
     ("waltz@1", 9, SMALL_CARTWHEEL,
         "76464ce1b57668dde8101c297d2b0ba7e239fd41103c542fa084e613bd12d243", "0577872f219a34823df7cd238acd9bb7620f6958617e2c75fcc2e8b607ff32a6"),
     ("waltz@1", 10, SMALL_RIBBONS,
-        "", ""),
+        "f05da39f38793527ad9087019f178a55faf44097c98a12d4a08f6833aa47c94d", "c134e9d93d86f19fa3c684bc229813a2dad9b0f91033574734e13ad008346898"),
 ];
 
 fn recipe(row: &Row) -> Recipe {
