@@ -111,3 +111,28 @@ fn finish(layers: &Layers, scene: &Scene) -> Result<Rgb8Image, StudioError> {
     let curve = if shines { ToneCurve::AgxPunchy } else { ToneCurve::KhronosNeutral };
     Ok(develop(&radiance, layers.width, layers.height, scene.exposure_stops, curve))
 }
+
+#[cfg(test)]
+mod tests {
+    use seedstorm_sim::{Backend, Recipe, Seed, recipe::ParamValue, resolve, simulate};
+
+    use super::*;
+
+    /// Points that bloom across the picture, too.
+    #[test]
+    fn a_tile_equals_the_pixels_of_the_frame() {
+        let film = Film { frames: 3, fps: 12, width: 90, height: 70, samples: 2, renderer: "cpu".into() };
+        let mut recipe = Recipe::new("waltz@1", Seed::from(4), film).unwrap();
+        let small = [("points", 4096.0), ("bars", 8.0)];
+        recipe.params.extend(small.map(|(name, value)| (name.to_owned(), ParamValue::Number(value))));
+        recipe.params.insert("ground".into(), ParamValue::Text("night".into()));
+        let run = simulate(&recipe, Backend::Cpu, &mut |_, _| true).unwrap();
+        let (scenario, genome) = resolve(&recipe).unwrap();
+        let mut shoot = Shoot::new(scenario, &genome, &recipe.film, &run.trajectory);
+        let whole = shoot.frame(1, &|_| false).unwrap();
+        for (x, y, width, height) in [(0, 0, 16, 16), (31, 20, 33, 17), (74, 54, 16, 16)] {
+            let tile = Rect { x, y, width, height };
+            assert_eq!(shoot.tile(1, tile).unwrap(), crop(&whole, tile), "{tile:?}");
+        }
+    }
+}

@@ -195,13 +195,13 @@ impl Inks {
             };
         }
         let shining = |c: Rgb| {
-            let c = vivid(c, 1.35);
+            let c = vivid(c, 1.6);
             lit(c, 0.30 + 0.35 * luminance(c))
         };
         Self {
             colors: colors.map(shining),
             accent: lit(vivid(palette.accent, 1.15), 0.9),
-            core: lit(mix(palette.accent, colors[2], 0.5), 1.1),
+            core: lit(vivid(mix(palette.accent, colors[2], 0.4), 1.3), 1.6),
             dust: scale(dark, 0.05),
         }
     }
@@ -216,7 +216,7 @@ fn ground(name: &str, dark: Rgb, palette: &Palette) -> Sky {
         "dusk" => (deep(mix(dark, palette.colors[0], 0.6), 0.055), deep(dark, 0.009), [0.0, -1.3], 2.8),
         "ember" => (deep(mix(dark, palette.colors[0], 0.75), 0.036), deep(dark, 0.007), [0.2, 0.1], 1.5),
         "paper" => (lit(mix(light, [1.0; 3], 0.65), 0.84), lit(mix(light, [1.0; 3], 0.5), 0.68), [-0.1, 0.15], 1.9),
-        _ => (deep(dark, 0.019), deep(dark, 0.006), [0.0, 0.05], 1.7),
+        _ => (deep(dark, 0.012), deep(dark, 0.004), [0.0, 0.05], 1.7),
     };
     Sky { zenith: edge, horizon: center, nadir: edge, backdrop: Some(Backdrop { center, edge, middle, radius }) }
 }
@@ -268,11 +268,11 @@ impl Stage for WaltzStage {
         }
         let (elevation, distance) = self.camera;
         let ease = {
-            let t = time as f32;
+            let t = (time as f32 * 1.6).min(1.0);
             t * t * (3.0 - 2.0 * t)
         };
-        // Draws back as the tails grow.
-        let distance = distance * (0.82 + 0.20 * ease);
+        // Draws back as the tails grow, and rests.
+        let distance = distance * (0.80 + 0.28 * ease);
         let (sin, cos) = libm::sincosf(self.turn * (time as f32 - 0.5));
         let (rise, run) = libm::sincosf(elevation);
         let target = Point3::origin();
