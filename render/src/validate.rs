@@ -1,6 +1,6 @@
 //! Checks that a scene can be drawn, before anything is built from it.
 
-use seedstorm_sim::scene::{AreaLight, Camera, Fluid, Haze, Instance, Material, Mesh, Rgb, Scene, Shape, Sky};
+use seedstorm_sim::scene::{AreaLight, Camera, Cloud, Fluid, Haze, Instance, Material, Mesh, Rgb, Scene, Shape, Sky};
 
 use crate::error::RenderError;
 use crate::vector::Vec3;
@@ -226,15 +226,16 @@ fn haze(haze: &Haze) -> Checked {
     if haze.clouds.len() >= MOST {
         return Err(RenderError::scene(place, format!("{} clouds are too many", haze.clouds.len())));
     }
-    let bad = haze.clouds.iter().position(|cloud| {
+    let good = |cloud: &Cloud| {
         let p = Vec3::from(cloud.position);
-        !p.is_finite()
-            || p.abs().max_component() > FARTHEST
-            || !(cloud.radius > 0.0 && cloud.radius <= FARTHEST)
-            || !cloud.depth.iter().all(|c| (0.0..=DEEPEST).contains(c))
-            || !cloud.radiance.iter().all(|c| (0.0..=1e12).contains(c))
-    });
-    match bad {
+        p.is_finite()
+            && p.abs().max_component() <= FARTHEST
+            && cloud.radius > 0.0
+            && cloud.radius <= FARTHEST
+            && cloud.depth.iter().all(|c| (0.0..=DEEPEST).contains(c))
+            && cloud.radiance.iter().all(|c| (0.0..=1e12).contains(c))
+    };
+    match haze.clouds.iter().position(|cloud| !good(cloud)) {
         Some(i) => Err(RenderError::scene(
             place,
             format!("cloud {i} is {:?}, but should be finite and not negative", haze.clouds[i]),
