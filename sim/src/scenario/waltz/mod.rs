@@ -163,7 +163,7 @@ impl Scenario for Waltz {
     }
 
     fn poster_time(&self) -> f64 {
-        0.3
+        0.27
     }
 
     fn plan(&self, genome: &Genome) -> Plan {
