@@ -96,6 +96,7 @@ fn studio() -> Scene {
         meshes: vec![],
         instances: vec![instance(Shape::Box(Vector3::new(60.0, 0.5, 60.0)), at(0.0, -0.5, 0.0), 0)],
         fluid: None,
+        haze: None,
         exposure_stops: 0.6,
     }
 }

@@ -107,6 +107,24 @@ impl Lens {
         }
     }
 
+    /// Where a point lies on a picture of `size` pixels, how far away it is along the view, and how many pixels a world
+    /// unit takes there. `None` behind the camera.
+    pub(crate) fn project(&self, point: Vec3, size: [f32; 2]) -> Option<([f32; 2], f32, f32)> {
+        let away = point - self.eye;
+        let distance = away.dot(self.forward);
+        if distance <= 0.0 {
+            return None;
+        }
+        let scale = size[1] / (2.0 * self.tan_half * distance);
+        let center = [size[0] * 0.5 + away.dot(self.right) * scale, size[1] * 0.5 - away.dot(self.up) * scale];
+        Some((center, distance, scale))
+    }
+
+    /// Radius of the disc that a point at this distance along the view becomes, measured there in world units.
+    pub(crate) fn confusion(&self, distance: f32) -> f32 {
+        self.lens_radius * (distance - self.focus_distance).abs() / self.focus_distance
+    }
+
     /// What the camera sees behind everything in this direction, if it has a backdrop.
     #[inline]
     pub(crate) fn backdrop(&self, direction: Vec3) -> Option<Vec3> {

@@ -36,6 +36,7 @@
 //!         emission: [0.0; 3],
 //!     }],
 //!     fluid: None,
+//!     haze: None,
 //!     exposure_stops: 0.0,
 //! };
 //! let settings = FrameSettings { width: 32, height: 32, samples: 4, ..FrameSettings::default() };
@@ -46,6 +47,7 @@
 //! # Ok::<(), seedstorm_render::RenderError>(())
 //! ```
 
+mod blur;
 mod bsdf;
 mod bvh;
 mod camera;
@@ -53,6 +55,7 @@ pub mod denoise;
 mod error;
 pub mod film;
 mod frame;
+pub mod haze;
 pub mod image_file;
 mod layers;
 mod light;

@@ -286,6 +286,7 @@ mod tests {
                 Instance { emission: [5.0, 3.0, 1.0], ..instance(Shape::Sphere(0.2), at(0.2, 0.2, 0.8)) },
             ],
             fluid: None,
+            haze: None,
             exposure_stops: 0.0,
         }
     }

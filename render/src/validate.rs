@@ -1,6 +1,6 @@
 //! Checks that a scene can be drawn, before anything is built from it.
 
-use seedstorm_sim::scene::{AreaLight, Camera, Fluid, Instance, Material, Mesh, Rgb, Scene, Shape, Sky};
+use seedstorm_sim::scene::{AreaLight, Camera, Cloud, Fluid, Haze, Instance, Material, Mesh, Rgb, Scene, Shape, Sky};
 
 use crate::error::RenderError;
 use crate::vector::Vec3;
@@ -9,6 +9,9 @@ use crate::vector::Vec3;
 const FARTHEST: f32 = 1e9;
 /// More triangles than this in one mesh, or instances in a scene, do not fit the hierarchy.
 const MOST: usize = 1 << 30;
+
+/// Clouds deeper than this could not be told from walls, and the cube of their depth would leave the range of floats.
+const DEEPEST: f32 = 1e6;
 
 type Checked = Result<(), RenderError>;
 
@@ -34,6 +37,9 @@ pub(crate) fn validate(scene: &Scene) -> Checked {
     }
     if let Some(f) = &scene.fluid {
         fluid(f, scene.materials.len())?;
+    }
+    if let Some(h) = &scene.haze {
+        haze(h)?;
     }
     Ok(())
 }
@@ -212,4 +218,28 @@ fn fluid(fluid: &Fluid, materials: usize) -> Checked {
         in_range(place, "the vessel's radius", radius, 1e-6, FARTHEST)?;
     }
     Ok(())
+}
+
+fn haze(haze: &Haze) -> Checked {
+    let place = "haze";
+    in_range(place, "bloom", haze.bloom, 0.0, 1.0)?;
+    if haze.clouds.len() >= MOST {
+        return Err(RenderError::scene(place, format!("{} clouds are too many", haze.clouds.len())));
+    }
+    let good = |cloud: &Cloud| {
+        let p = Vec3::from(cloud.position);
+        p.is_finite()
+            && p.abs().max_component() <= FARTHEST
+            && cloud.radius > 0.0
+            && cloud.radius <= FARTHEST
+            && cloud.depth.iter().all(|c| (0.0..=DEEPEST).contains(c))
+            && cloud.radiance.iter().all(|c| (0.0..=1e12).contains(c))
+    };
+    match haze.clouds.iter().position(|cloud| !good(cloud)) {
+        Some(i) => Err(RenderError::scene(
+            place,
+            format!("cloud {i} is {:?}, but should be finite and not negative", haze.clouds[i]),
+        )),
+        None => Ok(()),
+    }
 }

@@ -99,6 +99,7 @@ fn scene() -> Scene {
         meshes: vec![Arc::new(wave(72))],
         instances,
         fluid: None,
+        haze: None,
         exposure_stops: 0.5,
     }
 }

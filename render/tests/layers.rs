@@ -41,6 +41,7 @@ fn looking_down(instances: Vec<Instance>) -> Scene {
         meshes: vec![],
         instances,
         fluid: None,
+        haze: None,
         exposure_stops: 0.0,
     }
 }

@@ -40,6 +40,7 @@ fn empty(camera: Camera, sky: Sky) -> Scene {
         meshes: vec![],
         instances: vec![],
         fluid: None,
+        haze: None,
         exposure_stops: 0.0,
     }
 }

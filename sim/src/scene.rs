@@ -27,6 +27,8 @@ pub struct Scene {
     pub instances: Vec<Instance>,
     /// A liquid to be drawn as one smooth surface around its particles.
     pub fluid: Option<Fluid>,
+    /// Points that shine and dust that dims, drawn over everything else.
+    pub haze: Option<Haze>,
     /// Factor on radiance before tone mapping, in stops (powers of two).
     pub exposure_stops: f32,
 }
@@ -187,4 +189,31 @@ pub struct Fluid {
     pub material: usize,
     /// A sphere (centre, radius) that holds the liquid: the surface is clipped to it, so that it meets the wall cleanly.
     pub vessel: Option<(Point3<f32>, f32)>,
+}
+
+/// Many small clouds, drawn from back to front over the picture of everything else, which they neither light nor hide
+/// behind.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Haze {
+    /// The clouds, in any order.
+    pub clouds: Vec<Cloud>,
+    /// The share of the clouds' light that a lens scatters softly around where it comes from, in [0, 1].
+    pub bloom: f32,
+}
+
+/// A round cloud that fades like a Gaussian, shines, and dims what is behind it.
+///
+/// A line that passes at distance b from its centre goes through an optical depth of `depth · exp(−b² / 2 radius²)`. A
+/// cloud too deep to look through shows `radiance`, a thin one as much of it as it takes away from behind: so however
+/// many clouds stand behind each other, none is brighter than the brightest of them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Cloud {
+    /// Its centre.
+    pub position: Point3<f32>,
+    /// Standard deviation of the Gaussian, world units, above 0.
+    pub radius: f32,
+    /// Optical depth through the centre; what is lost of red, green and blue may differ.
+    pub depth: Rgb,
+    /// What it shows where it is deep; black for dust.
+    pub radiance: Rgb,
 }

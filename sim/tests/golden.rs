@@ -39,6 +39,12 @@ const SMALL_CHORUS: &[(&str, Value)] = &[("detail", Number(4.0)), ("motion", Tex
 const SMALL_WREATH: &[(&str, Value)] = &[("detail", Number(4.0)), ("motion", Text("wreath"))];
 const SMALL_URCHIN: &[(&str, Value)] = &[("detail", Number(4.0)), ("motion", Text("urchin"))];
 const SMALL_TWIST: &[(&str, Value)] = &[("detail", Number(4.0)), ("motion", Text("twist"))];
+const SMALL_EMBRACE: &[(&str, Value)] =
+    &[("points", Number(4096.0)), ("bars", Number(12.0)), ("encounter", Text("embrace"))];
+const SMALL_CARTWHEEL: &[(&str, Value)] =
+    &[("points", Number(4096.0)), ("bars", Number(12.0)), ("encounter", Text("cartwheel"))];
+const SMALL_RIBBONS: &[(&str, Value)] =
+    &[("points", Number(4096.0)), ("bars", Number(12.0)), ("encounter", Text("ribbons"))];
 
 #[rustfmt::skip]
 const GOLDEN: &[Row] = &[
@@ -58,6 +64,12 @@ const GOLDEN: &[Row] = &[
         "a46aed8fc2aaafcb1f5a46114f09fcf5dad55380df387d9fcb253eb380e903a3", "9cff8ec231bd73ada376c08e75c754045eef6f9e73d4140c6476eb9ecb2fbe18"),
     ("tempest@1", 8, SMALL_TWIST,
         "deef7bde6b6646eb2b0442a7eaa97d1c7eef3a0e08a955072af89cdf743643e7", "dcc72c3d5a2a8a06f2319e508662071e83be13d05054117dff72e2421b9e221d"),
+    ("waltz@1", 8, SMALL_EMBRACE,
+        "f049ab10a0e900257e1c6e3a4cc102c50cba1fdf77c3e807d65e8deb4537002d", "4816f6d34543e5b72b5e7a2628adb5fb3cd00717158627e071c83da30c4ceb00"),
+    ("waltz@1", 9, SMALL_CARTWHEEL,
+        "76464ce1b57668dde8101c297d2b0ba7e239fd41103c542fa084e613bd12d243", "0577872f219a34823df7cd238acd9bb7620f6958617e2c75fcc2e8b607ff32a6"),
+    ("waltz@1", 10, SMALL_RIBBONS,
+        "f05da39f38793527ad9087019f178a55faf44097c98a12d4a08f6833aa47c94d", "c134e9d93d86f19fa3c684bc229813a2dad9b0f91033574734e13ad008346898"),
 ];
 
 fn recipe(row: &Row) -> Recipe {
@@ -95,7 +107,7 @@ fn worlds_are_what_they_were() {
 
 #[test]
 fn threads_change_nothing() {
-    for row in [&GOLDEN[0], &GOLDEN[3]] {
+    for row in [&GOLDEN[0], &GOLDEN[3], &GOLDEN[8]] {
         let one = in_pool(1, || digests(row));
         for threads in [2, 3] {
             assert_eq!(in_pool(threads, || digests(row)), one, "{} with {threads} threads", row.0);

@@ -107,15 +107,20 @@ fn a_scenario_has_one_root_on_both() {
     if gpu(Products::Auto).is_none() {
         return;
     }
-    for motion in ["chorus", "twist"] {
-        let mut recipe = Recipe::new("tempest@1", Seed::from(11), Film::DRAFT).unwrap();
-        recipe.params.insert("detail".into(), ParamValue::Number(4.0));
-        recipe.params.insert("motion".into(), ParamValue::Text(motion.into()));
+    let worlds = [
+        ("tempest@1", &[("detail", 4.0)][..], "motion", "chorus"),
+        ("tempest@1", &[("detail", 4.0)], "motion", "twist"),
+        ("waltz@1", &[("points", 4096.0), ("bars", 8.0)], "encounter", "trio"),
+    ];
+    for (scenario, sizes, name, kind) in worlds {
+        let mut recipe = Recipe::new(scenario, Seed::from(11), Film::DRAFT).unwrap();
+        recipe.params.extend(sizes.iter().map(|(name, value)| ((*name).into(), ParamValue::Number(*value))));
+        recipe.params.insert(name.into(), ParamValue::Text(kind.into()));
         let run = |backend| simulate(&recipe, backend, &mut |_, _| true).unwrap();
         let (cpu, gpu) = (run(Backend::Cpu), run(Backend::Gpu));
         assert_ne!(cpu.backend, gpu.backend);
-        assert_eq!(cpu.sim_root, gpu.sim_root, "{motion}");
-        assert_eq!(cpu.trajectory.as_bytes(), gpu.trajectory.as_bytes(), "{motion}");
+        assert_eq!(cpu.sim_root, gpu.sim_root, "{kind}");
+        assert_eq!(cpu.trajectory.as_bytes(), gpu.trajectory.as_bytes(), "{kind}");
     }
 }
 

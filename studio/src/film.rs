@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use seedstorm_render::{
     FrameSettings, Layers, PreparedScene, Rect,
     denoise::{self, denoise},
+    haze,
     image_file::Rgb8Image,
     tone::{ToneCurve, develop},
 };
@@ -47,7 +48,7 @@ impl<'a> Shoot<'a> {
             }
         };
         let layers = PreparedScene::new(&scene)?.render(&self.settings(), &report, &cancel)?;
-        Ok(finish(&layers, &scene))
+        finish(&layers, &scene)
     }
 
     /// A picture of the moment `time` of the trajectory, which is the first `share` of a whole one.
@@ -55,7 +56,7 @@ impl<'a> Shoot<'a> {
         let (values, rates) = self.player.at(time)?;
         let scene = self.stage.scene(time * share, &values, &rates);
         let layers = PreparedScene::new(&scene)?.render(&self.settings(), &|_| {}, &AtomicBool::new(false))?;
-        Ok(finish(&layers, &scene))
+        finish(&layers, &scene)
     }
 
     /// The pixels of `tile` of frame number `frame`, bit for bit those of [`Shoot::frame`], without rendering more of
@@ -83,7 +84,7 @@ impl<'a> Shoot<'a> {
             layers.depth[to.clone()].copy_from_slice(&part.depth[from.clone()]);
             layers.variance[to].copy_from_slice(&part.variance[from]);
         }
-        Ok(crop(&finish(&layers, &scene), tile))
+        Ok(crop(&finish(&layers, &scene)?, tile))
     }
 
     fn settings(&self) -> FrameSettings {
@@ -102,6 +103,36 @@ pub(crate) fn crop(image: &Rgb8Image, tile: Rect) -> Vec<u8> {
     .collect()
 }
 
-fn finish(layers: &Layers, scene: &Scene) -> Rgb8Image {
-    develop(&denoise(layers), layers.width, layers.height, scene.exposure_stops, ToneCurve::KhronosNeutral)
+fn finish(layers: &Layers, scene: &Scene) -> Result<Rgb8Image, StudioError> {
+    let mut radiance = denoise(layers);
+    haze::lay_over(&mut radiance, layers.width, layers.height, scene)?;
+    // What shines by itself wants a curve for light, what is lit one that keeps its colour.
+    let shines = scene.haze.as_ref().is_some_and(|haze| haze.bloom > 0.0);
+    let curve = if shines { ToneCurve::AgxPunchy } else { ToneCurve::KhronosNeutral };
+    Ok(develop(&radiance, layers.width, layers.height, scene.exposure_stops, curve))
+}
+
+#[cfg(test)]
+mod tests {
+    use seedstorm_sim::{Backend, Recipe, Seed, recipe::ParamValue, resolve, simulate};
+
+    use super::*;
+
+    /// Points that bloom across the picture, too.
+    #[test]
+    fn a_tile_equals_the_pixels_of_the_frame() {
+        let film = Film { frames: 3, fps: 12, width: 90, height: 70, samples: 2, renderer: "cpu".into() };
+        let mut recipe = Recipe::new("waltz@1", Seed::from(4), film).unwrap();
+        let small = [("points", 4096.0), ("bars", 8.0)];
+        recipe.params.extend(small.map(|(name, value)| (name.to_owned(), ParamValue::Number(value))));
+        recipe.params.insert("ground".into(), ParamValue::Text("night".into()));
+        let run = simulate(&recipe, Backend::Cpu, &mut |_, _| true).unwrap();
+        let (scenario, genome) = resolve(&recipe).unwrap();
+        let mut shoot = Shoot::new(scenario, &genome, &recipe.film, &run.trajectory);
+        let whole = shoot.frame(1, &|_| false).unwrap();
+        for (x, y, width, height) in [(0, 0, 16, 16), (31, 20, 33, 17), (74, 54, 16, 16)] {
+            let tile = Rect { x, y, width, height };
+            assert_eq!(shoot.tile(1, tile).unwrap(), crop(&whole, tile), "{tile:?}");
+        }
+    }
 }

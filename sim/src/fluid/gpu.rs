@@ -5,6 +5,7 @@ use std::fmt;
 use wgpu::util::DeviceExt as _;
 
 use super::{FluidError, Force, Liquid, MAX_NODE_MASS, Particle};
+use crate::world::Backend;
 
 /// Steps handed to the device at a time: short enough that no driver's watchdog takes them for a hang.
 const STEPS_A_SUBMISSION: u32 = 4;
@@ -90,6 +91,19 @@ impl Gpu {
         let info = adapter.get_info();
         let software = info.device_type == wgpu::DeviceType::Cpu;
         Ok(Self { device, queue, name: info.name, wide, software })
+    }
+
+    /// The adapter that `backend` asks for, if it asks for one. A software adapter runs the kernels on the CPU, slower
+    /// than the twins do, and is used only where a device is insisted on.
+    ///
+    /// # Errors
+    /// [`FluidError::Device`] where a device is insisted on and there is none.
+    pub(crate) fn wanted(backend: Backend) -> Result<Option<Self>, FluidError> {
+        match backend {
+            Backend::Cpu => Ok(None),
+            Backend::Gpu => Self::open(Products::Auto).map(Some),
+            Backend::Auto => Ok(Self::open(Products::Auto).ok().filter(|gpu| !gpu.is_software())),
+        }
     }
 
     /// The adapter's name.

@@ -154,6 +154,11 @@ impl GpuGravity {
         }
     }
 
+    /// Goes on from `points`, as many as before.
+    pub fn restore(&mut self, points: &[Point]) {
+        self.gpu.queue.write_buffer(&self.points, 0, bytemuck::cast_slice(points));
+    }
+
     /// The points, in the order in which they were given.
     ///
     /// # Errors

@@ -14,6 +14,7 @@ use crate::{
 mod bloom;
 mod noise;
 mod tempest;
+mod waltz;
 
 /// What moves a scenario's world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -64,7 +65,7 @@ pub trait Stage: Send + Sync {
 /// All scenarios of this engine.
 #[must_use]
 pub fn all() -> &'static [&'static dyn Scenario] {
-    &[&bloom::Bloom, &tempest::Tempest]
+    &[&bloom::Bloom, &tempest::Tempest, &waltz::Waltz]
 }
 
 /// The scenario of that name and version.

@@ -196,6 +196,7 @@ impl Stage for BloomStage {
             meshes: self.meshes.clone(),
             instances,
             fluid: None,
+            haze: None,
             exposure_stops: self.lighting.exposure_stops,
         }
     }

@@ -147,6 +147,7 @@ impl Stage for TempestStage {
             meshes: vec![self.floor.clone()],
             instances: vec![placed(0, 1)],
             fluid: Some(fluid),
+            haze: None,
             exposure_stops: self.lighting.exposure_stops,
         }
     }
