@@ -14,7 +14,7 @@ const STEPS: usize = 60;
 /// which keeps waves of eight spacings and more
 /// (Taubin, *A signal processing approach to fair surface design*, SIGGRAPH 1995).
 const LAMBDA: f32 = 0.6;
-const MU: f32 = -0.610_997_97;
+const MU: f32 = -0.610_998;
 
 /// Weight of a crease vertex's first place beside each neighbour's 1.
 const SPRING: f32 = 0.02;
