@@ -73,7 +73,8 @@ mod tests {
             }
             assert!((sum - 8.0).abs() < 1e-4, "{sum}");
             let found = (variance / sum).sqrt();
-            assert!((found - f64::from(sigma)).abs() < 0.4, "{found} for {sigma}");
+            // Boxes are of whole widths.
+            assert!((found - f64::from(sigma)).abs() < 0.5, "{found} for {sigma}");
         }
     }
 }
