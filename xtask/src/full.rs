@@ -14,6 +14,7 @@ use crate::machine::{Machine, load};
 use crate::process;
 use crate::setup;
 use crate::studio::{Made, Scenario, Studio};
+use crate::sweep;
 use crate::workspace::{Workspace, write_atomically};
 
 /// Which runs to make.
@@ -36,6 +37,8 @@ enum Run {
     Kernel,
     /// Every parser of foreign bytes, fuzzed for ten minutes
     Fuzz,
+    /// Sweeps of hundreds and thousands of seeds, and a census of each scenario
+    Sweep,
 }
 
 /// Seconds that each fuzz target runs.
@@ -51,6 +54,7 @@ impl Run {
             Self::Draft => "draft",
             Self::Kernel => "kernel",
             Self::Fuzz => "fuzz",
+            Self::Sweep => "sweep",
         }
     }
 
@@ -75,6 +79,11 @@ impl Run {
                 "Every parser of foreign bytes under libFuzzer, ten minutes each from the committed corpus and what earlier \
                  runs found, as many at once as there are cores, with debug assertions and checks for overflow: no input \
                  made one panic, hang for 20 s, use more than 2 GiB or break what `fuzz/src/checks.rs` asks of it."
+            }
+            Self::Sweep => {
+                "Sweeps of small flowers (`bloom` with 8 arms of 6 rings) through the built binary: 400 seeds with one job and \
+                 with two, whose tables have to be equal, and 10,000 seeds on all cores; then how rare each option of each \
+                 trait is among 10,000 seeds, beside what the scenario states."
             }
         }
     }
@@ -102,6 +111,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
             Run::Draft => pieces(workspace, &commit, "draft", &kept)?,
             Run::Kernel => kernel(workspace, &kept)?,
             Run::Fuzz => fuzz(workspace, &kept)?,
+            Run::Sweep => sweeps(workspace, &commit, &kept)?,
         };
         let evidence = Evidence {
             name: run.name().to_owned(),
@@ -201,6 +211,17 @@ fn fuzz(workspace: &Workspace, kept: &Kept<'_>) -> Result<Vec<Part>> {
             Ok(fuzzers.run(target, &found, FUZZ_SECONDS)?.figures(FUZZ_SECONDS))
         })
     })
+}
+
+fn sweeps(workspace: &Workspace, commit: &str, kept: &Kept<'_>) -> Result<Vec<Part>> {
+    let mut parts = vec![
+        kept.or_measure("one job and two", || sweep::compared(workspace))?,
+        kept.or_measure("ten thousand seeds", || sweep::many(workspace))?,
+    ];
+    for Scenario { name, .. } in Studio::build(workspace, &workspace.home(commit))?.scenarios()? {
+        parts.push(kept.or_measure(&format!("census of {name}"), || sweep::census(workspace, &name))?);
+    }
+    Ok(parts)
 }
 
 fn kernel(workspace: &Workspace, kept: &Kept<'_>) -> Result<Vec<Part>> {

@@ -16,6 +16,7 @@ mod process;
 mod setup;
 mod studio;
 mod summary;
+mod sweep;
 mod workspace;
 
 use std::process::ExitCode;

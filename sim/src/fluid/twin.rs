@@ -168,7 +168,7 @@ impl TwinLiquid {
                         let place = [x, index / cells, index % cells].map(|c| (c as i32 * ONE + ONE / 2) - center);
                         update_node(liquid, node, normal, force, place);
                     }
-                    node[0] += normal[3];
+                    node[0] = node[0].wrapping_add(normal[3]);
                 }
                 heaviest
             })
