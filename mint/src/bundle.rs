@@ -39,6 +39,8 @@ pub const MAX_TRAJECTORY_BYTES: u64 = 64 << 20;
 pub const MAX_FRAMES: usize = 10_000;
 /// The most attestations beside a bundle.
 pub const MAX_ATTESTATIONS: usize = 256;
+/// The most bytes that the files of a bundle may have together.
+pub const MAX_BUNDLE_BYTES: u64 = 8 << 30;
 /// The largest attestation, in bytes.
 pub const MAX_ATTESTATION_BYTES: u64 = 16 << 10;
 
@@ -393,14 +395,19 @@ impl Bundle {
 /// Blocks that are missing, content that is not a bundle's, or a folder that is there already.
 pub fn extract(store: &Store, bundle: &Cid, folder: &Path) -> Result<Bundle, BundleError> {
     fs::create_dir(folder).map_err(io_error(folder))?;
+    let mut left = MAX_BUNDLE_BYTES;
+    let mut take = |cid: &Cid, path: &Path, most: u64| -> Result<(), BundleError> {
+        left -= extract_file(store, cid, path, most.min(left))?;
+        Ok(())
+    };
     for (name, most) in FILES {
-        extract_file(store, &unixfs::resolve(store, bundle, name)?, &folder.join(name), most)?;
+        take(&unixfs::resolve(store, bundle, name)?, &folder.join(name), most)?;
     }
     let frames = folder.join(FRAMES);
     fs::create_dir(&frames).map_err(io_error(&frames))?;
     for link in unixfs::entries(store, &unixfs::resolve(store, bundle, FRAMES)?)? {
         // `entries` gives no name that leads out of the folder; whether they are frames is checked below.
-        extract_file(store, &link.cid, &frames.join(&link.name), MAX_IMAGE_BYTES)?;
+        take(&link.cid, &frames.join(&link.name), MAX_IMAGE_BYTES)?;
     }
     let extracted = Bundle::open(folder)?;
     // They differ where the folder in the store has more in it than a bundle.
@@ -416,10 +423,12 @@ fn check_link(path: &Path, field: &'static str, says: &Cid, actual: &Cid) -> Res
     Err(BundleError::OtherContent { path, field, says, actual })
 }
 
-fn extract_file(store: &Store, cid: &Cid, path: &Path, most: u64) -> Result<(), BundleError> {
+/// Writes a file out of the store; returns its size.
+fn extract_file(store: &Store, cid: &Cid, path: &Path, most: u64) -> Result<u64, BundleError> {
     let mut file = io::BufWriter::new(fs::File::create_new(path).map_err(io_error(path))?);
-    unixfs::write_file(store, cid, most, &mut file)?;
-    file.into_inner().map_err(|error| io_error(path)(error.into_error()))?.sync_all().map_err(io_error(path))
+    let written = unixfs::write_file(store, cid, most, &mut file)?;
+    file.into_inner().map_err(|error| io_error(path)(error.into_error()))?.sync_all().map_err(io_error(path))?;
+    Ok(written)
 }
 
 /// The sorted names in a folder that is not a link.
