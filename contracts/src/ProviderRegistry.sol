@@ -26,7 +26,10 @@ contract ProviderRegistry is IProviderRegistry, ITiers, ReentrancyGuardTransient
         uint96 stake;
         /// The part of `stake` that leases have locked.
         uint96 locked;
-        Hardware hardware;
+        // `Hardware`, spelt out: a struct within a struct would begin a slot of its own.
+        uint8 gpuClass;
+        uint8 vramGiB;
+        uint8 region;
         Tier tier;
         /// When the tier ends.
         uint32 tierUntil;
@@ -120,7 +123,9 @@ contract ProviderRegistry is IProviderRegistry, ITiers, ReentrancyGuardTransient
     function setHardware(Hardware calldata hardware) external {
         Provider storage provider = _providers[msg.sender];
         _measure(provider, Tier.Unmeasured, 0, 0);
-        provider.hardware = hardware;
+        provider.gpuClass = hardware.gpuClass;
+        provider.vramGiB = hardware.vramGiB;
+        provider.region = hardware.region;
         emit HardwareSet(msg.sender, hardware);
     }
 
@@ -184,14 +189,15 @@ contract ProviderRegistry is IProviderRegistry, ITiers, ReentrancyGuardTransient
 
     /// @inheritdoc IProviderRegistry
     function lock(address who, uint96 amount, Requirement calldata need) external onlyMarket returns (bool) {
-        Provider memory provider = _load(who);
-        if (provider.stake < MIN_STAKE || amount > provider.stake - provider.locked) return false;
-        if (provider.hardware.gpuClass < need.gpuClass || provider.hardware.vramGiB < need.vramGiB) return false;
-        if (need.region != 0 && provider.hardware.region != need.region) return false;
+        Provider storage provider = _providers[who];
+        (uint96 total, uint96 locked) = (provider.stake, provider.locked);
+        if (total < MIN_STAKE || amount > total - locked) return false;
+        if (provider.gpuClass < need.gpuClass || provider.vramGiB < need.vramGiB) return false;
+        if (need.region != 0 && provider.region != need.region) return false;
         if (need.tier != Tier.Unmeasured && (provider.tier < need.tier || provider.tierUntil <= block.timestamp)) {
             return false;
         }
-        _providers[who].locked = provider.locked + amount;
+        provider.locked = locked + amount;
         return true;
     }
 
@@ -235,16 +241,6 @@ contract ProviderRegistry is IProviderRegistry, ITiers, ReentrancyGuardTransient
     function tierOf(address who) external view returns (Tier) {
         Provider storage provider = _providers[who];
         return provider.tierUntil > block.timestamp ? provider.tier : Tier.Unmeasured;
-    }
-
-    /// @dev The first slot alone.
-    function _load(address who) private view returns (Provider memory provider) {
-        Provider storage stored = _providers[who];
-        provider.stake = stored.stake;
-        provider.locked = stored.locked;
-        provider.hardware = stored.hardware;
-        provider.tier = stored.tier;
-        provider.tierUntil = stored.tierUntil;
     }
 
     function _measure(Provider storage provider, Tier tier, uint32 rate, uint32 until) private {

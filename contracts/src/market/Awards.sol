@@ -45,7 +45,8 @@ abstract contract Awards is MarketState {
         if (msg.sender != stored.requestor) revert NotTheRequestor(msg.sender);
         if (stored.closedAt != 0 || block.timestamp > stored.deadline) revert NotOpen(job);
 
-        Auction memory auction = Auction(job, stored.manifest, stored.priceCap, stored.free, stored.need, uint256(0));
+        Requirement memory need = Requirement(stored.gpuClass, stored.vramGiB, stored.region, stored.tier);
+        Auction memory auction = Auction(job, stored.manifest, stored.priceCap, stored.free, need, 0);
         for (uint256 i = 0; i < bids.length; ++i) {
             if (_award(auction, bids[i])) ++awarded;
         }
@@ -74,8 +75,7 @@ abstract contract Awards is MarketState {
     function _award(Auction memory auction, Bid calldata bid) private returns (bool) {
         bytes32 leaseId = _hashTypedDataV4(Terms.hashBid(auction.job, auction.manifest, bid));
         uint256 cap = uint256(bid.unitPrice) * bid.units;
-        Lease storage lease = _leases[leaseId];
-        if (lease.provider != address(0)) return _skip(auction, leaseId, Skipped.Used);
+        if (_leases[leaseId].provider != address(0)) return _skip(auction, leaseId, Skipped.Used);
         if (block.timestamp > bid.expiry) return _skip(auction, leaseId, Skipped.Expired);
         if (bid.unitPrice > auction.priceCap) return _skip(auction, leaseId, Skipped.AbovePriceCap);
         if (bid.taskReward == 0 || bid.taskReward > cap || bid.taskReward > type(uint96).max / LOCK_FACTOR) {
@@ -92,12 +92,15 @@ abstract contract Awards is MarketState {
         // The cap is no more than the escrow, which has 96 bits.
         auction.free -= SafeCast.toUint96(cap);
         auction.units += bid.units;
-        lease.provider = bid.provider;
-        lease.cap = SafeCast.toUint96(cap);
-        lease.taskReward = bid.taskReward;
-        lease.job = auction.job;
-        lease.since = SafeCast.toUint32(block.timestamp);
-        lease.state = LeaseState.Active;
+        _leases[leaseId] = Lease({
+            provider: bid.provider,
+            redeemed: 0,
+            cap: SafeCast.toUint96(cap),
+            taskReward: bid.taskReward,
+            job: auction.job,
+            since: SafeCast.toUint32(block.timestamp),
+            state: LeaseState.Active
+        });
         emit Awarded(auction.job, bid.provider, leaseId, SafeCast.toUint96(cap));
         return true;
     }

@@ -58,7 +58,10 @@ abstract contract JobEscrow is MarketState {
             openLeases: 0,
             free: terms.escrow,
             deposit: deposit,
-            need: terms.need,
+            gpuClass: terms.need.gpuClass,
+            vramGiB: terms.need.vramGiB,
+            region: terms.need.region,
+            tier: terms.need.tier,
             priority: terms.priority,
             manifest: terms.manifest
         });

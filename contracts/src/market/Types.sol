@@ -85,7 +85,11 @@ struct Job {
     /// Escrow that is in no lease.
     uint96 free;
     uint96 deposit;
-    Requirement need;
+    // `Requirement`, spelt out: a struct within a struct would begin a slot of its own.
+    uint8 gpuClass;
+    uint8 vramGiB;
+    uint8 region;
+    Tier tier;
     // New slot.
     uint96 priority;
     // New slot.
