@@ -39,6 +39,12 @@ interface Vm {
     /// @notice Signs a digest.
     function sign(uint256 privateKey, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
 
+    /// @notice Gives an account code.
+    function etch(address target, bytes calldata code) external;
+
+    /// @notice The next call must revert, in whatever words.
+    function expectRevert() external;
+
     /// @notice The next transaction number of an account.
     function getNonce(address account) external view returns (uint64);
 
