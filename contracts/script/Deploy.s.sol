@@ -65,19 +65,14 @@ contract Deploy {
     /// @notice The text of the addresses' file.
     /// @param network The network.
     /// @param block_ A block before its first transaction.
-    function describe(Network memory network, uint256 block_) internal view returns (string memory) {
-        string memory head =
-            string.concat('{\n  "chain_id": ', vm.toString(block.chainid), ',\n  "block": ', vm.toString(block_));
-        return string.concat(
-            head,
-            entry("token", address(network.token)),
-            entry("gate", address(network.gate)),
-            entry("registry", address(network.registry)),
-            entry("market", address(network.market)),
-            entry("board", address(network.board)),
-            entry("bonus", address(network.bonus)),
-            "\n}\n"
-        );
+    function describe(Network memory network, uint256 block_) internal view returns (string memory text) {
+        text = string.concat('{\n  "chain_id": ', vm.toString(block.chainid), ',\n  "block": ', vm.toString(block_));
+        text = string.concat(text, entry("token", address(network.token)));
+        text = string.concat(text, entry("gate", address(network.gate)));
+        text = string.concat(text, entry("registry", address(network.registry)));
+        text = string.concat(text, entry("market", address(network.market)));
+        text = string.concat(text, entry("board", address(network.board)));
+        text = string.concat(text, entry("bonus", address(network.bonus)), "\n}\n");
     }
 
     function entry(string memory name, address value) private pure returns (string memory) {

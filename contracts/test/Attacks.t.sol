@@ -342,7 +342,9 @@ contract AttacksTest is MarketTest {
         bytes32 second = reserveAnother();
         uint32 secondJob = market.leaseOf(second).job;
         warpToSettlement(secondJob);
+        balance = token.balanceOf(requestor);
         market.refund(secondJob);
+        assertEq(token.balanceOf(requestor) - balance, ESCROW - CAP, "what no lease has reserved");
         redeem(second, CAP);
         market.settle(second);
         (uint8 v, bytes32 r, bytes32 s) = voucher(second, CAP);

@@ -74,7 +74,7 @@ abstract contract MarketTest is Test {
 
     function fund(address who, uint256 amount) internal {
         vm.prank(TREASURY);
-        token.transfer(who, amount);
+        assertTrue(token.transfer(who, amount), "funded");
         vm.startPrank(who);
         token.approve(address(market), type(uint256).max);
         token.approve(address(registry), type(uint256).max);
