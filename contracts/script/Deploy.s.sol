@@ -29,6 +29,9 @@ interface ScriptVm {
     /// @notice A number as text.
     function toString(uint256 value) external pure returns (string memory);
 
+    /// @notice Makes a folder.
+    function createDir(string calldata path, bool recursive) external;
+
     /// @notice Writes a file.
     function writeFile(string calldata path, string calldata text) external;
 }
@@ -58,6 +61,7 @@ contract Deploy {
         vm.startBroadcast(deployer);
         Network memory network = Deployment.deploy(beginnings, registry, market);
         vm.stopBroadcast();
+        vm.createDir("deployments", true);
         string memory path = string.concat("deployments/", vm.toString(block.chainid), ".json");
         vm.writeFile(path, describe(network, block_));
     }
