@@ -196,7 +196,9 @@ pub enum NetworkError {
     #[error("transaction {0} was not mined within {MINING_TIMEOUT:?}")]
     NotMined(B256),
     /// Another transaction of the same key came between.
-    #[error("a contract is at {actual} and not at {expected}: another transaction of the key came between; deploy again")]
+    #[error(
+        "a contract is at {actual} and not at {expected}: another transaction of the key came between; deploy again"
+    )]
     Misplaced {
         /// Where the others were told that it would be.
         expected: Address,
@@ -232,14 +234,12 @@ impl Network {
 
         let deploy = contract::token::StormToken::deploy_builder(provider, treasury);
         place(provider, deploy.into_transaction_request(), token).await?;
-        let deploy =
-            contract::gate::ValidationGate::deploy_builder(provider, governor, validation, registry, market);
+        let deploy = contract::gate::ValidationGate::deploy_builder(provider, governor, validation, registry, market);
         place(provider, deploy.into_transaction_request(), gate).await?;
         let deploy = contract::registry::ProviderRegistry::deploy_builder(provider, token, market, gate);
         place(provider, deploy.into_transaction_request(), registry).await?;
-        let deploy = contract::market::JobMarket::deploy_builder(
-            provider, token, registry, gate, stakers, community, pool,
-        );
+        let deploy =
+            contract::market::JobMarket::deploy_builder(provider, token, registry, gate, stakers, community, pool);
         place(provider, deploy.into_transaction_request(), market).await?;
         let deploy = contract::board::ResultBoard::deploy_builder(provider, market);
         place(provider, deploy.into_transaction_request(), board).await?;

@@ -14,9 +14,6 @@ use seedstorm_mint::network::contract::token::StormToken;
 use seedstorm_mint::network::{Beginnings, Bid, Network, NetworkError, Terms};
 use seedstorm_mint::{EmbeddedChain, PrivateKeySigner};
 
-use seedstorm_mint::network::contract::market as market_types;
-use seedstorm_mint::network::contract::registry as registry_types;
-
 const TOKEN: u128 = 1_000_000_000_000_000_000;
 
 fn key(number: u8) -> PrivateKeySigner {
@@ -79,20 +76,21 @@ async fn a_job_is_paid_for_on_the_chain_in_this_process() {
     let approve = |by: &DynProvider, whom| {
         StormToken::new(network.token, by.clone()).approve(whom, U256::MAX).into_transaction_request()
     };
-    for (by, whom) in [(&as_requestor, network.market), (&as_provider, network.registry), (&as_provider, network.market)]
+    for (by, whom) in
+        [(&as_requestor, network.market), (&as_provider, network.registry), (&as_provider, network.market)]
     {
         let request = approve(by, whom);
         assert!(by.send_transaction(request).await.unwrap().get_receipt().await.unwrap().status());
     }
     let registry = ProviderRegistry::new(network.registry, as_provider.clone());
     send!(registry.stake(amount(10_000 * TOKEN)));
-    send!(registry.setHardware(registry_types::Hardware { gpuClass: 5, vramGiB: 24, region: 1 }));
+    send!(registry.setHardware(ProviderRegistry::Hardware { gpuClass: 5, vramGiB: 24, region: 1 }));
 
     // A job.
     let now = as_requestor.get_block(alloy::eips::BlockId::latest()).await.unwrap().unwrap().header.timestamp;
     let market = JobMarket::new(network.market, as_requestor.clone());
     let manifest = B256::repeat_byte(7);
-    send!(market.createJob(market_types::JobTerms {
+    send!(market.createJob(JobMarket::JobTerms {
         manifest,
         program: B256::ZERO,
         signer: requestor.address(),
@@ -100,7 +98,7 @@ async fn a_job_is_paid_for_on_the_chain_in_this_process() {
         priceCap: 1_000_000_000_000_000,
         escrow: amount(1_000 * TOKEN),
         priority: amount(0),
-        need: market_types::Requirement { gpuClass: 5, vramGiB: 24, region: 1, tier: 0 },
+        need: JobMarket::Requirement { gpuClass: 5, vramGiB: 24, region: 1, tier: 0 },
         mode: 0,
         quorum: 0,
     }));
@@ -122,7 +120,7 @@ async fn a_job_is_paid_for_on_the_chain_in_this_process() {
     };
     let lease = terms.bid(&bid);
     let signature = provider.sign_hash_sync(&lease).unwrap();
-    let signed = market_types::Bid {
+    let signed = JobMarket::Bid {
         provider: bid.provider,
         unitPrice: bid.unitPrice,
         units: bid.units,
@@ -150,23 +148,26 @@ async fn a_job_is_paid_for_on_the_chain_in_this_process() {
     assert_eq!(after - before, U256::from(cumulative - cumulative / 20));
     // Not twice, and nothing is settled before its time.
     let again = market.redeem(lease, amount(cumulative), v, r, s).call().await.unwrap_err();
-    assert!(again.as_decoded_interface_error::<JobMarket::JobMarketErrors>().is_some_and(
-        |error| matches!(error, JobMarket::JobMarketErrors::NothingNew(_))
-    ));
+    assert!(
+        again
+            .as_decoded_interface_error::<JobMarket::JobMarketErrors>()
+            .is_some_and(|error| matches!(error, JobMarket::JobMarketErrors::NothingNew(_)))
+    );
     let early = market.settle(lease).call().await.unwrap_err();
-    assert!(early.as_decoded_interface_error::<JobMarket::JobMarketErrors>().is_some_and(
-        |error| matches!(error, JobMarket::JobMarketErrors::TooEarly(_))
-    ));
+    assert!(
+        early
+            .as_decoded_interface_error::<JobMarket::JobMarketErrors>()
+            .is_some_and(|error| matches!(error, JobMarket::JobMarketErrors::TooEarly(_)))
+    );
 
     // The fees, and a ruling through the gate.
     send!(market.distribute());
     assert_eq!(token.balanceOf(sink(0xa1)).call().await.unwrap(), U256::from(cumulative / 20 * 3 / 10));
     send!(JobMarket::new(network.market, as_provider.clone()).dispute(lease));
     let gate = ValidationGate::new(network.gate, as_validation);
-    use seedstorm_mint::network::contract::gate::Ruling;
     send!(gate.rule(
         lease,
-        Ruling {
+        ValidationGate::Ruling {
             earned: amount(31 * TOKEN),
             forfeit: amount(0),
             slash: amount(0),

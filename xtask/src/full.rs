@@ -7,6 +7,7 @@ use std::time::Instant;
 use clap::{Args, ValueEnum};
 use miette::{IntoDiagnostic, Result, WrapErr};
 
+use crate::contracts;
 use crate::evidence::{Evidence, Figure, Part};
 use crate::images;
 use crate::machine::{Machine, load};
@@ -33,6 +34,8 @@ enum Run {
     Draft,
     /// The WGSL kernel against its Rust twin, with and without 64-bit integers
     Kernel,
+    /// The contracts' tests with all their runs, their coverage, defences taken out, and mutations
+    Contracts,
 }
 
 /// The test target that holds the kernel and its twin equal.
@@ -44,6 +47,7 @@ impl Run {
             Self::Film => "film",
             Self::Draft => "draft",
             Self::Kernel => "kernel",
+            Self::Contracts => "contracts",
         }
     }
 
@@ -64,6 +68,12 @@ impl Run {
                  the full one, each with 64-bit integers in the shader and with split products, and whole scenarios. A \
                  part is one test of `sim/tests/twins.rs`, alone on the machine, on the adapter named above; it passed."
             }
+            Self::Contracts => {
+                "The contracts: *tests* with 10,000 runs of each fuzz test and 1,000 runs of 100 calls of the invariants; \
+                 *coverage* of `src/` in lines, statements, branches and functions; *attacks*, each defence taken out of \
+                 the sources and its test seen to fail; *operators*, small changes of escrow, vouchers and stakes, of \
+                 which a test has to notice each, or `contracts/tools/survivors.json` says why not."
+            }
         }
     }
 }
@@ -81,7 +91,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         // What stands in a changed tree has no name to keep it under.
         if options.again || commit.ends_with("-dirty") {
             forget(&workspace.kept(&kept.folder))?;
-            if run != Run::Kernel {
+            if !matches!(run, Run::Kernel | Run::Contracts) {
                 forget(&workspace.home(&commit))?;
             }
         }
@@ -89,6 +99,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
             Run::Film => pieces(workspace, &commit, "film", &kept)?,
             Run::Draft => pieces(workspace, &commit, "draft", &kept)?,
             Run::Kernel => kernel(workspace, &kept)?,
+            Run::Contracts => long_checks_of_contracts(workspace, &kept)?,
         };
         let evidence = Evidence {
             name: run.name().to_owned(),
@@ -204,6 +215,17 @@ fn kernel(workspace: &Workspace, kept: &Kept<'_>) -> Result<Vec<Part>> {
         })
     };
     names.into_iter().map(run).collect()
+}
+
+fn long_checks_of_contracts(workspace: &Workspace, kept: &Kept<'_>) -> Result<Vec<Part>> {
+    let run = |name: &&str| {
+        kept.or_measure(name, || {
+            let start = Instant::now();
+            let found = contracts::long_check(workspace, name)?;
+            Ok(vec![Figure::number("it took, s", start.elapsed().as_secs_f64()), Figure::text("found", found)])
+        })
+    };
+    contracts::LONG_CHECKS.iter().map(run).collect()
 }
 
 /// The names in what `--list --format=terse` prints: `path::of::test: test`.
