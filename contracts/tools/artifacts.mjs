@@ -12,7 +12,17 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSy
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const CONTRACTS = ['SeedstormCollection'];
+import { forgePath } from './forge.mjs';
+
+const CONTRACTS = [
+  'EarlyBonus',
+  'JobMarket',
+  'ProviderRegistry',
+  'ResultBoard',
+  'SeedstormCollection',
+  'StormToken',
+  'ValidationGate',
+];
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const ARTIFACTS = join(ROOT, 'artifacts');
 
@@ -21,13 +31,13 @@ class Failure extends Error {}
 
 /** Compiles into a folder of its own, so that a build in `out/` can neither help nor disturb. */
 function compile() {
-  const forge = join(ROOT, 'node_modules', '.bin', 'forge');
-  if (!existsSync(forge)) throw new Failure('forge is not installed: run `npm ci` in contracts/ first');
+  const forge = forgePath();
+  if (!forge) throw new Failure('forge is not installed: run `npm ci` in contracts/ first');
   mkdirSync(join(ROOT, 'cache'), { recursive: true });
   const out = mkdtempSync(join(ROOT, 'cache', 'artifacts-'));
   try {
     const paths = ['--out', join(out, 'out'), '--cache-path', join(out, 'cache')];
-    const run = spawnSync(forge, ['build', '--force', '--skip', 'test', '--root', ROOT, ...paths], { encoding: 'utf8' });
+    const run = spawnSync(forge, ['build', '--force', '--skip', 'test', 'script', '--root', ROOT, ...paths], { encoding: 'utf8' });
     if (run.error) throw new Failure(`forge did not start: ${run.error.message}`);
     if (run.status !== 0) throw new Failure(`forge build failed:\n${run.stdout}${run.stderr}`);
     return Object.fromEntries(CONTRACTS.map((name) => [name, artifact(name, join(out, 'out'))]));

@@ -70,6 +70,7 @@ pub mod collection;
 pub mod files;
 pub mod keystore;
 pub mod metadata;
+pub mod network;
 pub mod store;
 pub mod unixfs;
 

@@ -34,6 +34,8 @@ enum Step {
     Deny,
     /// Contracts are formatted, compile without a warning, pass their tests and cost the recorded gas
     Forge,
+    /// Slither finds nothing above low in the contracts that is not explained
+    Slither,
     /// The committed contract artifacts come from the contracts' sources
     Artifacts,
     /// The committed CIDs are those of an independent IPFS implementation
@@ -76,6 +78,7 @@ impl Step {
             }
             Self::Deny => deny::run(workspace),
             Self::Forge => contracts::check(workspace).map(silent),
+            Self::Slither => contracts::check_slither(workspace).map(silent),
             Self::Artifacts => contracts::check_artifacts(workspace).map(silent),
             Self::Cids => contracts::check_cids(workspace).map(silent),
             Self::Clippy => {

@@ -7,6 +7,7 @@ use std::time::Instant;
 use clap::{Args, ValueEnum};
 use miette::{IntoDiagnostic, Result, WrapErr};
 
+use crate::contracts;
 use crate::evidence::{Evidence, Figure, Part};
 use crate::fuzz::{self, Fuzzers};
 use crate::images;
@@ -39,6 +40,8 @@ enum Run {
     Fuzz,
     /// Sweeps of hundreds and thousands of seeds, and a census of each scenario
     Sweep,
+    /// The contracts' tests with all their runs, their coverage, defences taken out, and mutations
+    Contracts,
 }
 
 /// Seconds that each fuzz target runs.
@@ -55,6 +58,7 @@ impl Run {
             Self::Kernel => "kernel",
             Self::Fuzz => "fuzz",
             Self::Sweep => "sweep",
+            Self::Contracts => "contracts",
         }
     }
 
@@ -85,6 +89,12 @@ impl Run {
                  with two, whose tables have to be equal, and 10,000 seeds on all cores; then how rare each option of each \
                  trait is among 10,000 seeds, beside what the scenario states."
             }
+            Self::Contracts => {
+                "The contracts: *tests* with 10,000 runs of each fuzz test and 1,000 runs of 100 calls of the invariants; \
+                 *coverage* of `src/` in lines, statements, branches and functions; *attacks*, each defence taken out of \
+                 the sources and its test seen to fail; *operators*, small changes of escrow, vouchers and stakes, of \
+                 which a test has to notice each, or `contracts/tools/survivors.json` says why not."
+            }
         }
     }
 }
@@ -112,6 +122,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
             Run::Kernel => kernel(workspace, &kept)?,
             Run::Fuzz => fuzz(workspace, &kept)?,
             Run::Sweep => sweeps(workspace, &commit, &kept)?,
+            Run::Contracts => long_checks_of_contracts(workspace, &kept)?,
         };
         let evidence = Evidence {
             name: run.name().to_owned(),
@@ -249,6 +260,17 @@ fn kernel(workspace: &Workspace, kept: &Kept<'_>) -> Result<Vec<Part>> {
         })
     };
     names.into_iter().map(run).collect()
+}
+
+fn long_checks_of_contracts(workspace: &Workspace, kept: &Kept<'_>) -> Result<Vec<Part>> {
+    let run = |name: &&str| {
+        kept.or_measure(name, || {
+            let start = Instant::now();
+            let found = contracts::long_check(workspace, name)?;
+            Ok(vec![Figure::number("it took, s", start.elapsed().as_secs_f64()), Figure::text("found", found)])
+        })
+    };
+    contracts::LONG_CHECKS.iter().map(run).collect()
 }
 
 /// The names in what `--list --format=terse` prints: `path::of::test: test`.
