@@ -1,4 +1,5 @@
-//! What a bare machine lacks: Debian packages, npm packages, `cargo-deny`, `cargo-fuzz`.
+//! What a bare machine lacks: Debian packages, npm packages, `cargo-deny`, `cargo-fuzz`; Slither installs itself where it
+//! is used.
 //!
 //! A linker is not among it: rustc links with its own `rust-lld` on x86-64 Linux since 1.90.
 
@@ -12,7 +13,10 @@ use crate::process;
 use crate::workspace::{Workspace, write_atomically};
 
 /// Mesa's software Vulkan (lavapipe), and the loader that finds it.
-const PACKAGES: [&str; 2] = ["mesa-vulkan-drivers", "libvulkan1"];
+const VULKAN: [&str; 2] = ["mesa-vulkan-drivers", "libvulkan1"];
+
+/// Python with what it takes to install Slither in a folder of its own.
+const PYTHON: [&str; 2] = ["python3", "python3-venv"];
 
 /// Folders with a `package-lock.json`: the contracts' tool set, and the implementation that CIDs are held against.
 const NPM_FOLDERS: [&str; 2] = ["contracts", "mint/tests/oracle"];
@@ -46,16 +50,26 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
 
 fn system_packages() -> Result<()> {
     // Elsewhere the system's own Vulkan or Metal driver serves, or GPU tests say what they miss.
-    if !cfg!(target_os = "linux") || software_vulkan().is_some() && has_vulkan_loader() {
+    if !cfg!(target_os = "linux") {
         return Ok(());
     }
-    let by_hand =
-        format!("install Mesa's software Vulkan driver and the Vulkan loader (Debian: {})", PACKAGES.join(" "));
+    let mut missing = Vec::new();
+    if software_vulkan().is_none() || !has_vulkan_loader() {
+        missing.extend(VULKAN);
+    }
+    if process::ask(Command::new("python3").args(["-c", "import ensurepip, venv"])).is_none() {
+        missing.extend(PYTHON);
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let names = missing.join(" ");
+    let by_hand = format!("install what these Debian packages hold: {names}");
     if process::ask(Command::new("apt-get").arg("--version")).is_none() {
-        bail!(help = by_hand, "software Vulkan is missing, and there is no apt-get to install it with");
+        bail!(help = by_hand, "{names}: missing, and there is no apt-get to install them with");
     }
     if process::ask(Command::new("id").arg("-u")).as_deref() != Some("0") {
-        bail!(help = by_hand, "software Vulkan is missing, and only root can install it");
+        bail!(help = by_hand, "{names}: missing, and only root can install them");
     }
     let apt = |arguments: &[&str]| {
         let mut command = Command::new("apt-get");
@@ -67,7 +81,7 @@ fn system_packages() -> Result<()> {
         )
     };
     apt(&["update"])?;
-    apt(&["install", "--yes", "--no-install-recommends", PACKAGES[0], PACKAGES[1]])
+    apt(&[&["install", "--yes", "--no-install-recommends"], &missing[..]].concat())
 }
 
 fn has_vulkan_loader() -> bool {
