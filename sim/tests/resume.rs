@@ -97,7 +97,7 @@ fn what_was_saved_is_not_trusted() {
 
 /// A tempest's save whose state has other words, each with its place, under a seal that is right.
 fn tempest_with(words: &[(usize, i32)]) -> Result<Simulation, SimError> {
-    let [_, recipe] = small_worlds().try_into().unwrap();
+    let [_, recipe, _] = small_worlds().try_into().unwrap();
     let mut simulation = Simulation::new(&recipe, Backend::Cpu).unwrap();
     while simulation.step() == 0 || !simulation.can_be_saved() {
         simulation.advance().unwrap();
