@@ -40,11 +40,11 @@ const SMALL_WREATH: &[(&str, Value)] = &[("detail", Number(4.0)), ("motion", Tex
 const SMALL_URCHIN: &[(&str, Value)] = &[("detail", Number(4.0)), ("motion", Text("urchin"))];
 const SMALL_TWIST: &[(&str, Value)] = &[("detail", Number(4.0)), ("motion", Text("twist"))];
 const SMALL_EMBRACE: &[(&str, Value)] =
-    &[("points", Number(4096.0)), ("bars", Number(12.0)), ("encounter", Text("embrace"))];
+    &[("points", Number(4096.0)), ("bars", Number(3.0)), ("encounter", Text("embrace"))];
 const SMALL_CARTWHEEL: &[(&str, Value)] =
-    &[("points", Number(4096.0)), ("bars", Number(12.0)), ("encounter", Text("cartwheel"))];
+    &[("points", Number(4096.0)), ("bars", Number(3.0)), ("encounter", Text("cartwheel"))];
 const SMALL_RIBBONS: &[(&str, Value)] =
-    &[("points", Number(4096.0)), ("bars", Number(12.0)), ("encounter", Text("ribbons"))];
+    &[("points", Number(4096.0)), ("bars", Number(3.0)), ("encounter", Text("ribbons"))];
 
 #[rustfmt::skip]
 const GOLDEN: &[Row] = &[
@@ -65,11 +65,11 @@ const GOLDEN: &[Row] = &[
     ("tempest@1", 8, SMALL_TWIST,
         "deef7bde6b6646eb2b0442a7eaa97d1c7eef3a0e08a955072af89cdf743643e7", "dcc72c3d5a2a8a06f2319e508662071e83be13d05054117dff72e2421b9e221d"),
     ("waltz@1", 8, SMALL_EMBRACE,
-        "f049ab10a0e900257e1c6e3a4cc102c50cba1fdf77c3e807d65e8deb4537002d", "4816f6d34543e5b72b5e7a2628adb5fb3cd00717158627e071c83da30c4ceb00"),
+        "74cf1583de16a6154c2767af19d944a0432d3cdc899374e0c4caf20d2f77aaf5", "88426809606b89c5505019f62234a4e10d2e6a476ea85b5b3a4549d70b99f9bc"),
     ("waltz@1", 9, SMALL_CARTWHEEL,
-        "76464ce1b57668dde8101c297d2b0ba7e239fd41103c542fa084e613bd12d243", "0577872f219a34823df7cd238acd9bb7620f6958617e2c75fcc2e8b607ff32a6"),
+        "899f55ab32351bd016f361e236ca66214b755f341dd876a6484aa748171bd12b", "fafc5fd42975983ae564a32285875b9bc8a6be7002302970c41d97a94321cdb8"),
     ("waltz@1", 10, SMALL_RIBBONS,
-        "f05da39f38793527ad9087019f178a55faf44097c98a12d4a08f6833aa47c94d", "c134e9d93d86f19fa3c684bc229813a2dad9b0f91033574734e13ad008346898"),
+        "fca08ea99f67588ca747e215b99a6a2ead77be53fe895ff32c59ad4288e62ffc", "3b93f046c5ed4c16f7613aa3ed81349e49faeb4c13066ca275b461d207c8617c"),
 ];
 
 fn recipe(row: &Row) -> Recipe {

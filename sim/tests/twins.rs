@@ -110,7 +110,7 @@ fn a_scenario_has_one_root_on_both() {
     let worlds = [
         ("tempest@1", &[("detail", 4.0)][..], "motion", "chorus"),
         ("tempest@1", &[("detail", 4.0)], "motion", "twist"),
-        ("waltz@1", &[("points", 4096.0), ("bars", 8.0)], "encounter", "trio"),
+        ("waltz@1", &[("points", 4096.0), ("bars", 4.0)], "encounter", "trio"),
     ];
     for (scenario, sizes, name, kind) in worlds {
         let mut recipe = Recipe::new(scenario, Seed::from(11), Film::DRAFT).unwrap();

@@ -123,7 +123,7 @@ mod tests {
     fn a_tile_equals_the_pixels_of_the_frame() {
         let film = Film { frames: 3, fps: 12, width: 90, height: 70, samples: 2, renderer: "cpu".into() };
         let mut recipe = Recipe::new("waltz@1", Seed::from(4), film).unwrap();
-        let small = [("points", 4096.0), ("bars", 8.0)];
+        let small = [("points", 4096.0), ("bars", 4.0)];
         recipe.params.extend(small.map(|(name, value)| (name.to_owned(), ParamValue::Number(value))));
         recipe.params.insert("ground".into(), ParamValue::Text("night".into()));
         let run = simulate(&recipe, Backend::Cpu, &mut |_, _| true).unwrap();

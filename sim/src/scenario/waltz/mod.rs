@@ -116,7 +116,7 @@ const PARAMS: &[ParamSpec] = &[
         name: "bars",
         about: "how long they dance",
         unit: "8 steps",
-        min: 8.0,
+        min: 2.0,
         max: 96.0,
         usual: [BARS, BARS],
         integer: true,
