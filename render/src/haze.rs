@@ -1,7 +1,7 @@
 //! Clouds of light and dust over a picture: splats in the order of their depth.
 //!
 //! Each [`Cloud`](seedstorm_sim::scene::Cloud) is a Gaussian on the picture (Zwicker et al. 2001, "EWA Volume
-//! Splatting", with round kernels). One that is smaller than a pixel is widened to [`LEAST_SIGMA`] and thinned by as
+//! Splatting", with round kernels). One that is smaller than a pixel is widened to `LEAST_SIGMA` and thinned by as
 //! much, so that it neither flickers nor gains or loses light; one out of focus is widened by its circle of confusion in
 //! the same way. Nothing is sampled: there is no noise to be taken out.
 //!

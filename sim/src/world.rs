@@ -147,7 +147,7 @@ impl Seal {
     /// Bytes of a save before its body.
     pub const HEAD: usize = MAGIC.len() + 32;
 
-    /// A save with this body: [`MAGIC`], the keyed BLAKE3 digest of the body, the body.
+    /// A save with this body: `MAGIC`, the keyed BLAKE3 digest of the body, the body.
     #[must_use]
     pub fn apply(&self, body: &[u8]) -> Vec<u8> {
         [MAGIC.as_slice(), blake3::keyed_hash(&self.0, body).as_bytes(), body].concat()
