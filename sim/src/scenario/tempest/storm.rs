@@ -140,7 +140,7 @@ impl Body {
             Inner::Still => [0.0; 3],
             Inner::Jets(directions, speed) => {
                 let distance = dot(p, p).sqrt().max(1e-9);
-                // Each jet is a cone of a fifth of a radian or so, fastest at the surface.
+                // Each jet is a cone: half as fast a third of a radian from its middle, and fastest at the surface.
                 let near = |direction: &[f64; 3]| libm::exp(14.0 * (dot(p, *direction) / distance - 1.0));
                 let strength: f64 = directions.iter().map(near).sum();
                 along(p, speed * strength.min(1.0))

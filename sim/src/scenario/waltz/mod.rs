@@ -1,5 +1,5 @@
-//! *Waltz*: galaxies that pass through one another. A hundred and thirty thousand points, and as many again that nobody
-//! sees, pull each other until discs have become tails, rings, shells and ribbons: a galaxy torn into calligraphy.
+//! *Waltz*: galaxies that pass through one another. A hundred and thirty thousand points, and one and a half times as many
+//! that nobody sees, pull each other until discs have become tails, rings, shells and ribbons: a galaxy torn into calligraphy.
 
 mod galaxies;
 mod orbits;
