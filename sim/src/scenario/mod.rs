@@ -14,6 +14,7 @@ use crate::{
 mod bloom;
 mod noise;
 mod tempest;
+mod vector;
 mod waltz;
 
 /// What moves a scenario's world.

@@ -5,6 +5,7 @@ use crate::{
     fluid::{Force, Liquid, Particle},
     genome::Genome,
     random::Stream,
+    scenario::vector::{cross, dot, leaning, times, unit},
 };
 
 use super::{DETAIL, STEPS};
@@ -143,39 +144,22 @@ impl Body {
                 // Each jet is a cone: half as fast a third of a radian from its middle, and fastest at the surface.
                 let near = |direction: &[f64; 3]| libm::exp(14.0 * (dot(p, *direction) / distance - 1.0));
                 let strength: f64 = directions.iter().map(near).sum();
-                along(p, speed * strength.min(1.0))
+                times(p, speed * strength.min(1.0))
             }
             Inner::Twist(axis, speed) => {
                 let height = dot(p, *axis);
-                let side =
-                    [axis[1] * p[2] - axis[2] * p[1], axis[2] * p[0] - axis[0] * p[2], axis[0] * p[1] - axis[1] * p[0]];
-                along(side, speed * (height * 5.0).clamp(-1.0, 1.0))
+                let side = cross(*axis, p);
+                times(side, speed * (height * 5.0).clamp(-1.0, 1.0))
             }
         };
         [0, 1, 2].map(|axis| self.drift[axis] + inner[axis])
     }
 }
 
-fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
-    a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
-}
-
-fn along(direction: [f64; 3], length: f64) -> [f64; 3] {
-    direction.map(|c| c * length)
-}
-
-/// The unit vector at `tilt` from upright, towards `heading`.
-fn direction(tilt: f64, heading: f64) -> [f64; 3] {
-    [libm::sin(tilt) * libm::cos(heading), libm::cos(tilt), libm::sin(tilt) * libm::sin(heading)]
-}
-
 /// Two unit vectors that are at right angles to `axis` and to each other.
 fn across(axis: [f64; 3]) -> [[f64; 3]; 2] {
     let helper = if axis[0].abs() < 0.7 { [1.0, 0.0, 0.0] } else { [0.0, 0.0, 1.0] };
-    let cross =
-        |a: [f64; 3], b: [f64; 3]| [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
-    let u = cross(helper, axis);
-    let u = along(u, 1.0 / dot(u, u).sqrt());
+    let u = unit(cross(helper, axis));
     [u, cross(axis, u)]
 }
 
@@ -208,17 +192,17 @@ fn bodies(motion: &str, stream: &Stream, energy: f64) -> Vec<Body> {
             let (large, small) = (between(3, 0.40, 0.44), between(4, 0.34, 0.40));
             let speed = 0.0038 * energy;
             vec![
-                Body::ball([-0.5, lift, aside], large, along([1.0, -0.3 * lift, 0.0], speed)),
-                Body::ball([0.5, -lift, -aside], small, along([-1.2, 0.3 * lift, 0.0], speed)),
+                Body::ball([-0.5, lift, aside], large, times([1.0, -0.3 * lift, 0.0], speed)),
+                Body::ball([0.5, -lift, -aside], small, times([-1.2, 0.3 * lift, 0.0], speed)),
             ]
         }
         // A small fast body into a large one at rest.
         "crown" => {
-            let from = direction(between(1, 0.1, 0.7), heading);
+            let from = leaning(1.0, between(1, 0.1, 0.7), heading);
             let small = between(2, 0.24, 0.3);
             vec![
-                Body::ball(along(from, -0.10), between(3, 0.46, 0.52), [0.0; 3]),
-                Body::ball(along(from, 0.95 - small), small, along(from, -0.010 * energy)),
+                Body::ball(times(from, -0.10), between(3, 0.46, 0.52), [0.0; 3]),
+                Body::ball(times(from, 0.95 - small), small, times(from, -0.010 * energy)),
             ]
         }
         // Several fall together from all sides.
@@ -245,16 +229,16 @@ fn bodies(motion: &str, stream: &Stream, energy: f64) -> Vec<Body> {
                 ],
             };
             let radius = ball_radius(between(2, 0.4, 0.55), corners.len());
-            let axis = direction(between(3, 0.0, 0.5), heading);
+            let axis = leaning(1.0, between(3, 0.0, 0.5), heading);
             let [u, v] = across(axis);
             let (speed, swirl) = (0.0041 * energy, between(4, -0.003, 0.003));
             let ball = |corner: &[f64; 3]| {
-                let unit = along(*corner, 1.0 / dot(*corner, *corner).sqrt());
+                let unit = times(*corner, 1.0 / dot(*corner, *corner).sqrt());
                 let turned = [0, 1, 2].map(|k| u[k] * unit[0] + axis[k] * unit[1] + v[k] * unit[2]);
                 let [x, _, z] = unit;
                 let round = [0, 1, 2].map(|k| u[k] * z - v[k] * x);
                 let velocity = [0, 1, 2].map(|k| -speed * turned[k] + swirl * round[k]);
-                Body::ball(along(turned, 0.9 - radius), radius, velocity)
+                Body::ball(times(turned, 0.9 - radius), radius, velocity)
             };
             corners.iter().map(ball).collect()
         }
@@ -262,7 +246,7 @@ fn bodies(motion: &str, stream: &Stream, energy: f64) -> Vec<Body> {
         "wreath" => {
             let count = 3 + stream.below(0, 1, 5) as usize;
             let radius = ball_radius(0.45, count);
-            let axis = direction(between(2, 0.2, 1.1), heading);
+            let axis = leaning(1.0, between(2, 0.2, 1.1), heading);
             let [u, v] = across(axis);
             let (inwards, round) = (0.0040 * energy, between(3, 0.0018, 0.0036));
             let ball = |k: usize| {
@@ -270,20 +254,20 @@ fn bodies(motion: &str, stream: &Stream, energy: f64) -> Vec<Body> {
                 let out = [0, 1, 2].map(|k| u[k] * cos + v[k] * sin);
                 let side = [0, 1, 2].map(|k| v[k] * cos - u[k] * sin);
                 let velocity = [0, 1, 2].map(|k| round * side[k] - inwards * out[k]);
-                Body::ball(along(out, 0.9 - radius), radius, velocity)
+                Body::ball(times(out, 0.9 - radius), radius, velocity)
             };
             (0..count).map(ball).collect()
         }
         // One that bursts into arms.
         "urchin" => {
-            let axis = direction(between(1, 0.0, 1.0), heading);
+            let axis = leaning(1.0, between(1, 0.0, 1.0), heading);
             let arms = spread(5 + stream.below(0, 2, 10) as usize, axis);
             let inner = Inner::Jets(arms, 0.0082 * energy);
             vec![Body { inner, ..Body::ball([0.0; 3], between(3, 0.5, 0.56), [0.0; 3]) }]
         }
         // "twist": the halves of one turn against each other.
         _ => {
-            let axis = direction(between(1, 0.1, 1.3), heading);
+            let axis = leaning(1.0, between(1, 0.1, 1.3), heading);
             let inner = Inner::Twist(axis, 0.0085 * energy);
             vec![Body { inner, ..Body::ball([0.0; 3], between(3, 0.5, 0.56), [0.0; 3]) }]
         }

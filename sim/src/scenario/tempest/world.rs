@@ -30,20 +30,12 @@ impl LiquidWorld {
         let (particles, forces) = (storm.particles(), storm.forces());
         let (liquid, count) = (storm.liquid.clone(), particles.len());
         #[cfg(feature = "gpu")]
-        if backend != Backend::Cpu {
-            use crate::fluid::gpu::{Gpu, GpuLiquid, Products};
-            match Gpu::open(Products::Auto) {
-                // A software adapter runs the kernel on the CPU, at half of the twin's speed.
-                Ok(gpu) if backend == Backend::Gpu || !gpu.is_software() => {
-                    let name = format!("wgpu: {}", gpu.name());
-                    match GpuLiquid::new(gpu, &storm.liquid, &particles, &forces) {
-                        Ok(gpu) => return Ok(Self { engine: Engine::Gpu(gpu), liquid, count, forces, step: 0, name }),
-                        Err(error) if backend == Backend::Gpu => return Err(error.into()),
-                        Err(_) => {}
-                    }
-                }
+        if let Some(gpu) = crate::fluid::gpu::Gpu::wanted(backend)? {
+            let name = format!("wgpu: {}", gpu.name());
+            match crate::fluid::gpu::GpuLiquid::new(gpu, &storm.liquid, &particles, &forces) {
+                Ok(gpu) => return Ok(Self { engine: Engine::Gpu(gpu), liquid, count, forces, step: 0, name }),
                 Err(error) if backend == Backend::Gpu => return Err(error.into()),
-                _ => {}
+                Err(_) => {}
             }
         }
         #[cfg(not(feature = "gpu"))]

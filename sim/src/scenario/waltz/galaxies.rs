@@ -4,13 +4,14 @@ use std::f64::consts::TAU;
 
 use super::{
     DARK,
-    orbits::{Encounter, Galaxy, Vector, add, cross, dot, times, unit},
+    orbits::{Encounter, Galaxy},
 };
 use crate::{
     fixed::q24,
     genome::Genome,
     gravity::{CELLS, Gravity, Point},
     random::Stream,
+    scenario::vector::{Vector, add, cross, dot, times, unit},
 };
 
 /// Closer than this, in cells, gravity is softened.

@@ -1,8 +1,10 @@
 //! Who meets whom: the galaxies of an encounter, where each starts and how it moves.
 
-use crate::{genome::Genome, random::Stream};
-
-pub(super) type Vector = [f64; 3];
+use crate::{
+    genome::Genome,
+    random::Stream,
+    scenario::vector::{Vector, add, cross, leaning, times, unit},
+};
 
 /// A galaxy before the encounter.
 #[derive(Debug, Clone)]
@@ -33,32 +35,6 @@ pub(super) struct Encounter {
 
 /// Pull of the usual encounter.
 const PULL: f64 = 0.5;
-
-pub(super) fn add(a: Vector, b: Vector) -> Vector {
-    std::array::from_fn(|i| a[i] + b[i])
-}
-
-pub(super) fn times(a: Vector, factor: f64) -> Vector {
-    a.map(|c| c * factor)
-}
-
-pub(super) fn dot(a: Vector, b: Vector) -> f64 {
-    a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
-}
-
-pub(super) fn cross(a: Vector, b: Vector) -> Vector {
-    [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
-}
-
-pub(super) fn unit(a: Vector) -> Vector {
-    times(a, 1.0 / dot(a, a).sqrt())
-}
-
-/// `up` leant by `angle` (radians) towards `heading` (radians, about y).
-fn leaning(up: f64, angle: f64, heading: f64) -> Vector {
-    let (sin, cos) = (libm::sin(angle), libm::cos(angle));
-    [sin * libm::cos(heading), up * cos, sin * libm::sin(heading)]
-}
 
 /// Relative velocity of two bodies at distance `apart` along x, on a Kepler orbit of eccentricity `e` that brings them
 /// as near as `nearest`: towards each other, and across along z.
