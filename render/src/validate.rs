@@ -207,6 +207,7 @@ fn fluid(fluid: &Fluid, materials: usize) -> Checked {
         ));
     }
     in_range(place, "spacing", fluid.spacing, 1e-6, FARTHEST)?;
+    in_range(place, "share", fluid.share, 1e-3, 1.0)?;
     if let Some(i) = fluid.positions.iter().position(|&p| {
         let p = Vec3::from(p);
         !p.is_finite() || p.abs().max_component() > FARTHEST

@@ -158,7 +158,7 @@ fn pools_of_any_size() {
 
 #[test]
 fn golden() {
-    assert_eq!(in_pool(2), "702cc277f38b5391fd21bd9ace912d16c1b2db8d6ecc9cbb0c5b5f567a993cdd");
+    assert_eq!(in_pool(2), "31f63be7e68a360086ce25d2a26bb1df327b064399030ea781f017d8c06b16d6");
 }
 
 proptest! {

@@ -177,18 +177,27 @@ pub struct Mesh {
 }
 
 /// A liquid, as particles.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Fluid {
     /// Centres of the particles.
     pub positions: Vec<Point3<f32>>,
     /// Factor on the material's base colour, one per particle.
     pub colors: Vec<Rgb>,
-    /// Mean distance between neighbouring particles at rest, world units.
+    /// The surface's measure, world units: it shows shapes of a few of these.
     pub spacing: f32,
+    /// The volume of liquid that each particle stands for, in cubic spacings: 1 where particles at rest lie a spacing
+    /// apart. The smaller it is, the smoother is the surface that the particles agree on.
+    pub share: f32,
     /// Index into [`Scene::materials`].
     pub material: usize,
     /// A sphere (centre, radius) that holds the liquid: the surface is clipped to it, so that it meets the wall cleanly.
     pub vessel: Option<(Point3<f32>, f32)>,
+}
+
+impl Default for Fluid {
+    fn default() -> Self {
+        Self { positions: Vec::new(), colors: Vec::new(), spacing: 0.0, share: 1.0, material: 0, vessel: None }
+    }
 }
 
 /// Many small clouds, drawn from back to front over the picture of everything else, which they neither light nor hide

@@ -35,6 +35,8 @@ pub(super) struct CellGrid {
     deep: Vec<bool>,
     /// How far the liquid keeps from the wall, in spacings.
     pub(super) gap: f32,
+    /// The volume that each particle stands for, in cubic spacings.
+    pub(super) share: f32,
 }
 
 impl CellGrid {
@@ -56,10 +58,10 @@ impl CellGrid {
             gap = gap_at_wall(&positions, radius);
             add_ghosts(&mut positions, &mut colors, radius);
         }
-        Self::sort(&positions, &colors, wall, gap)
+        Self::sort(&positions, &colors, wall, gap, fluid.share)
     }
 
-    fn sort(positions: &[Vec3], colors: &[Rgb], wall: Option<f32>, gap: f32) -> Self {
+    fn sort(positions: &[Vec3], colors: &[Rgb], wall: Option<f32>, gap: f32, share: f32) -> Self {
         let cell_of = |p: &Vec3| p.map(|v| (v / CELL).floor() as i32);
         let mut min = [0; 3];
         let mut dims = [0; 3];
@@ -83,6 +85,7 @@ impl CellGrid {
             start: vec![0; dims[0] * dims[1] * dims[2] + 1],
             deep: Vec::new(),
             gap,
+            share,
         };
         let cells: Vec<usize> = positions
             .iter()
@@ -175,12 +178,12 @@ impl CellGrid {
     }
 
     fn find_deep(&self, wall: Option<f32>) -> Vec<bool> {
-        // 27 cells hold 64 particles at rest. If those around a cell hold 70 % of that, the surface runs at least
+        // 27 cells hold a volume of 64 at rest. If those around a cell hold 70 % of that, the surface runs at least
         // 0.8 spacings beyond its middle; asked of the neighbours too, it runs clear of the cell and a kernel's margin.
-        const ENOUGH: u32 = 45;
+        let enough = (45.0 / self.share) as u32;
         let mut counts: Vec<u32> = self.start.windows(2).map(|w| w[1] - w[0]).collect();
         self.fold_neighbours(&mut counts, |a, b, c| a + b + c);
-        let mut whole: Vec<u32> = counts.iter().map(|count| u32::from(*count >= ENOUGH)).collect();
+        let mut whole: Vec<u32> = counts.iter().map(|count| u32::from(*count >= enough)).collect();
         if let Some(radius) = wall {
             // Behind the wall it does not matter what the field is: the wall cuts it.
             let mut cell = 0;
@@ -217,7 +220,10 @@ impl CellGrid {
     }
 
     /// The weighted average of the colours of the particles around a place; white if there is none.
+    ///
+    /// The denser they lie, the closer are those that count.
     pub(super) fn color_at(&self, p: Vec3) -> Rgb {
+        let sharpness = (1.0 / libm::cbrtf(self.share * self.share)) as u32;
         let mut total = 0.0;
         let mut sum = [0.0; 3];
         for row in self.rows_around(self.cell_at(p), 2) {
@@ -225,7 +231,8 @@ impl CellGrid {
                 let (dx, dy, dz) = (self.x[slot] - p[0], self.y[slot] - p[1], self.z[slot] - p[2]);
                 let t = 1.0 - (dx * dx + dy * dy + dz * dz) * (1.0 / (COLOR_REACH * COLOR_REACH));
                 if t > 0.0 {
-                    let weight = t * t * t * t;
+                    let once = t * t * t * t;
+                    let weight = (1..sharpness).fold(once, |weight, _| weight * once);
                     total += weight;
                     for (channel, value) in sum.iter_mut().zip(self.colors[slot]) {
                         *channel += weight * value;

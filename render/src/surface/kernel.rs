@@ -26,9 +26,9 @@ const LONE: f32 = 0.5;
 /// Neighbours, by weight, in a sheet of one layer at rest.
 const SHEET: f32 = 14.0;
 /// How far a kernel grows at most in a sheet that is drawn out.
-const DRAWN: f32 = 1.7;
+const DRAWN: f32 = 2.1;
 /// How much a kernel of such a sheet is strengthened at most.
-const THICKENED: f32 = 5.0;
+const THICKENED: f32 = 8.0;
 
 /// Depth within which particles may be a film on the wall, in spacings beyond the gap that the simulation leaves there.
 const FILM: f32 = 1.5;
@@ -65,8 +65,8 @@ pub(super) fn kernels(grid: &CellGrid, wall: Option<f32>) -> Vec<Kernel> {
         .map(|slot| {
             let p = place(slot);
             match &moments[slot] {
-                None => round(p),
-                Some(own) => own.kernel(p, mean_pull(grid, &moments, p), length(p) > film),
+                None => round(p, grid.share),
+                Some(own) => own.kernel(p, mean_pull(grid, &moments, p), length(p) > film, grid.share),
             }
         })
         .collect()
@@ -119,9 +119,14 @@ pub(super) fn sum_at(grid: &CellGrid, kernels: &[Kernel], place: Vec3) -> (f32, 
     sum
 }
 
-fn round(center: Vec3) -> Kernel {
+fn round(center: Vec3, share: f32) -> Kernel {
     let inverse = 1.0 / (REACH * REACH);
-    Kernel { center, form: [inverse, inverse, inverse, 0.0, 0.0, 0.0], amplitude: NORMALISATION, extent: [REACH; 3] }
+    Kernel {
+        center,
+        form: [inverse, inverse, inverse, 0.0, 0.0, 0.0],
+        amplitude: NORMALISATION * share,
+        extent: [REACH; 3],
+    }
 }
 
 /// Weighted sums over the particles around one.
@@ -179,7 +184,7 @@ impl Moments {
         }
         let total = sums.map(|lanes| {
             let [a, b, c, d, e, f, g, h] = lanes;
-            ((a + b) + (c + d)) + ((e + f) + (g + h))
+            (((a + b) + (c + d)) + ((e + f) + (g + h))) * grid.share
         });
         Self {
             weight: total[0],
@@ -196,8 +201,8 @@ impl Moments {
         self.first.map(|v| centering * v / company)
     }
 
-    fn kernel(&self, p: Vec3, mean_pull: Vec3, at_wall: bool) -> Kernel {
-        // The particle itself weighs 1; a full neighbourhood weighs 45, half of one 22, a sheet 14, a thread 4.
+    fn kernel(&self, p: Vec3, mean_pull: Vec3, at_wall: bool, share: f32) -> Kernel {
+        // The volume around, weighed: a particle's own counts whole; a full neighbourhood weighs 45, half of one 22, a sheet 14, a thread 4.
         let company = self.weight;
         let mean = self.first.map(|v| v / company);
         let center = add(p, sub(self.pull(), scale(mean_pull, VOLUME_KEPT)));
@@ -221,11 +226,11 @@ impl Moments {
             }
             let [a, b, c, d, e, f] = departure;
             let norm = (a * a + b * b + c * c + 2.0 * (d * d + e * e + f * f)).sqrt();
-            let strength = smoothstep(4.0, 10.0, company) * (DEPARTURE / norm.max(DEPARTURE));
+            let strength = smoothstep(2.0, 7.0, company) * (DEPARTURE / norm.max(DEPARTURE));
             departure = departure.map(|v| v * strength);
         }
         // Where a sheet or a thread is drawn out, its particles lie further apart: their kernels grow to meet.
-        let sparse = smoothstep(3.0, 6.0, company);
+        let sparse = smoothstep(1.0, 3.0, company);
         let growth = (SHEET / company).max(1.0).sqrt().min(1.0 + (DRAWN - 1.0) * sparse);
         let size = (LONE + (1.0 - LONE) * smoothstep(1.2, 8.0, company)) * growth;
         let unit = size / (1.0 + ROUNDNESS);
@@ -241,7 +246,7 @@ impl Moments {
         // What is left of a film on the wall once it is thinner than a layer is not drawn: it would be lace.
         let wet = if at_wall { smoothstep(8.0, 14.0, company) } else { 1.0 };
         let volume = wet * (1.0 / self.density).clamp(0.6, 1.25 + (THICKENED - 1.25) * sparse);
-        Kernel { center, form, amplitude: NORMALISATION * volume / determinant, extent }
+        Kernel { center, form, amplitude: NORMALISATION * share * volume / determinant, extent }
     }
 }
 

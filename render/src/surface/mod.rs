@@ -41,7 +41,7 @@ use self::field::Field;
 /// moved to its wall. A fluid without usable particles, or whose spacing is not a positive number, gives an empty mesh.
 pub fn mesh_fluid(fluid: &Fluid) -> Mesh {
     let spacing = fluid.spacing;
-    if !(spacing.is_finite() && spacing > 0.0) {
+    if !(spacing.is_finite() && spacing > 0.0 && fluid.share > 0.0) {
         return Mesh::default();
     }
     let (origin, wall) = match fluid.vessel {

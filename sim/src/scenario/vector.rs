@@ -2,6 +2,9 @@
 
 pub(super) type Vector = [f64; 3];
 
+/// The golden angle: points laid out by it are even, so that no noise of chance is amplified.
+pub(super) const GOLDEN: f64 = 2.399_963_229_728_653;
+
 pub(super) fn add(a: Vector, b: Vector) -> Vector {
     std::array::from_fn(|i| a[i] + b[i])
 }

@@ -64,9 +64,12 @@ impl BloomStage {
         if fallen < 0.0 {
             return standing;
         }
-        // A tile takes on the colour of the time at which it fell, over a quarter of a second.
-        let age = ((step - fallen) / (RATE * 0.25)).clamp(0.0, 1.0);
-        mix(standing, self.palette.ramp(fallen / (STEPS as f32 * 0.82)), age * age * (3.0 - 2.0 * age))
+        // A tile takes on the colour of the time at which it fell, over half a second, by way of the colours before it:
+        // straight from cream to a blue would be grey halfway.
+        let age = ((step - fallen) / (RATE * 0.5)).clamp(0.0, 1.0);
+        let ease = |t: f32| t * t * (3.0 - 2.0 * t);
+        let time = fallen / (STEPS as f32 * 0.82);
+        mix(standing, self.palette.ramp((time - 0.4 * (1.0 - ease(age))).max(0.0)), ease((2.0 * age).min(1.0)))
     }
 }
 

@@ -17,9 +17,9 @@ use crate::{
 /// Where the middle floats above the floor, in radii of the vessel.
 const HEIGHT: f32 = 1.22;
 
-/// The surface is drawn for particles this much further apart: between them the liquid's grid leaves pores that it
-/// cannot see itself.
-const COARSER: f32 = 1.25;
+/// How many times as far apart as the particles lie is what the surface takes for its spacing: between them the liquid's
+/// grid leaves pores and ripples that it cannot see itself.
+const COARSER: f32 = 1.7;
 
 /// Turns the states of a tempest into scenes.
 pub(super) struct TempestStage {
@@ -122,6 +122,7 @@ impl Stage for TempestStage {
             positions: (0..count).map(|i| Point3::new(at(0, i), at(1, i) + HEIGHT, at(2, i))).collect(),
             colors: self.pigments.clone(),
             spacing: self.spacing,
+            share: 1.0 / (COARSER * COARSER * COARSER),
             material: 0,
             vessel: None,
         };

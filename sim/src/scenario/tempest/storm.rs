@@ -5,7 +5,7 @@ use crate::{
     fluid::{Force, Liquid, Particle},
     genome::Genome,
     random::Stream,
-    scenario::vector::{cross, dot, leaning, times, unit},
+    scenario::vector::{GOLDEN, cross, dot, leaning, times, unit},
 };
 
 use super::{DETAIL, STEPS};
@@ -20,7 +20,7 @@ const VESSEL: f64 = 0.4375;
 const PULL: f64 = 0.000_05;
 
 /// The steps from which, and by which, the pull and the drag of the end are there.
-const GATHER: [f64; 2] = [380.0, 620.0];
+const GATHER: [f64; 2] = [390.0, 690.0];
 
 /// The pull of the end, per step².
 const GATHERING: f64 = 0.000_2;
@@ -173,7 +173,7 @@ fn spread(count: usize, axis: [f64; 3]) -> Vec<[f64; 3]> {
     let [u, v] = across(axis);
     let point = |k: usize| {
         let height = 1.0 - 2.0 * k as f64 / (count - 1) as f64;
-        let (sin, cos) = libm::sincos(k as f64 * 2.399_963);
+        let (sin, cos) = libm::sincos(k as f64 * GOLDEN);
         let around = (1.0 - height * height).max(0.0).sqrt();
         [0, 1, 2].map(|i| axis[i] * height + (u[i] * cos + v[i] * sin) * around)
     };

@@ -11,14 +11,11 @@ use crate::{
     genome::Genome,
     gravity::{CELLS, Gravity, Point},
     random::Stream,
-    scenario::vector::{Vector, add, cross, dot, times, unit},
+    scenario::vector::{GOLDEN, Vector, add, cross, dot, times, unit},
 };
 
 /// Closer than this, in cells, gravity is softened.
 const SOFTENING: f64 = 2.0;
-
-/// The golden angle: points laid out by it are even, so that no noise of chance is amplified.
-const GOLDEN: f64 = 2.399_963_229_728_653;
 
 /// The halo's scale and where it ends, in radii of the disc.
 const HALO: [f64; 2] = [0.75, 2.0];
