@@ -38,6 +38,9 @@ const TARGETS = [
   'src/market/Terms.sol',
 ];
 
+/** The contracts under the tests. */
+const DEPLOYED = ['src/*.sol', 'src/market/*.sol'];
+
 /** The tests that answer for `operators`: all of these targets, but the long ones and those of gas. */
 const OPERATOR_TESTS = ['--no-match-test', 'invariant|million|test_gas|testFuzz'];
 
@@ -113,10 +116,10 @@ function forge(place, args) {
 }
 
 /** Builds the workplace, sees its tests pass, and finds the contracts that can be changed under them. */
-function contractsUnder(place, args) {
+function contractsUnder(place, paths, args) {
   const sound = forge(place, args);
   if (sound.outcome !== 'survived') throw new Failure(`${sound.by} fails on the sources as they are`);
-  const contracts = [...files('src/*.sol'), ...files('src/market/*.sol')].flatMap((file) => {
+  const contracts = paths.flatMap(files).flatMap((file) => {
     const name = file.replace(/.*\/(.*)\.sol$/, '$1');
     const artifact = join(place, 'out', `${name}.sol`, `${name}.json`);
     const content = existsSync(artifact) ? readFileSync(artifact, 'utf8') : '{}';
@@ -194,7 +197,7 @@ function attacks(place, only) {
   const named = new Set([...readFileSync(join(ROOT, 'test', 'Attacks.t.sol'), 'utf8').matchAll(/function (test_attack_\w+)/g)].map((m) => m[1]));
   for (const { test } of list) named.delete(test) || readFileSync(join(ROOT, 'test', 'Attacks.t.sol'), 'utf8').includes(`function ${test}(`) || fail(test);
   if (named.size > 0) throw new Failure(`no defence is named for ${[...named].join(', ')}`);
-  const contracts = contractsUnder(place, []);
+  const contracts = contractsUnder(place, [...DEPLOYED, 'test/PaymentHarness.sol'], []);
   return list.filter(({ test }) => !only || test === only).map(({ test, defence, edits }) => {
     const { outcome } = tried(place, contracts, edited(place, edits), ['--match-test', `^${test}(\\(|$)`]);
     if (outcome === 'not compiled') throw new Failure(`without "${defence}" nothing compiles`);
@@ -213,7 +216,7 @@ function operators(place, part) {
   for (const file of readdirSync(join(place, 'test'))) {
     if (/^(MarketInvariants|MarketGas|MarketHandler|SeedstormCollection|RawCid|ResultBoard|EarlyBonus|StormToken)(\.t)?\.sol$/.test(file)) rmSync(join(place, 'test', file));
   }
-  const contracts = contractsUnder(place, OPERATOR_TESTS);
+  const contracts = contractsUnder(place, DEPLOYED, OPERATOR_TESTS);
   return mine.map((change, index) => {
     const lines = readFileSync(join(place, change.file), 'utf8').split('\n');
     lines[change.line] = change.text;
