@@ -4,8 +4,8 @@
 //   node tools/mutants.mjs attacks [test]       each defence that tools/attacks.json names is taken out; the attack's
 //                                               own test has to fail then
 //   node tools/mutants.mjs operators [part/of]  small changes of escrow, vouchers and stakes (an operator, a bound, a
-//                                               condition, a statement); some test has to fail. `2/8` makes every
-//                                               eighth change, beginning with the second
+//                                               condition, a statement); some test has to fail. `2/4` makes every
+//                                               fourth change, beginning with the second
 //   node tools/mutants.mjs list                 prints the small changes and makes none
 //
 // Works in a copy under cache/, whose tests deploy contracts by their artifacts (forge's `dynamic_test_linking`): forge
@@ -53,7 +53,7 @@ const OPERATORS = [
 ];
 
 /** A statement that can be left out: it changes state, pays, calls or refuses. Events are left alone. */
-const STATEMENT = /^\s+(?!emit |return |bool |uint\d+ |address |Job |Lease |LeaseState |\(|Provider |Account |using |error |event |import )(if \(.*\) )?[\w.\[\]_-]+(\(| [-+]?= |\+\+|;).*;$|^\s+if \(.*\) (revert .*|return .*);$|^\s+(--|\+\+)[\w.]+;$/;
+const STATEMENT = /^\s+(?!emit |return |bool |uint\d+ |address |Job |Lease |LeaseState |\(|Provider |Account |using |error |event |import |mapping)(if \(.*\) )?[\w.\[\]_-]+(\(| [-+]?= |\+\+|;).*;$|^\s+if \(.*\) (revert .*|return .*);$|^\s+(--|\+\+)[\w.]+;$/;
 
 class Failure extends Error {}
 
@@ -70,10 +70,10 @@ function changes() {
           // Loop counters and hexadecimal text are not arithmetic.
           if (/^\s*for \(/.test(code)) continue;
           const changed = code.slice(0, match.index) + match[0].replace(pattern, replacement) + code.slice(match.index + match[0].length);
-          all.push({ file, line: index, from: line.trim(), to: changed.trim(), text: changed });
+          all.push({ file, line: index, text: changed, name: `${file}: ${line.trim()}  →  ${changed.trim()}` });
         }
       }
-      if (STATEMENT.test(code)) all.push({ file, line: index, from: line.trim(), to: '', text: '' });
+      if (STATEMENT.test(code)) all.push({ file, line: index, text: '', name: `${file}: ${line.trim()}  →  (left out)` });
     });
   }
   return all;
@@ -195,7 +195,7 @@ function attacks(place, only) {
     if (file.endsWith('.t.sol') && file !== 'Attacks.t.sol') rmSync(join(place, 'test', file));
   }
   const named = new Set([...readFileSync(join(ROOT, 'test', 'Attacks.t.sol'), 'utf8').matchAll(/function (test_attack_\w+)/g)].map((m) => m[1]));
-  for (const { test } of list) named.delete(test) || readFileSync(join(ROOT, 'test', 'Attacks.t.sol'), 'utf8').includes(`function ${test}(`) || fail(test);
+  for (const { test } of list) named.delete(test) || readFileSync(join(ROOT, 'test', 'Attacks.t.sol'), 'utf8').includes(`function ${test}(`) || fail(`tools/attacks.json names ${test}, which is no test`);
   if (named.size > 0) throw new Failure(`no defence is named for ${[...named].join(', ')}`);
   const contracts = contractsUnder(place, [...DEPLOYED, 'test/PaymentHarness.sol'], []);
   return list.filter(({ test }) => !only || test === only).map(({ test, defence, edits }) => {
@@ -206,13 +206,15 @@ function attacks(place, only) {
   });
 }
 
-function fail(test) {
-  throw new Failure(`tools/attacks.json names ${test}, which is no test`);
+function fail(why) {
+  throw new Failure(why);
 }
 
 function operators(place, part) {
   const [first, step] = part ? part.split('/').map(Number) : [1, 1];
-  const mine = changes().filter((_, index) => index % step === (first - 1) % step);
+  const all = changes();
+  for (const name of Object.keys(reasons())) all.some((change) => change.name === name) || fail(`tools/survivors.json speaks of what is no change: ${name}`);
+  const mine = all.filter((_, index) => index % step === (first - 1) % step);
   for (const file of readdirSync(join(place, 'test'))) {
     if (/^(MarketInvariants|MarketGas|MarketHandler|SeedstormCollection|RawCid|ResultBoard|EarlyBonus|StormToken)(\.t)?\.sol$/.test(file)) rmSync(join(place, 'test', file));
   }
@@ -221,21 +223,24 @@ function operators(place, part) {
     const lines = readFileSync(join(place, change.file), 'utf8').split('\n');
     lines[change.line] = change.text;
     const { outcome, by } = tried(place, contracts, { [change.file]: lines.join('\n') }, ['--fail-fast', ...OPERATOR_TESTS]);
-    const name = `${change.file}: ${change.from}  →  ${change.to || '(left out)'}`;
-    console.error(`${index + 1}/${mine.length}  ${outcome}${by ? ` by ${by}` : ''}  ${name}`);
-    return { name, line: change.line + 1, outcome, by };
+    console.error(`${index + 1}/${mine.length}  ${outcome}${by ? ` by ${by}` : ''}  ${change.name}`);
+    return { name: change.name, line: change.line + 1, outcome, by };
   });
 }
 
+/** Why survivors survive, by the names of the changes. */
+function reasons() {
+  return JSON.parse(readFileSync(join(ROOT, 'tools', 'survivors.json'), 'utf8'));
+}
+
 function report(results, json) {
-  const path = join(ROOT, 'tools', 'survivors.json');
-  const reasons = existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : {};
+  const why = reasons();
   const count = (outcome) => results.filter((result) => result.outcome === outcome).length;
   const survivors = results.filter((result) => result.outcome === 'survived');
-  const unexplained = survivors.filter((result) => !reasons[result.name]);
-  for (const { name } of survivors) console.log(`survived: ${name}\n    ${reasons[name] ?? 'NO REASON GIVEN'}`);
+  const unexplained = survivors.filter((result) => !why[result.name]);
+  for (const { name } of survivors) console.log(`survived: ${name}\n    ${why[name] ?? 'NO REASON GIVEN'}`);
   console.log(`${results.length} changes: ${count('noticed')} noticed, ${count('not compiled')} not compiled, ${survivors.length} survived, ${unexplained.length} of them without a reason`);
-  if (json) writeFileSync(json, `${JSON.stringify({ results, reasons }, null, 2)}\n`);
+  if (json) writeFileSync(json, `${JSON.stringify({ results, reasons: why }, null, 2)}\n`);
   return unexplained.length === 0 ? 0 : 1;
 }
 
@@ -246,7 +251,7 @@ const place = args[0] === 'list' ? undefined : workplace();
 try {
   if (args[0] === 'list') {
     const all = changes();
-    for (const { file, line, from, to } of all) console.log(`${file}:${line + 1}: ${from}  →  ${to || '(left out)'}`);
+    for (const { line, name } of all) console.log(name.replace(':', `:${line + 1}:`));
     console.log(`${all.length} changes`);
   } else if (args[0] === 'attacks') process.exitCode = report(attacks(place, args[1]), json);
   else if (args[0] === 'operators') process.exitCode = report(operators(place, args[1]), json);
