@@ -42,8 +42,8 @@ pub(crate) fn check_slither(workspace: &Workspace) -> Result<()> {
 }
 
 /// The long checks of the contracts, by the names of their parts.
-pub(crate) const LONG_CHECKS: [&str; 7] =
-    ["tests", "coverage", "attacks", "operators 1/4", "operators 2/4", "operators 3/4", "operators 4/4"];
+pub(crate) const LONG_CHECKS: [&str; 8] =
+    ["tests", "invariants", "coverage", "attacks", "operators 1/4", "operators 2/4", "operators 3/4", "operators 4/4"];
 
 /// Makes one of [`LONG_CHECKS`] and says in a line what it found.
 ///
@@ -52,8 +52,9 @@ pub(crate) const LONG_CHECKS: [&str; 7] =
 /// If it does not pass.
 pub(crate) fn long_check(workspace: &Workspace, name: &str) -> Result<String> {
     let (output, line) = match name {
-        "tests" => {
-            let mut test = forge(workspace, &["test"]);
+        "tests" | "invariants" => {
+            let these = if name == "tests" { "--no-match-test" } else { "--match-test" };
+            let mut test = forge(workspace, &["test", these, "invariant"]);
             (process::capture(test.env("FOUNDRY_PROFILE", "full"))?, "tests passed")
         }
         "coverage" => {
