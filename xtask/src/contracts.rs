@@ -58,7 +58,12 @@ pub(crate) fn long_check(workspace: &Workspace, name: &str) -> Result<String> {
             (process::capture(test.env("FOUNDRY_PROFILE", "full"))?, "tests passed")
         }
         "coverage" => {
-            let sources = ["--no-match-coverage", "(test|script)/", "--no-match-test", "million|test_gas|invariant_"];
+            let sources = [
+                "--no-match-coverage",
+                "(test|script|node_modules)/",
+                "--no-match-test",
+                "million|test_gas|invariant_",
+            ];
             let mut coverage = forge(workspace, &["coverage"]);
             (process::capture(coverage.args(sources))?, "| Total")
         }
