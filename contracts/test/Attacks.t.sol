@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
-import {IBurnableToken} from "../src/IBurnableToken.sol";
-import {IProviderRegistry} from "../src/IProviderRegistry.sol";
 import {ProviderRegistry} from "../src/ProviderRegistry.sol";
 import {Awards} from "../src/market/Awards.sol";
 import {Fees} from "../src/market/Fees.sol";
@@ -10,30 +8,11 @@ import {JobEscrow} from "../src/market/JobEscrow.sol";
 import {JobMarket} from "../src/market/JobMarket.sol";
 import {MarketState} from "../src/market/MarketState.sol";
 import {Payments} from "../src/market/Payments.sol";
-import {Bid, Hardware, JobTerms, Lease, LeaseState, Ruling, Tier} from "../src/market/Types.sol";
+import {Bid, Hardware, JobTerms, LeaseState, Ruling, Tier} from "../src/market/Types.sol";
 import {CallbackToken, Reentrant} from "./CallbackToken.sol";
 import {MarketTest} from "./Market.base.sol";
+import {PaymentHarness} from "./PaymentHarness.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
-
-/// Makes the market's own payment reachable without a signature.
-contract PaymentHarness is JobMarket {
-    constructor(IBurnableToken token_, address sink)
-        JobMarket(token_, IProviderRegistry(address(0)), address(0), sink, sink, sink)
-    {}
-
-    function begin(bytes32 leaseId, address provider, uint96 cap) external {
-        _leases[leaseId].provider = provider;
-        _leases[leaseId].cap = cap;
-    }
-
-    function payMany(bytes32 leaseId, uint96 step, uint256 times) external {
-        Lease storage lease = _leases[leaseId];
-        for (uint256 i = 0; i < times; ++i) {
-            uint96 redeemed = lease.redeemed;
-            _pay(leaseId, lease, redeemed, redeemed + step);
-        }
-    }
-}
 
 /// Attacks, kept for ever. Each passes here, and fails where its defence is taken out of the sources:
 /// `node tools/mutants.mjs attacks` takes out each one in turn, and `tools/attacks.json` says how.
@@ -374,7 +353,9 @@ contract AttacksTest is MarketTest {
         }
         assertEq(fees(), 95, "fees of 100 vouchers");
 
-        PaymentHarness harness = new PaymentHarness(IBurnableToken(address(token)), POOL);
+        // By its artifact, so that `tools/mutants.mjs` can put another under this test.
+        bytes memory arguments = abi.encode(token, POOL);
+        PaymentHarness harness = PaymentHarness(vm.deployCode("PaymentHarness.sol:PaymentHarness", arguments));
         vm.prank(TREASURY);
         token.transfer(address(harness), 19_000_000);
         harness.begin(leaseId, STRANGER, 19_000_000);

@@ -267,6 +267,18 @@ contract ProviderRegistryTest is MarketTest {
         assertEq(supply - token.totalSupply(), 6);
     }
 
+    function test_slash_gives_the_challenger_no_more_than_the_requestor_leaves() public {
+        uint256 supply = token.totalSupply();
+        vm.expectEmit(address(registry));
+        emit ProviderRegistry.Slashed(provider, 10, 9, 1, 0);
+        assertEq(slash(0, 10, 9, 3_000), 10);
+        vm.expectEmit(address(registry));
+        emit ProviderRegistry.Slashed(provider, 10, 10, 0, 0);
+        assertEq(slash(0, 10, 11, 3_000), 10);
+        assertEq(token.balanceOf(CHALLENGER), 1);
+        assertEq(token.totalSupply(), supply);
+    }
+
     function test_slash_goes_on_in_unbonding_stake() public {
         lock(40 ether, none());
         lock(60 ether, none());

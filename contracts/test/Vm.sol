@@ -12,6 +12,9 @@ interface Vm {
     /// @notice The next call must emit the event that the test emits next: same topics, data and emitter.
     function expectEmit(address emitter) external;
 
+    /// @notice In this test, `callee` must be called with this so often.
+    function expectCall(address callee, bytes calldata data, uint64 count) external;
+
     /// @notice Gives the test's input up unless the condition holds.
     function assume(bool condition) external pure;
 
@@ -50,6 +53,9 @@ interface Vm {
 
     /// @notice Where an account's contract will be that it makes with this transaction number.
     function computeCreateAddress(address deployer, uint256 nonce) external pure returns (address);
+
+    /// @notice Deploys a contract by its artifact.
+    function deployCode(string calldata artifact, bytes calldata arguments) external returns (address deployed);
 
     /// @notice Remembers the whole state.
     function snapshotState() external returns (uint256 id);

@@ -90,7 +90,7 @@ impl Run {
                  trait is among 10,000 seeds, beside what the scenario states."
             }
             Self::Contracts => {
-                "The contracts: *tests* with 10,000 runs of each fuzz test and 1,000 runs of 100 calls of the invariants; \
+                "The contracts: *tests* with 10,000 runs of each fuzz test; *invariants* in 1,000 runs of 100 calls; \
                  *coverage* of `src/` in lines, statements, branches and functions; *attacks*, each defence taken out of \
                  the sources and its test seen to fail; *operators*, small changes of escrow, vouchers and stakes, of \
                  which a test has to notice each, or `contracts/tools/survivors.json` says why not."

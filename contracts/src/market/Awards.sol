@@ -17,7 +17,7 @@ abstract contract Awards is MarketState {
         Expired,
         /// It asks for more than the job pays for a work unit.
         AbovePriceCap,
-        /// Its cap is zero, too large for a lease, or smaller than the reward of one task, or that is zero.
+        /// Its cap is smaller than the reward of one task, or that is zero.
         Malformed,
         /// More than is left of the escrow.
         AboveEscrow,
@@ -78,13 +78,12 @@ abstract contract Awards is MarketState {
         if (_leases[leaseId].provider != address(0)) return _skip(auction, leaseId, Skipped.Used);
         if (block.timestamp > bid.expiry) return _skip(auction, leaseId, Skipped.Expired);
         if (bid.unitPrice > auction.priceCap) return _skip(auction, leaseId, Skipped.AbovePriceCap);
-        if (bid.taskReward == 0 || bid.taskReward > cap || bid.taskReward > type(uint96).max / LOCK_FACTOR) {
-            return _skip(auction, leaseId, Skipped.Malformed);
-        }
+        if (bid.taskReward == 0 || bid.taskReward > cap) return _skip(auction, leaseId, Skipped.Malformed);
         if (cap > auction.free) return _skip(auction, leaseId, Skipped.AboveEscrow);
         if (!_signedBy(bid.provider, leaseId, bid.v, bid.r, bid.s)) {
             return _skip(auction, leaseId, Skipped.WrongSignature);
         }
+        // 40 rewards of 88 bits have 94 bits.
         if (!registry.lock(bid.provider, uint96(bid.taskReward) * LOCK_FACTOR, auction.need)) {
             return _skip(auction, leaseId, Skipped.ProviderUnfit);
         }

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.37;
+
+import {BasePrice} from "../src/market/BasePrice.sol";
+import {JobEscrow} from "../src/market/JobEscrow.sol";
+import {Bid, JobTerms, Tier} from "../src/market/Types.sol";
+import {MarketTest} from "./Market.base.sol";
+
+/// The branches are those of `BasePrice.tree`.
+contract BasePriceTest is MarketTest {
+    // basePrice
+
+    function test_base_price_follows_the_use() public {
+        // 2,000 reference seconds a second: the target is 3,600,000 units an hour.
+        attest(provider, Tier.DataCentre, 2_000_000);
+        uint64 price = market.basePrice();
+        JobTerms memory t = terms();
+        t.escrow = 100_000 ether;
+        uint32 job = createJob(t);
+        Bid memory bid = bidOf(provider, 1);
+        bid.units = 7_200_000;
+        signBid(job, bid, PROVIDER_KEY);
+        assertEq(awardOne(job, bid), 1);
+        assertEq(market.basePrice(), price, "not within the hour");
+        vm.warp(START + 1 hours - 1);
+        assertEq(market.basePrice(), price, "not within the hour");
+        vm.warp(START + 1 hours);
+        assertEq(market.basePrice(), price + price / 8, "twice the target, one step");
+        // Half a step more than the target: half as much more.
+        bid = bidOf(provider, 2);
+        bid.units = 5_400_000;
+        signBid(job, bid, PROVIDER_KEY);
+        assertEq(awardOne(job, bid), 1);
+        assertEq(market.account().units, 5_400_000);
+        assertEq(market.account().price, price + price / 8);
+        assertEq(market.account().stepAt, START + 1 hours);
+        vm.warp(START + 2 hours + 5);
+        uint64 second = price + price / 8;
+        assertEq(market.basePrice(), second + second / 16, "by half");
+        // Idle, it falls back.
+        uint64 third = second + second / 16;
+        vm.warp(START + 3 hours);
+        assertEq(market.basePrice(), third - third / 8, "one step without work");
+        bid = bidOf(provider, 3);
+        (bid.units, bid.unitPrice, bid.taskReward) = (1, PRICE, 1);
+        signBid(job, bid, PROVIDER_KEY);
+        assertEq(awardOne(job, bid), 1);
+        assertEq(market.account().stepAt, START + 3 hours);
+        assertEq(market.account().units, 1);
+        (bid.salt, bid.units) = (bytes32(uint256(4)), 2);
+        signBid(job, bid, PROVIDER_KEY);
+        assertEq(awardOne(job, bid), 1);
+        assertEq(market.account().units, 3, "counted together");
+        vm.warp(START + 2000 hours);
+        assertEq(market.basePrice(), 1e12, "and to the bottom");
+    }
+
+    function test_base_price_asks_of_the_next_job() public {
+        attest(provider, Tier.DataCentre, 1);
+        (uint32 job,) = newLease();
+        assertEq(job, 1);
+        vm.warp(START + 1 hours);
+        JobTerms memory t = terms();
+        t.priceCap = 1.125e12 - 1;
+        vm.expectRevert(
+            abi.encodeWithSelector(JobEscrow.BelowBasePrice.selector, uint64(1.125e12 - 1), uint64(1.125e12))
+        );
+        createJob(t);
+    }
+
+    function test_base_price_without_a_machine() public pure {
+        assertEq(BasePrice.after_(1e15, 0, 0, 500), 1e15, "nothing stands idle");
+        assertEq(BasePrice.after_(1e15, 1, 0, 500), 1.125e15, "work without a machine");
+        assertEq(BasePrice.after_(1e15, 1, 0, 0), 1e15, "no step");
+    }
+
+    function test_base_price_falls_to_the_bottom_within_its_idle_steps() public pure {
+        assertEq(BasePrice.after_(10e18, type(uint56).max, 1_000, 128), 1e12, "step by step");
+        assertEq(BasePrice.after_(10e18, type(uint56).max, 1_000, 129), 1e12, "at once");
+    }
+
+    function testFuzz_base_price_stays_in_its_bounds(uint64 price, uint56 units, uint40 rate) public pure {
+        price = uint64(bound(price, 1e12, 10e18));
+        uint256 target = uint256(rate) * 3_600 / 2_000;
+        uint64 next = BasePrice.next(price, units, target);
+        assertLe(1e12, next, "above the least");
+        assertLe(next, 10e18, "below the most");
+        uint256 change = next > price ? next - price : price - next;
+        assertLe(change, price / 8, "an eighth a step");
+        if (units > target) assertLe(price, next, "up");
+        if (units > target && price < 10e18) assertLe(uint256(price) + 1, next, "it moves");
+        if (units < target) assertLe(next, price, "down");
+        if (units == target) assertEq(next, price, "still");
+    }
+}
