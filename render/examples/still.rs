@@ -231,11 +231,11 @@ fn torus_scene() -> Scene {
     scene
 }
 
-/// A splash frozen in a sphere: a quarter of a million particles, clear or opaque.
+/// A ball half full of a splash: a quarter of a million particles, clear or opaque.
 fn fluid(clear: bool) -> Scene {
     let mut scene = studio();
     let (center, radius, spacing) = (Point3::new(0.0, 1.5, 0.0), 1.5, 0.027);
-    let mut fluid = Fluid { spacing, vessel: Some((center, radius)), ..Fluid::default() };
+    let mut fluid = Fluid { spacing, ..Fluid::default() };
     let steps = (2.0 * radius / spacing) as i32;
     for i in 0..steps {
         for j in 0..steps {
@@ -243,7 +243,7 @@ fn fluid(clear: bool) -> Scene {
                 let p = Vector3::new(i as f32, j as f32, k as f32) * spacing - Vector3::from_element(radius);
                 let swirl = libm::sinf(3.0 * p.x + 4.0 * p.z * p.x) * 0.25 + libm::cosf(2.5 * p.z - p.x) * 0.25;
                 let drop = (p - Vector3::new(0.4, 0.75, 0.3)).norm() < 0.2;
-                if p.norm() < radius - 0.3 * spacing && (p.y < swirl - 0.15 || drop) {
+                if p.norm() < radius && (p.y < swirl - 0.15 || drop) {
                     let hot = (0.5 + 0.8 * swirl + 0.2 * p.y).clamp(0.0, 1.0);
                     fluid.positions.push(center + p);
                     fluid.colors.push([0.9, 0.25 + 0.6 * hot, 0.1 + 0.5 * hot * hot]);
@@ -268,7 +268,7 @@ fn fluid(clear: bool) -> Scene {
     scene
 }
 
-/// The opaque splash in a vessel as thin as a soap bubble.
+/// The opaque splash in a sphere as thin as a soap bubble.
 fn globe() -> Scene {
     let mut scene = fluid(false);
     let material = scene.materials.len();
@@ -280,6 +280,6 @@ fn globe() -> Scene {
         coat_roughness: 0.02,
         ..Material::default()
     });
-    scene.instances.push(instance(Shape::Sphere(1.505), at(0.0, 1.5, 0.0), material));
+    scene.instances.push(instance(Shape::Sphere(1.55), at(0.0, 1.5, 0.0), material));
     scene
 }

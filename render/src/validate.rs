@@ -214,10 +214,6 @@ fn fluid(fluid: &Fluid, materials: usize) -> Checked {
     }) {
         return Err(RenderError::scene(place, format!("particle {i} is not within {FARTHEST:e}")));
     }
-    if let Some((center, radius)) = fluid.vessel {
-        near(place, "the vessel's centre", center.into())?;
-        in_range(place, "the vessel's radius", radius, 1e-6, FARTHEST)?;
-    }
     Ok(())
 }
 

@@ -190,13 +190,11 @@ pub struct Fluid {
     pub share: f32,
     /// Index into [`Scene::materials`].
     pub material: usize,
-    /// A sphere (centre, radius) that holds the liquid: the surface is clipped to it, so that it meets the wall cleanly.
-    pub vessel: Option<(Point3<f32>, f32)>,
 }
 
 impl Default for Fluid {
     fn default() -> Self {
-        Self { positions: Vec::new(), colors: Vec::new(), spacing: 0.0, share: 1.0, material: 0, vessel: None }
+        Self { positions: Vec::new(), colors: Vec::new(), spacing: 0.0, share: 1.0, material: 0 }
     }
 }
 

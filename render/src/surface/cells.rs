@@ -1,9 +1,8 @@
-//! Particles sorted into cells, with the ghosts that carry the liquid through the vessel's wall.
+//! Particles sorted into cells.
 
-use nalgebra::Point3;
 use seedstorm_sim::scene::{Fluid, Rgb};
 
-use super::{Vec3, length, scale};
+use super::Vec3;
 
 /// Cells along each side of a block of the field.
 pub(super) const CELLS_PER_BLOCK: usize = 3;
@@ -13,8 +12,6 @@ pub(super) const BLOCK: f32 = 4.0;
 const CELL: f32 = BLOCK / CELLS_PER_BLOCK as f32;
 /// Particles further than this from the median, along an axis, are left out.
 const FAR: f32 = 190.0;
-/// How deep under the wall particles have a ghost behind it.
-const GHOST_DEPTH: f32 = 3.5;
 /// Reach of the weight with which particles colour a vertex.
 const COLOR_REACH: f32 = 2.6;
 
@@ -33,18 +30,16 @@ pub(super) struct CellGrid {
     start: Vec<u32>,
     /// Whether the liquid is whole in the cell and all around it, so that no surface can pass.
     deep: Vec<bool>,
-    /// How far the liquid keeps from the wall, in spacings.
-    pub(super) gap: f32,
     /// The volume that each particle stands for, in cubic spacings.
     pub(super) share: f32,
 }
 
 impl CellGrid {
-    pub(super) fn new(fluid: &Fluid, origin: Point3<f32>, wall: Option<f32>) -> Self {
+    pub(super) fn new(fluid: &Fluid) -> Self {
         let mut positions = Vec::with_capacity(fluid.positions.len());
         let mut colors = Vec::with_capacity(fluid.positions.len());
         for (index, particle) in fluid.positions.iter().enumerate() {
-            let p: Vec3 = ((particle - origin) / fluid.spacing).into();
+            let p: Vec3 = (particle / fluid.spacing).into();
             // Coordinates beyond a million have no fraction worth a surface, and must fit an `i32`.
             if p.iter().all(|v| v.abs() < 1.0e6) {
                 positions.push(p);
@@ -52,16 +47,10 @@ impl CellGrid {
             }
         }
         leave_out_strays(&mut positions, &mut colors);
-        let mut gap = 0.0;
-        if let Some(radius) = wall {
-            bring_within(&mut positions, radius);
-            gap = gap_at_wall(&positions, radius);
-            add_ghosts(&mut positions, &mut colors, radius);
-        }
-        Self::sort(&positions, &colors, wall, gap, fluid.share)
+        Self::sort(&positions, &colors, fluid.share)
     }
 
-    fn sort(positions: &[Vec3], colors: &[Rgb], wall: Option<f32>, gap: f32, share: f32) -> Self {
+    fn sort(positions: &[Vec3], colors: &[Rgb], share: f32) -> Self {
         let cell_of = |p: &Vec3| p.map(|v| (v / CELL).floor() as i32);
         let mut min = [0; 3];
         let mut dims = [0; 3];
@@ -84,7 +73,6 @@ impl CellGrid {
             dims,
             start: vec![0; dims[0] * dims[1] * dims[2] + 1],
             deep: Vec::new(),
-            gap,
             share,
         };
         let cells: Vec<usize> = positions
@@ -107,7 +95,7 @@ impl CellGrid {
             [grid.x[slot], grid.y[slot], grid.z[slot]] = *p;
             grid.colors[slot] = *color;
         }
-        grid.deep = grid.find_deep(wall);
+        grid.deep = grid.find_deep();
         grid
     }
 
@@ -168,7 +156,7 @@ impl CellGrid {
         self.deep[self.index(cell)]
     }
 
-    /// Whether no surface but the wall can pass through this block.
+    /// Whether no surface can pass through this block.
     pub(super) fn is_deep_block(&self, block: [usize; 3]) -> bool {
         let first = block.map(|b| b * CELLS_PER_BLOCK);
         (0..CELLS_PER_BLOCK).all(|z| {
@@ -177,29 +165,13 @@ impl CellGrid {
         })
     }
 
-    fn find_deep(&self, wall: Option<f32>) -> Vec<bool> {
+    fn find_deep(&self) -> Vec<bool> {
         // 27 cells hold a volume of 64 at rest. If those around a cell hold 70 % of that, the surface runs at least
         // 0.8 spacings beyond its middle; asked of the neighbours too, it runs clear of the cell and a kernel's margin.
         let enough = (45.0 / self.share) as u32;
         let mut counts: Vec<u32> = self.start.windows(2).map(|w| w[1] - w[0]).collect();
         self.fold_neighbours(&mut counts, |a, b, c| a + b + c);
         let mut whole: Vec<u32> = counts.iter().map(|count| u32::from(*count >= enough)).collect();
-        if let Some(radius) = wall {
-            // Behind the wall it does not matter what the field is: the wall cuts it.
-            let mut cell = 0;
-            for z in 0..self.dims[2] {
-                for y in 0..self.dims[1] {
-                    for x in 0..self.dims[0] {
-                        let corner = [x, y, z];
-                        let center = [0, 1, 2].map(|a| (self.min[a] as f32 + corner[a] as f32 + 0.5) * CELL);
-                        if length(center) > radius + 1.5 {
-                            whole[cell] = 1;
-                        }
-                        cell += 1;
-                    }
-                }
-            }
-        }
         self.fold_neighbours(&mut whole, |a, b, c| a.min(b).min(c));
         whole.iter().map(|w| *w == 1).collect()
     }
@@ -257,42 +229,4 @@ fn leave_out_strays(positions: &mut Vec<Vec3>, colors: &mut Vec<Rgb>) {
     let mut keep = positions.iter().map(near).collect::<Vec<_>>().into_iter();
     colors.retain(|_| keep.next().unwrap_or(false));
     positions.retain(near);
-}
-
-/// Moves particles outside the vessel to just under its wall.
-fn bring_within(positions: &mut [Vec3], radius: f32) {
-    for p in positions {
-        let distance = length(*p);
-        if distance > radius - 0.1 {
-            *p = scale(*p, (radius - 0.1).max(0.0) / distance);
-        }
-    }
-}
-
-/// How far the liquid keeps from the wall, in spacings.
-///
-/// A simulation's wall acts on the nodes of a grid, so particles come to rest up to a cell and a half away from it.
-/// Measured over all particles near the wall: the depth of the nearest twentieth.
-fn gap_at_wall(positions: &[Vec3], radius: f32) -> f32 {
-    const NEAR: f32 = 4.0;
-    let mut depths: Vec<f32> = positions.iter().map(|p| radius - length(*p)).filter(|depth| *depth < NEAR).collect();
-    if depths.is_empty() {
-        return 0.0;
-    }
-    let nearest = depths.len() / 20;
-    let gap = *depths.select_nth_unstable_by(nearest, f32::total_cmp).1;
-    // Few particles measure little; the measure counts as they become many.
-    gap * (depths.len() as f32 / 2000.0).min(1.0)
-}
-
-/// Mirrors the particles near the wall behind it, so that the liquid goes on there as if it met no boundary.
-fn add_ghosts(positions: &mut Vec<Vec3>, colors: &mut Vec<Rgb>, radius: f32) {
-    for index in 0..positions.len() {
-        let p = positions[index];
-        let distance = length(p);
-        if distance > 0.0 && radius - distance < GHOST_DEPTH {
-            positions.push(scale(p, (2.0 * radius - distance) / distance));
-            colors.push(colors[index]);
-        }
-    }
 }

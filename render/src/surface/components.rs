@@ -18,9 +18,6 @@ pub(super) fn drop_specks_and_bubbles(surface: &mut Surface) -> Vec<f32> {
         parts.join(*a, *b);
         parts.join(*b, *c);
     }
-    for [free, wall] in &surface.creases {
-        parts.join(*free, *wall);
-    }
     // The volume under a triangle, seen from a vertex of its part, summed over the closed part (divergence theorem).
     let mut volumes = vec![0.0_f64; surface.positions.len()];
     let mut areas = vec![0.0_f64; surface.positions.len()];
@@ -48,15 +45,9 @@ pub(super) fn drop_specks_and_bubbles(surface: &mut Surface) -> Vec<f32> {
         .collect();
     let mut flags = keep.iter();
     surface.positions.retain(|_| flags.next().copied().unwrap_or(false));
-    let mut flags = keep.iter();
-    surface.on_wall.retain(|_| flags.next().copied().unwrap_or(false));
     surface.triangles.retain(|triangle| keep[triangle[0] as usize]);
     for triangle in &mut surface.triangles {
         *triangle = triangle.map(|v| renumbered[v as usize]);
-    }
-    surface.creases.retain(|pair| keep[pair[0] as usize]);
-    for pair in &mut surface.creases {
-        *pair = pair.map(|v| renumbered[v as usize]);
     }
     roots.iter().zip(&keep).filter(|(_, keep)| **keep).map(|(root, _)| volumes[*root] as f32).collect()
 }

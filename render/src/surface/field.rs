@@ -2,9 +2,9 @@
 
 use rayon::prelude::*;
 
+use super::Vec3;
 use super::cells::{BLOCK, CELLS_PER_BLOCK, CellGrid};
 use super::kernel::Kernel;
-use super::{Vec3, length, scale};
 
 /// Nodes along each side of a block.
 pub(super) const SIDE: usize = 8;
@@ -26,7 +26,7 @@ pub(super) enum Block {
     Sampled(u32),
 }
 
-/// The liquid's field and the vessel that bounds it.
+/// The liquid's field.
 #[derive(Debug)]
 pub(super) struct Field {
     /// Blocks along each axis.
@@ -37,26 +37,20 @@ pub(super) struct Field {
     pub(super) blocks: Vec<Block>,
     /// Values on the nodes of the sampled blocks, `x` fastest.
     samples: Vec<[f32; BLOCK_NODES]>,
-    /// The vessel's radius, in spacings; its centre is the origin.
-    pub(super) wall: Option<f32>,
 }
 
 /// A node, counted from the grid's lowest corner.
 pub(super) type Node = [usize; 3];
 
 impl Field {
-    pub(super) fn new(grid: &CellGrid, kernels: &[Kernel], wall: Option<f32>) -> Self {
+    pub(super) fn new(grid: &CellGrid, kernels: &[Kernel]) -> Self {
         let dims = grid.blocks();
-        let mut field = Self { dims, first: grid.first_block(), blocks: Vec::new(), samples: Vec::new(), wall };
+        let mut field = Self { dims, first: grid.first_block(), blocks: Vec::new(), samples: Vec::new() };
         let contents: Vec<Option<Box<[f32; BLOCK_NODES]>>> = (0..dims[0] * dims[1] * dims[2])
             .into_par_iter()
             .map(|index| {
                 let block = field.block_at(index);
-                if field.is_behind_wall(block) || grid.is_deep_block(block) {
-                    None
-                } else {
-                    field.sample(grid, kernels, block)
-                }
+                if grid.is_deep_block(block) { None } else { field.sample(grid, kernels, block) }
             })
             .collect();
         for (index, content) in contents.into_iter().enumerate() {
@@ -66,78 +60,11 @@ impl Field {
                     field.samples.push(*values);
                     Block::Sampled(field.samples.len() as u32 - 1)
                 }
-                None if !field.is_behind_wall(block) && grid.is_deep_block(block) => Block::Full,
+                None if grid.is_deep_block(block) => Block::Full,
                 None => Block::Empty,
             });
         }
-        if let Some(radius) = wall {
-            field.wet_the_wall(radius, grid.gap + 1.25);
-        }
         field
-    }
-
-    /// Lets the liquid within `depth` of the wall reach it: there, a node takes the highest value between itself and
-    /// that depth, along the radius.
-    ///
-    /// It closes the gap that the simulation leaves at the wall, and gaps between particles that would show as dents in
-    /// a surface that should be a clean sphere.
-    fn wet_the_wall(&mut self, radius: f32, depth: f32) {
-        let wet: Vec<(usize, [f32; BLOCK_NODES])> = (0..self.blocks.len())
-            .into_par_iter()
-            .filter_map(|index| {
-                let block = self.block_at(index);
-                let (_, greatest) = self.distances(block);
-                if self.blocks[index] == Block::Full || greatest < radius - depth || self.is_behind_wall(block) {
-                    return None;
-                }
-                let first = block.map(|b| (b * SIDE) as i32);
-                let mut any = false;
-                let values = std::array::from_fn(|at| {
-                    let node = [at % SIDE, at / SIDE % SIDE, at / (SIDE * SIDE)];
-                    let place = self.place([0, 1, 2].map(|axis| first[axis] + node[axis] as i32));
-                    let own = self.value([0, 1, 2].map(|axis| block[axis] * SIDE + node[axis]));
-                    let distance = length(place);
-                    let outermost = radius + 3.0 * NODE;
-                    if distance <= radius - depth || distance > outermost {
-                        return own;
-                    }
-                    let mut highest = own;
-                    let steps = ((distance - (radius - depth)) / NODE).ceil();
-                    for step in 1..=steps as usize {
-                        let at = (distance - step as f32 * NODE).max(radius - depth);
-                        highest = highest.max(self.interpolate(scale(place, at / distance)));
-                    }
-                    any |= highest > 0.0;
-                    highest
-                });
-                any.then_some((index, values))
-            })
-            .collect();
-        for (index, values) in wet {
-            match self.blocks[index] {
-                Block::Sampled(samples) => self.samples[samples as usize] = values,
-                Block::Empty | Block::Full => {
-                    self.samples.push(values);
-                    self.blocks[index] = Block::Sampled(self.samples.len() as u32 - 1);
-                }
-            }
-        }
-    }
-
-    /// The field between nodes, trilinear.
-    fn interpolate(&self, place: Vec3) -> f32 {
-        let node = [0, 1, 2].map(|axis| place[axis] / NODE - (self.first[axis] * SIDE as i32) as f32);
-        let low = node.map(f32::floor);
-        let mut value = 0.0;
-        for corner in 0..8 {
-            let bit = [corner & 1, corner >> 1 & 1, corner >> 2 & 1];
-            let at = [0, 1, 2].map(|axis| low[axis] as usize + bit[axis]);
-            let weight = (0..3)
-                .map(|axis| if bit[axis] == 1 { node[axis] - low[axis] } else { 1.0 - (node[axis] - low[axis]) })
-                .product::<f32>();
-            value += weight * self.value(at);
-        }
-        value
     }
 
     pub(super) fn block_at(&self, index: usize) -> [usize; 3] {
@@ -151,32 +78,6 @@ impl Field {
     /// Where a node lies, in spacings from the origin. Exact: nodes lie on half spacings.
     pub(super) fn place(&self, node: [i32; 3]) -> Vec3 {
         [0, 1, 2].map(|axis| (self.first[axis] * SIDE as i32 + node[axis]) as f32 * NODE)
-    }
-
-    /// Least and greatest distance of a block's cells from the origin.
-    fn distances(&self, block: [usize; 3]) -> (f32, f32) {
-        let low = self.place(block.map(|b| (b * SIDE) as i32));
-        let (mut least, mut greatest) = (0.0, 0.0);
-        for v in low {
-            let far = v.abs().max((v + BLOCK).abs());
-            let near = if v <= 0.0 && v + BLOCK >= 0.0 { 0.0 } else { v.abs().min((v + BLOCK).abs()) };
-            least += near * near;
-            greatest += far * far;
-        }
-        (least.sqrt(), greatest.sqrt())
-    }
-
-    fn is_behind_wall(&self, block: [usize; 3]) -> bool {
-        // Gradients near the wall ask for nodes up to two behind it.
-        self.wall.is_some_and(|radius| self.distances(block).0 > radius + 3.0 * NODE)
-    }
-
-    /// Whether the wall passes through the cells of this block.
-    pub(super) fn touches_wall(&self, block: [usize; 3]) -> bool {
-        self.wall.is_some_and(|radius| {
-            let (least, greatest) = self.distances(block);
-            least <= radius && greatest >= radius
-        })
     }
 
     fn sample(&self, grid: &CellGrid, kernels: &[Kernel], block: [usize; 3]) -> Option<Box<[f32; BLOCK_NODES]>> {
@@ -231,25 +132,12 @@ impl Field {
         self.samples[samples][at] = value;
     }
 
-    /// Whether a node lies within the vessel.
-    pub(super) fn is_within_wall(&self, node: [i32; 3]) -> bool {
-        self.wall.is_none_or(|radius| {
-            let [x, y, z] = self.place(node);
-            x * x + y * y + z * z < radius * radius
-        })
-    }
-
     /// Blocks whose cells a surface may cross, in order.
     pub(super) fn surface_blocks(&self) -> Vec<usize> {
         let mut wanted = vec![false; self.blocks.len()];
         for (index, content) in self.blocks.iter().enumerate() {
             let block = self.block_at(index);
-            let crossed = match content {
-                Block::Empty => false,
-                Block::Full => self.touches_wall(block),
-                Block::Sampled(_) => true,
-            };
-            if !crossed {
+            if !matches!(content, Block::Sampled(_)) {
                 continue;
             }
             // A cell belongs to the block of its lowest node, so a surface at a block's lower side lies in the
@@ -293,17 +181,7 @@ impl Field {
                 }
             }
         }
-        let mut inside = values.map(|value| value >= LEVEL);
-        if let Some(radius) = self.wall {
-            let first = block.map(|b| (b * SIDE) as i32);
-            if self.distances(block).1 + 3.0 * NODE >= radius {
-                for (at, inside) in inside.iter_mut().enumerate() {
-                    let node = [at % WINDOW, at / WINDOW % WINDOW, at / (WINDOW * WINDOW)];
-                    *inside &= self.is_within_wall([0, 1, 2].map(|axis| first[axis] + node[axis] as i32 - 1));
-                }
-            }
-        }
-        Window { values, inside }
+        Window { values }
     }
 }
 
@@ -340,7 +218,6 @@ const WINDOW_NODES: usize = WINDOW * WINDOW * WINDOW;
 /// What lies around a block: nodes −1 to 9 of its own 0 to 7, along each axis.
 pub(super) struct Window {
     values: [f32; WINDOW_NODES],
-    inside: [bool; WINDOW_NODES],
 }
 
 impl Window {
@@ -353,22 +230,23 @@ impl Window {
         self.values[Self::index(node)]
     }
 
-    /// Whether that node lies within the liquid and the vessel.
+    /// Whether that node lies within the liquid.
     pub(super) fn is_inside(&self, node: [i32; 3]) -> bool {
-        self.inside[Self::index(node)]
+        self.value(node) >= LEVEL
     }
 
     /// Whether the corners of a cell lie inside; bit 0 of a corner's number is `x`, bit 1 `y`, bit 2 `z`.
     pub(super) fn corners(&self, cell: [i32; 3]) -> [bool; 8] {
         let low = Self::index(cell);
-        std::array::from_fn(|c| self.inside[low + (c & 1) + (c >> 1 & 1) * WINDOW + (c >> 2) * WINDOW * WINDOW])
+        std::array::from_fn(|c| {
+            self.values[low + (c & 1) + (c >> 1 & 1) * WINDOW + (c >> 2) * WINDOW * WINDOW] >= LEVEL
+        })
     }
 
     /// Value and gradient (per spacing) at a place in a cell, in nodes from the block's lowest; `cell` is that cell's
     /// lowest node, and the place may lie outside the cell by a fraction of a node.
     ///
-    /// Both are trilinear between nodes, the gradient of central differences, so that normals have no creases at the
-    /// cells' sides.
+    /// Both are trilinear between nodes, the gradient of central differences, so that neither jumps at the cells' sides.
     pub(super) fn at(&self, cell: [i32; 3], place: Vec3) -> (f32, Vec3) {
         let f = [0, 1, 2].map(|axis| place[axis] - cell[axis] as f32);
         let mut value = 0.0;

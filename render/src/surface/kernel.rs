@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::cells::CellGrid;
-use super::{Vec3, add, dot, length, scale, smoothstep, sub};
+use super::{Vec3, add, dot, scale, smoothstep, sub};
 
 /// Reach of a round kernel, in spacings.
 const REACH: f32 = 2.0;
@@ -30,9 +30,6 @@ const DRAWN: f32 = 2.1;
 /// How much a kernel of such a sheet is strengthened at most.
 const THICKENED: f32 = 8.0;
 
-/// Depth within which particles may be a film on the wall, in spacings beyond the gap that the simulation leaves there.
-const FILM: f32 = 1.5;
-
 /// A kernel: `amplitude · (1 − rᵀ form r)³` where that is positive, `r` from `center`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Kernel {
@@ -47,9 +44,8 @@ pub(super) struct Kernel {
 /// ∫ of a kernel of reach 1 and amplitude 1 is 64π/315; its inverse makes the sum over a liquid at rest 1.
 const NORMALISATION: f32 = 315.0 / (64.0 * std::f32::consts::PI * REACH * REACH * REACH);
 
-/// The kernel of every particle, in the grid's order; `wall` is the vessel's radius, in spacings.
-pub(super) fn kernels(grid: &CellGrid, wall: Option<f32>) -> Vec<Kernel> {
-    let film = wall.map_or(f32::INFINITY, |radius| radius - grid.gap - FILM);
+/// The kernel of every particle, in the grid's order.
+pub(super) fn kernels(grid: &CellGrid) -> Vec<Kernel> {
     let place = |slot: usize| [grid.x[slot], grid.y[slot], grid.z[slot]];
     let moments: Vec<Option<Moments>> = (0..grid.len())
         .into_par_iter()
@@ -66,7 +62,7 @@ pub(super) fn kernels(grid: &CellGrid, wall: Option<f32>) -> Vec<Kernel> {
             let p = place(slot);
             match &moments[slot] {
                 None => round(p, grid.share),
-                Some(own) => own.kernel(p, mean_pull(grid, &moments, p), length(p) > film, grid.share),
+                Some(own) => own.kernel(p, mean_pull(grid, &moments, p), grid.share),
             }
         })
         .collect()
@@ -201,7 +197,7 @@ impl Moments {
         self.first.map(|v| centering * v / company)
     }
 
-    fn kernel(&self, p: Vec3, mean_pull: Vec3, at_wall: bool, share: f32) -> Kernel {
+    fn kernel(&self, p: Vec3, mean_pull: Vec3, share: f32) -> Kernel {
         // The volume around, weighed: a particle's own counts whole; a full neighbourhood weighs 45, half of one 22, a sheet 14, a thread 4.
         let company = self.weight;
         let mean = self.first.map(|v| v / company);
@@ -243,9 +239,7 @@ impl Moments {
         let form = square(inverse).map(|v| v / (REACH * REACH));
         let squared = square(shape);
         let extent = [squared[0], squared[1], squared[2]].map(|v| REACH * v.sqrt());
-        // What is left of a film on the wall once it is thinner than a layer is not drawn: it would be lace.
-        let wet = if at_wall { smoothstep(8.0, 14.0, company) } else { 1.0 };
-        let volume = wet * (1.0 / self.density).clamp(0.6, 1.25 + (THICKENED - 1.25) * sparse);
+        let volume = (1.0 / self.density).clamp(0.6, 1.25 + (THICKENED - 1.25) * sparse);
         Kernel { center, form, amplitude: NORMALISATION * share * volume / determinant, extent }
     }
 }

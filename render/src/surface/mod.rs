@@ -6,9 +6,9 @@
 //! world, so that the surface does not swim from frame to frame, and cut at one level by surface nets; what is left of
 //! the particles' unevenness is filtered from the mesh (Taubin 1995).
 //!
-//! All lengths inside are in units of the particles' spacing, measured from the vessel's centre (or from the world's
-//! origin if there is none). Particles are gathered in one fixed order for every block of the grid and for every
-//! vertex, hence the mesh is the same for any number of threads.
+//! All lengths inside are in units of the particles' spacing, measured from the world's origin. Particles are gathered
+//! in one fixed order for every block of the grid and for every vertex, hence the mesh is the same for any number of
+//! threads.
 
 mod cells;
 mod components;
@@ -27,49 +27,43 @@ use self::field::Field;
 
 /// Turns a liquid's particles into one smooth closed surface.
 ///
-/// Every triangle faces outwards; normals are unit vectors and smooth but for a crease where the free surface meets the
-/// vessel's wall. There each vertex exists twice, at one place with two normals; counted by place, every edge belongs
-/// to exactly two triangles. With a vessel, vertices at the wall lie on the sphere exactly and no vertex lies outside
-/// it. Vertex colours are weighted averages of the colours of the particles around; a particle without a colour counts
-/// as white, and a fluid without colours gives a mesh without colours.
+/// Every triangle faces outwards, every edge belongs to exactly two of them, and normals are unit vectors. Vertex
+/// colours are weighted averages of the colours of the particles around; a particle without a colour counts as white,
+/// and a fluid without colours gives a mesh without colours.
 ///
 /// Bubbles of gas inside the liquid are filled if they are narrower than about six spacings: those are gaps between
 /// particles.
 ///
 /// Particles whose position is not finite are left out, as are those further than 190 spacings along an axis from the
-/// median of all (a stray particle must not cost the memory of the space between). Particles outside the vessel are
-/// moved to its wall. A fluid without usable particles, or whose spacing is not a positive number, gives an empty mesh.
+/// median of all (a stray particle must not cost the memory of the space between). A fluid without usable particles, or
+/// whose spacing or share is not a positive number, gives an empty mesh.
 pub fn mesh_fluid(fluid: &Fluid) -> Mesh {
     let spacing = fluid.spacing;
     if !(spacing.is_finite() && spacing > 0.0 && fluid.share > 0.0) {
         return Mesh::default();
     }
-    let (origin, wall) = match fluid.vessel {
-        Some((center, radius)) if radius.is_finite() && radius > 0.0 => (center, Some(radius / spacing)),
-        _ => (Point3::origin(), None),
-    };
-    let grid = CellGrid::new(fluid, origin, wall);
+    let grid = CellGrid::new(fluid);
     if grid.is_empty() {
         return Mesh::default();
     }
-    let kernels = kernel::kernels(&grid, wall);
-    let mut field = Field::new(&grid, &kernels, wall);
+    let kernels = kernel::kernels(&grid);
+    let mut field = Field::new(&grid, &kernels);
     repair::make_manifold(&mut field);
     let mut surface = nets::extract(&field);
     let volumes = components::drop_specks_and_bubbles(&mut surface);
     if surface.positions.is_empty() {
         return Mesh::default();
     }
-    smooth::smooth(&mut surface, &volumes, wall);
+    smooth::smooth(&mut surface, &volumes);
     smooth::round_drops(&mut surface, &volumes, &grid, &kernels);
-    let normals = smooth::normals(&surface, &volumes, wall, &grid, &kernels);
+    let normals = smooth::normals(&surface, &volumes, &grid, &kernels);
     let colors = if fluid.colors.is_empty() {
         Vec::new()
     } else {
         surface.positions.par_iter().map(|position| grid.color_at(*position)).collect()
     };
     Mesh {
-        positions: surface.positions.iter().map(|p| origin + Vector3::from(*p) * spacing).collect(),
+        positions: surface.positions.iter().map(|p| Point3::from(*p) * spacing).collect(),
         normals: normals.iter().map(|n| Vector3::from(*n)).collect(),
         colors,
         triangles: surface.triangles,

@@ -51,7 +51,7 @@ fn is_within_grid(field: &Field, cell: Node) -> bool {
 }
 
 fn is_inside(field: &Field, node: Node) -> bool {
-    field.value(node) >= LEVEL && field.is_within_wall(node.map(|n| n as i32))
+    field.value(node) >= LEVEL
 }
 
 /// The corners of the first square of a cell, or all of the cell's, whose inner or outer ones meet across a diagonal
@@ -82,9 +82,7 @@ fn conflict(inside: [bool; 8]) -> Option<Vec<usize>> {
 fn change(field: &mut Field, nodes: &[Node], changed: &[Node]) -> Node {
     let candidate = nodes
         .iter()
-        .filter(|node| {
-            field.value(**node) < LEVEL && field.is_within_wall(node.map(|n| n as i32)) && !changed.contains(*node)
-        })
+        .filter(|node| !is_inside(field, **node) && !changed.contains(*node))
         .max_by(|a, b| field.value(**a).total_cmp(&field.value(**b)))
         .copied();
     if let Some(node) = candidate {

@@ -16,8 +16,6 @@ const STEPS: usize = 60;
 const LAMBDA: f32 = 0.6;
 const MU: f32 = -0.610_998;
 
-/// Weight of a crease vertex's first place beside each neighbour's 1.
-const SPRING: f32 = 0.02;
 /// Drops up to this volume, in cubic spacings, are not smoothed, ...
 const SMALLEST: f32 = 8.0;
 /// ... and those above this one fully.
@@ -25,71 +23,30 @@ const LARGE: f32 = 150.0;
 
 /// Smooths the mesh with Taubin's filter.
 ///
-/// Vertices of the wall slide on the sphere, those of the crease along it, and none leaves the vessel.
-///
 /// `volumes` holds the volume of the closed part that each vertex belongs to, in cubic spacings: small drops have few
 /// vertices, and are round already.
-pub(super) fn smooth(surface: &mut Surface, volumes: &[f32], wall: Option<f32>) {
+pub(super) fn smooth(surface: &mut Surface, volumes: &[f32]) {
     let ring = Ring::new(surface);
-    let mut is_crease = vec![false; surface.positions.len()];
-    for [free, twin] in &surface.creases {
-        is_crease[*free as usize] = true;
-        is_crease[*twin as usize] = true;
-    }
-    let began = surface.positions.clone();
     let mut next = surface.positions.clone();
     for step in 0..2 * STEPS {
         let factor = if step % 2 == 0 { LAMBDA } else { MU };
         let positions = &surface.positions;
-        let on_wall = &surface.on_wall;
         next.par_iter_mut().with_min_len(1024).enumerate().for_each(|(vertex, moved)| {
             let here = positions[vertex];
-            let mut sum = [0.0; 3];
-            let mut count = 0.0;
-            for neighbour in ring.of(vertex) {
-                // Along the crease, only the crease itself smooths it.
-                if !is_crease[vertex] || is_crease[*neighbour as usize] {
-                    sum = add(sum, positions[*neighbour as usize]);
-                    count += 1.0;
-                }
-            }
-            // A weak spring to where it began keeps two vertices between the same two neighbours apart.
-            if is_crease[vertex] {
-                sum = add(sum, scale(began[vertex], SPRING));
-                count += SPRING;
-            }
-            // Fewer than two neighbours on a crease are a corner of the grid's making: it stays.
-            if count < 2.0 {
-                return;
-            }
-            let mean = scale(sum, 1.0 / count);
+            let neighbours = ring.of(vertex);
+            let sum = neighbours.iter().fold([0.0; 3], |sum, neighbour| add(sum, positions[*neighbour as usize]));
+            let mean = scale(sum, 1.0 / neighbours.len() as f32);
             let strength = smoothstep(SMALLEST, LARGE, volumes[vertex].abs());
             *moved = add(here, scale(sub(mean, here), factor * strength));
-            if let Some(radius) = wall {
-                let distance = length(*moved);
-                if on_wall[vertex] || is_crease[vertex] || distance > radius {
-                    *moved = scale(*moved, radius / distance);
-                }
-            }
         });
-        // Both vertices of a crease have the same neighbours; one place for both all the same.
-        for [free, twin] in &surface.creases {
-            next[*twin as usize] = next[*free as usize];
-        }
         std::mem::swap(&mut surface.positions, &mut next);
-        next.copy_from_slice(&surface.positions);
     }
 }
 
 /// Moves the vertices of small drops onto the level of the kernels' sum itself: the grid is too coarse for them.
 pub(super) fn round_drops(surface: &mut Surface, volumes: &[f32], grid: &CellGrid, kernels: &[Kernel]) {
-    let Surface { positions, on_wall, creases, .. } = surface;
-    let mut is_held = on_wall.clone();
-    for [free, _] in creases {
-        is_held[*free as usize] = true;
-    }
-    positions.par_iter_mut().enumerate().with_min_len(256).for_each(|(vertex, place)| {
-        if volumes[vertex].abs() > SMALLEST || is_held[vertex] {
+    surface.positions.par_iter_mut().enumerate().with_min_len(256).for_each(|(vertex, place)| {
+        if volumes[vertex].abs() > SMALLEST {
             return;
         }
         for _ in 0..4 {
@@ -105,15 +62,8 @@ pub(super) fn round_drops(surface: &mut Surface, volumes: &[f32], grid: &CellGri
     });
 }
 
-/// Unit normals: on the wall those of the sphere, on small drops those of the kernels' sum, elsewhere the mean of the
-/// triangles around, weighted by area.
-pub(super) fn normals(
-    surface: &Surface,
-    volumes: &[f32],
-    wall: Option<f32>,
-    grid: &CellGrid,
-    kernels: &[Kernel],
-) -> Vec<Vec3> {
+/// Unit normals: on small drops those of the kernels' sum, elsewhere the mean of the triangles around, weighted by area.
+pub(super) fn normals(surface: &Surface, volumes: &[f32], grid: &CellGrid, kernels: &[Kernel]) -> Vec<Vec3> {
     let mut normals = vec![[0.0; 3]; surface.positions.len()];
     for triangle in &surface.triangles {
         let [a, b, c] = triangle.map(|v| surface.positions[v as usize]);
@@ -123,9 +73,7 @@ pub(super) fn normals(
         }
     }
     normals.par_iter_mut().enumerate().with_min_len(256).for_each(|(vertex, normal)| {
-        if wall.is_some() && surface.on_wall[vertex] {
-            *normal = surface.positions[vertex];
-        } else if volumes[vertex].abs() <= SMALLEST {
+        if volumes[vertex].abs() <= SMALLEST {
             let (_, gradient) = kernel::sum_at(grid, kernels, surface.positions[vertex]);
             if length(gradient) > 1e-3 {
                 *normal = scale(gradient, -1.0);
@@ -137,26 +85,20 @@ pub(super) fn normals(
     normals
 }
 
-/// The vertices around each vertex, those of a crease taken as one.
+/// The vertices around each vertex.
 struct Ring {
     start: Vec<u32>,
     neighbours: Vec<u32>,
-    /// The vertex whose neighbours this one shares: itself, or its twin on the free surface.
-    shared: Vec<u32>,
 }
 
 impl Ring {
     fn new(surface: &Surface) -> Self {
-        let mut shared: Vec<u32> = (0..surface.positions.len() as u32).collect();
-        for [free, twin] in &surface.creases {
-            shared[*twin as usize] = *free;
-        }
         // In a closed mesh every edge is once a side of a triangle in either direction, so the sides that begin at a
         // vertex lead to each neighbour once.
         let mut start = vec![0; surface.positions.len() + 1];
         for triangle in &surface.triangles {
             for vertex in triangle {
-                start[shared[*vertex as usize] as usize + 1] += 1;
+                start[*vertex as usize + 1] += 1;
             }
         }
         for vertex in 1..start.len() {
@@ -166,16 +108,15 @@ impl Ring {
         let mut neighbours = vec![0; surface.triangles.len() * 3];
         for triangle in &surface.triangles {
             for side in 0..3 {
-                let from = shared[triangle[side] as usize] as usize;
-                neighbours[next[from] as usize] = shared[triangle[(side + 1) % 3] as usize];
+                let from = triangle[side] as usize;
+                neighbours[next[from] as usize] = triangle[(side + 1) % 3];
                 next[from] += 1;
             }
         }
-        Self { start, neighbours, shared }
+        Self { start, neighbours }
     }
 
     fn of(&self, vertex: usize) -> &[u32] {
-        let vertex = self.shared[vertex] as usize;
         &self.neighbours[self.start[vertex] as usize..self.start[vertex + 1] as usize]
     }
 }

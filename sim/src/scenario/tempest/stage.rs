@@ -124,7 +124,6 @@ impl Stage for TempestStage {
             spacing: self.spacing,
             share: 1.0 / (COARSER * COARSER * COARSER),
             material: 0,
-            vessel: None,
         };
         let (elevation, distance) = self.camera;
         let angle = self.turn * (time as f32 - 0.5);
