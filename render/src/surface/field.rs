@@ -86,8 +86,8 @@ impl Field {
         let first = block.map(|b| (b * CELLS_PER_BLOCK) as i32);
         let side = CELLS_PER_BLOCK as i32;
         let mut values = None;
-        // Kernels reach less than a block, but their centres may have moved by a spacing or two.
-        for row in grid.rows(first.map(|c| c - side - 1), first.map(|c| c + 2 * side)) {
+        // The longest kernels reach less than two blocks, moved centres counted.
+        for row in grid.rows(first.map(|c| c - 2 * side), first.map(|c| c + 3 * side - 1)) {
             for kernel in &kernels[row] {
                 let apart = (0..3).any(|axis| {
                     kernel.center[axis] + kernel.extent[axis] < corner[axis]

@@ -26,7 +26,7 @@ const LONE: f32 = 0.5;
 /// Neighbours, by weight, in a sheet of one layer at rest.
 const SHEET: f32 = 14.0;
 /// How far a kernel grows at most in a sheet that is drawn out.
-const DRAWN: f32 = 2.1;
+const DRAWN: f32 = 2.3;
 /// How much a kernel of such a sheet is strengthened at most.
 const THICKENED: f32 = 8.0;
 
@@ -226,7 +226,8 @@ impl Moments {
             departure = departure.map(|v| v * strength);
         }
         // Where a sheet or a thread is drawn out, its particles lie further apart: their kernels grow to meet.
-        let sparse = smoothstep(1.0, 3.0, company);
+        // A few particles are a drop, not a sheet.
+        let sparse = smoothstep(2.0, 8.0, company / share);
         let growth = (SHEET / company).max(1.0).sqrt().min(1.0 + (DRAWN - 1.0) * sparse);
         let size = (LONE + (1.0 - LONE) * smoothstep(1.2, 8.0, company)) * growth;
         let unit = size / (1.0 + ROUNDNESS);

@@ -75,7 +75,7 @@ impl Storm {
             cells,
             rest_density: q24(density),
             stiffness: q24(0.1),
-            cohesion: q24(0.004),
+            cohesion: q24(0.015),
             viscosity: q24(genome.number("viscosity")),
             wall_friction: q24(0.002),
             vessel_radius: q24(radius),
