@@ -23,6 +23,8 @@
 pub mod fixed;
 pub mod fluid;
 pub mod genome;
+#[cfg(feature = "gpu")]
+pub mod gpu;
 pub mod gravity;
 pub mod merkle;
 pub mod palette;

@@ -58,7 +58,7 @@ fn a_resumed_simulation_is_the_same() {
 #[test]
 #[cfg(feature = "gpu")]
 fn a_simulation_changes_its_backend() {
-    use seedstorm_sim::fluid::gpu::{Gpu, Products};
+    use seedstorm_sim::gpu::{Gpu, Products};
     if let Err(error) = Gpu::open(Products::Auto) {
         assert!(std::env::var_os("SEEDSTORM_REQUIRE_GPU").is_none(), "no adapter: {error}");
         return;

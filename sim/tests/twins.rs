@@ -8,11 +8,8 @@
 use seedstorm_sim::{
     Backend, Film, Recipe, Seed,
     fixed::{ONE, q24},
-    fluid::{
-        Force, Liquid, Particle,
-        gpu::{Gpu, GpuLiquid, Products},
-        twin::TwinLiquid,
-    },
+    fluid::{Force, Liquid, Particle, gpu::GpuLiquid, twin::TwinLiquid},
+    gpu::{Gpu, Products},
     random::Stream,
     recipe::ParamValue,
     simulate,

@@ -9,7 +9,7 @@ use std::{
 
 use serde::Serialize;
 
-use seedstorm_sim::fluid::gpu::{Adapter, adapters};
+use seedstorm_sim::gpu::{Adapter, adapters};
 
 use crate::Home;
 

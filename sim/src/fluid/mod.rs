@@ -119,7 +119,7 @@ impl Liquid {
     /// Whether a particle is as every step leaves it: at least two cells inside the grid, and its velocity, velocity
     /// gradient and density within their limits. A velocity is a sum of 27 rounded products, so it may be above by as many.
     #[must_use]
-    pub fn is_inside(&self, particle: &Particle) -> bool {
+    pub fn is_within_limits(&self, particle: &Particle) -> bool {
         let within = |words: &[i32], most: i32| words.iter().all(|word| (-most..=most).contains(word));
         particle[..3].iter().all(|x| (2 * ONE..(self.cells as i32 - 2) * ONE).contains(x))
             && within(&particle[3..6], MAX_SPEED + 27)

@@ -30,7 +30,7 @@ impl LiquidWorld {
         let (particles, forces) = (storm.particles(), storm.forces());
         let (liquid, count) = (storm.liquid.clone(), particles.len());
         #[cfg(feature = "gpu")]
-        if let Some(gpu) = crate::fluid::gpu::Gpu::wanted(backend)? {
+        if let Some(gpu) = crate::gpu::Gpu::wanted(backend)? {
             let name = format!("wgpu: {}", gpu.name());
             match crate::fluid::gpu::GpuLiquid::new(gpu, &storm.liquid, &particles, &forces) {
                 Ok(gpu) => return Ok(Self { engine: Engine::Gpu(gpu), liquid, count, forces, step: 0, name }),
@@ -92,7 +92,7 @@ impl World for LiquidWorld {
         }
         let words: Vec<i32> = rest.as_chunks::<4>().0.iter().map(|bytes| i32::from_le_bytes(*bytes)).collect();
         let (particles, _) = words.as_chunks::<WORDS>();
-        if !particles.iter().all(|particle| self.liquid.is_inside(particle)) {
+        if !particles.iter().all(|particle| self.liquid.is_within_limits(particle)) {
             return Err(wrong);
         }
         match &mut self.engine {

@@ -33,7 +33,7 @@ impl PointWorld {
         let (points, visible) = (cluster.points(), cluster.visible());
         let count = points.len();
         #[cfg(feature = "gpu")]
-        if let Some(gpu) = crate::fluid::gpu::Gpu::wanted(backend)? {
+        if let Some(gpu) = crate::gpu::Gpu::wanted(backend)? {
             let name = format!("wgpu: {}", gpu.name());
             match crate::gravity::gpu::GpuGravity::new(gpu, &law, &points) {
                 Ok(gpu) => return Ok(Self { engine: Engine::Gpu(gpu), count, visible, step: 0, steps, name }),

@@ -1,0 +1,195 @@
+//! What every kernel needs of a device: buffers and their bindings, pipelines, submissions, and reading back.
+
+use std::fmt;
+
+use wgpu::util::DeviceExt as _;
+
+use super::Gpu;
+use crate::fluid::FluidError;
+
+/// Steps handed to the device at a time: short enough that no driver's watchdog takes them for a hang.
+const STEPS_A_SUBMISSION: u32 = 4;
+
+/// Invocations in a workgroup, as in the kernels.
+pub(crate) const WORKGROUP: u32 = 64;
+
+/// What a buffer of a kernel holds at first.
+pub(crate) enum Contents<'a> {
+    /// These bytes.
+    Bytes(&'a [u8]),
+    /// That many bytes of 0.
+    Zeros(usize),
+}
+
+impl Contents<'_> {
+    fn size(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::Zeros(count) => *count as u64,
+        }
+    }
+}
+
+/// What a buffer of a kernel is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// The kernel only reads it.
+    Constant,
+    /// The kernel writes it, for itself.
+    Scratch,
+    /// The kernel writes it, and it can be read back.
+    State,
+}
+
+/// A buffer of a kernel: its name, what it is for and what it holds at first.
+pub(crate) type KernelBuffer<'a> = (&'static str, Role, Contents<'a>);
+
+/// A kernel on a device: its buffers, and the passes over them that make a step.
+#[derive(Debug)]
+pub(crate) struct Kernel {
+    gpu: Gpu,
+    /// Each pass's pipeline and its workgroups along x and y.
+    passes: Vec<(wgpu::ComputePipeline, [u32; 2])>,
+    buffers: Vec<wgpu::Buffer>,
+    bind_group: wgpu::BindGroup,
+    staging: wgpu::Buffer,
+}
+
+impl Kernel {
+    /// The kernel of `source`, which follows the products of fixed-point numbers. Buffers are bound in their order; a
+    /// pass is an entry point and its workgroups along x and y.
+    ///
+    /// # Errors
+    /// [`FluidError::Device`] where a buffer is larger than the device binds.
+    pub(crate) fn new(
+        gpu: Gpu,
+        label: &'static str,
+        source: &str,
+        buffers: &[KernelBuffer<'_>],
+        passes: &[(&'static str, [u32; 2])],
+    ) -> Result<Self, FluidError> {
+        let device = &gpu.device;
+        let largest = device.limits().max_storage_buffer_binding_size;
+        let bytes = buffers.iter().map(|(_, _, contents)| contents.size()).max().unwrap_or(0);
+        if bytes > largest {
+            return Err(FluidError::Device(format!("{} binds at most {largest} bytes, {bytes} are needed", gpu.name)));
+        }
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
+        let create = |(label, _, contents): &KernelBuffer<'_>| {
+            let label = Some(*label);
+            match contents {
+                Contents::Bytes(contents) => {
+                    device.create_buffer_init(&wgpu::util::BufferInitDescriptor { label, contents, usage })
+                }
+                // A new buffer holds zeros.
+                Contents::Zeros(_) => {
+                    let size = contents.size();
+                    device.create_buffer(&wgpu::BufferDescriptor { label, size, usage, mapped_at_creation: false })
+                }
+            }
+        };
+        let layout_entry = |(binding, (_, role, _)): (u32, &KernelBuffer<'_>)| wgpu::BindGroupLayoutEntry {
+            binding,
+            visibility: wgpu::ShaderStages::COMPUTE,
+            ty: wgpu::BindingType::Buffer {
+                ty: wgpu::BufferBindingType::Storage { read_only: *role == Role::Constant },
+                has_dynamic_offset: false,
+                min_binding_size: None,
+            },
+            count: None,
+        };
+        let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+            label: Some(label),
+            entries: &(0..).zip(buffers).map(layout_entry).collect::<Vec<_>>(),
+        });
+        let state = buffers.iter().filter(|(_, role, _)| *role == Role::State);
+        let staging = device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("staging"),
+            size: state.map(|(_, _, contents)| contents.size()).max().unwrap_or(0),
+            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        let buffers: Vec<wgpu::Buffer> = buffers.iter().map(create).collect();
+        let entries: Vec<_> = (0..)
+            .zip(&buffers)
+            .map(|(binding, buffer)| wgpu::BindGroupEntry { binding, resource: buffer.as_entire_binding() })
+            .collect();
+        let bind_group = device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some(label),
+            layout: &layout,
+            entries: &entries,
+        });
+        let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
+            label: Some(label),
+            source: wgpu::ShaderSource::Wgsl(format!("{}\n{source}", gpu.products()).into()),
+        });
+        let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label: Some(label),
+            bind_group_layouts: &[Some(&layout)],
+            immediate_size: 0,
+        });
+        let pipeline = |entry| {
+            device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+                label: Some(entry),
+                layout: Some(&pipeline_layout),
+                module: &module,
+                entry_point: Some(entry),
+                compilation_options: wgpu::PipelineCompilationOptions::default(),
+                cache: None,
+            })
+        };
+        let passes = passes.iter().map(|(entry, groups)| (pipeline(entry), *groups)).collect();
+        Ok(Self { passes, buffers, bind_group, staging, gpu })
+    }
+
+    /// Runs all passes, `steps` times.
+    pub(crate) fn advance(&self, steps: u32) {
+        let mut left = steps;
+        while left > 0 {
+            let now = left.min(STEPS_A_SUBMISSION);
+            let mut encoder = self.gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            {
+                let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+                pass.set_bind_group(0, &self.bind_group, &[]);
+                for _ in 0..now {
+                    for (pipeline, [x, y]) in &self.passes {
+                        pass.set_pipeline(pipeline);
+                        pass.dispatch_workgroups(*x, *y, 1);
+                    }
+                }
+            }
+            self.gpu.queue.submit([encoder.finish()]);
+            left -= now;
+        }
+    }
+
+    /// Replaces the first values of a buffer.
+    pub(crate) fn write<T: bytemuck::Pod>(&self, buffer: usize, values: &[T]) {
+        self.gpu.queue.write_buffer(&self.buffers[buffer], 0, bytemuck::cast_slice(values));
+    }
+
+    /// The contents of a buffer of [`Role::State`].
+    ///
+    /// # Errors
+    /// [`FluidError::Device`] where the device is lost.
+    pub(crate) fn read<T: bytemuck::Pod>(&self, buffer: usize) -> Result<Vec<T>, FluidError> {
+        let (gpu, staging, buffer) = (&self.gpu, &self.staging, &self.buffers[buffer]);
+        let lost = |error: &dyn fmt::Display| FluidError::Device(error.to_string());
+        let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        encoder.copy_buffer_to_buffer(buffer, 0, staging, 0, buffer.size());
+        gpu.queue.submit([encoder.finish()]);
+        let slice = staging.slice(..buffer.size());
+        let (sender, receiver) = std::sync::mpsc::channel();
+        slice.map_async(wgpu::MapMode::Read, move |result| {
+            // The receiver lives to the end of this function; if it is gone, nobody wants the answer.
+            let _ = sender.send(result);
+        });
+        gpu.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|e| lost(&e))?;
+        receiver.recv().map_err(|e| lost(&e))?.map_err(|e| lost(&e))?;
+        let mapped = slice.get_mapped_range();
+        let values = bytemuck::pod_collect_to_vec(&mapped);
+        drop(mapped);
+        staging.unmap();
+        Ok(values)
+    }
+}
