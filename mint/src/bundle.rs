@@ -239,6 +239,15 @@ impl Bundle {
         read(&self.folder.join("recipe.json"), MAX_RECIPE_BYTES)
     }
 
+    /// The trajectory's bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`BundleError::Io`].
+    pub fn trajectory(&self) -> Result<Vec<u8>, BundleError> {
+        read(&self.folder.join("trajectory.bin"), MAX_TRAJECTORY_BYTES)
+    }
+
     /// The CIDs of the content; nothing is stored.
     ///
     /// # Errors

@@ -109,7 +109,15 @@ pub enum CollectionError {
     Contract(#[from] Box<ContractError>),
     /// The node could not be reached or did not understand.
     #[error("chain: {0}")]
-    Rpc(#[from] RpcError<TransportErrorKind>),
+    Rpc(RpcError<TransportErrorKind>),
+    /// The node answered with an error.
+    #[error("the chain's node says: {message}")]
+    Node {
+        /// Which error, by JSON-RPC.
+        code: i64,
+        /// In its words.
+        message: String,
+    },
     /// The provider is of another chain than the collection.
     #[error("the collection is on chain {expected}, but the node serves chain {actual}")]
     OtherChain {
@@ -162,7 +170,19 @@ impl From<ContractError> for CollectionError {
     fn from(error: ContractError) -> Self {
         match error.as_decoded_interface_error::<Contract::SeedstormCollectionErrors>() {
             Some(refusal) => Self::Refused(format!("{refusal:?}")),
-            None => Self::Contract(Box::new(error)),
+            None => match error {
+                ContractError::TransportError(error) => error.into(),
+                other => Self::Contract(Box::new(other)),
+            },
+        }
+    }
+}
+
+impl From<RpcError<TransportErrorKind>> for CollectionError {
+    fn from(error: RpcError<TransportErrorKind>) -> Self {
+        match error.as_error_resp() {
+            Some(answer) => Self::Node { code: answer.code, message: answer.message.clone().into_owned() },
+            None => Self::Rpc(error),
         }
     }
 }
@@ -305,11 +325,29 @@ impl Collection {
     ///
     /// As [`Collection::token`].
     pub async fn find_by_metadata(&self, metadata: &Cid) -> Result<Option<Token>, CollectionError> {
-        if metadata.codec() != RAW {
+        self.first(metadata, |filter, digest| filter.topic2(digest)).await
+    }
+
+    /// The first token of this recipe.
+    ///
+    /// # Errors
+    ///
+    /// As [`Collection::token`].
+    pub async fn find_by_recipe(&self, recipe: &Cid) -> Result<Option<Token>, CollectionError> {
+        self.first(recipe, |filter, digest| filter.topic3(digest)).await
+    }
+
+    /// The first token whose mint event has the digest of a raw block's CID in the topic that `narrow` gives it to.
+    async fn first(
+        &self,
+        cid: &Cid,
+        narrow: impl FnOnce(Filter, B256) -> Filter,
+    ) -> Result<Option<Token>, CollectionError> {
+        if cid.codec() != RAW {
             return Ok(None);
         }
-        let digest = B256::from(block::sha256_digest(metadata)?);
-        match self.mint_logs(|filter| filter.topic2(digest)).await?.first() {
+        let digest = B256::from(block::sha256_digest(cid)?);
+        match self.mint_logs(|filter| narrow(filter, digest)).await?.first() {
             Some(log) => Ok(Some(self.read(log).await?)),
             None => Ok(None),
         }

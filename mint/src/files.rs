@@ -24,7 +24,7 @@ pub const UNFINISHED: &str = ".new-";
 pub fn write_atomically(path: &Path, bytes: &[u8], access: Access) -> io::Result<()> {
     let file = stage(path, bytes, access)?;
     file.as_file().sync_all()?;
-    file.persist(path)?;
+    file.persist(path).map_err(|failed| failed.error)?;
     sync(folder_of(path))
 }
 
@@ -35,7 +35,7 @@ pub fn write_atomically(path: &Path, bytes: &[u8], access: Access) -> io::Result
 ///
 /// What the system says.
 pub fn write_unsynced(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    stage(path, bytes, Access::Shared)?.persist(path)?;
+    stage(path, bytes, Access::Shared)?.persist(path).map_err(|failed| failed.error)?;
     Ok(())
 }
 
@@ -61,9 +61,15 @@ fn stage(path: &Path, bytes: &[u8], access: Access) -> io::Result<tempfile::Name
     }
     #[cfg(not(unix))]
     let _ = access;
-    let mut file = builder.tempfile_in(folder)?;
-    file.write_all(bytes)?;
+    let mut file = builder.tempfile_in(folder).map_err(unnamed)?;
+    file.write_all(bytes).map_err(unnamed)?;
     Ok(file)
+}
+
+/// What the system said, without the name of the temporary file: that tells nobody anything.
+pub fn unnamed(error: io::Error) -> io::Error {
+    let said = error.get_ref().and_then(|inner| inner.source()?.downcast_ref::<io::Error>()?.raw_os_error());
+    said.map_or(error, io::Error::from_raw_os_error)
 }
 
 /// Makes what was written to a file last, or the renames in a folder (where the platform lets a folder be opened).
@@ -80,18 +86,52 @@ fn folder_of(path: &Path) -> &Path {
 
 /// Opens a regular file for reading; a link, a folder, a device or a pipe is an error, also when it takes the file's
 /// place while this runs.
-pub(crate) fn open_regular(path: &Path) -> io::Result<(File, Metadata)> {
+///
+/// # Errors
+///
+/// What the system says.
+pub fn open_regular(path: &Path) -> io::Result<(File, Metadata)> {
+    open_checked(path, File::options().read(true))
+}
+
+fn open_checked(path: &Path, how: &fs::OpenOptions) -> io::Result<(File, Metadata)> {
     let named = fs::symlink_metadata(path)?;
     let refused = || io::Error::new(io::ErrorKind::InvalidInput, "is not a regular file (links are not followed)");
     if !named.is_file() {
         return Err(refused());
     }
-    let file = File::open(path)?;
+    let file = how.open(path)?;
     let opened = file.metadata()?;
     if !opened.is_file() || !same_file(&named, &opened) {
         return Err(refused());
     }
     Ok((file, opened))
+}
+
+/// Opens a file for reading and writing in place, or makes an empty one. Links are not followed, and nothing in a file
+/// that is there changes.
+///
+/// # Errors
+///
+/// What the system says.
+pub fn open_or_create(path: &Path) -> io::Result<File> {
+    match File::options().read(true).write(true).create_new(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            Ok(open_checked(path, File::options().read(true).write(true))?.0)
+        }
+        made => made,
+    }
+}
+
+/// Waits until no other process holds the lock `path`, and holds it until the file is dropped, also by a crash.
+///
+/// # Errors
+///
+/// As [`open_or_create`].
+pub fn hold_lock(path: &Path) -> io::Result<File> {
+    let file = open_or_create(path)?;
+    file.lock()?;
+    Ok(file)
 }
 
 #[cfg(unix)]
@@ -181,6 +221,9 @@ mod tests {
         fs::write(&target, b"x").unwrap();
         std::os::unix::fs::symlink(&target, folder.path().join("link")).unwrap();
         assert!(open_regular(&folder.path().join("link")).is_err());
+        assert!(hold_lock(&folder.path().join("link")).is_err());
+        drop(hold_lock(&target).unwrap());
+        assert_eq!(fs::read(&target).unwrap(), b"x", "a lock leaves its file as it is");
         assert!(open_regular(folder.path()).is_err());
         open_regular(&target).unwrap();
     }

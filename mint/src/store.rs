@@ -158,7 +158,7 @@ impl Store {
     pub fn scratch(&self) -> Result<Scratch, StoreError> {
         let lock = self.lock(File::lock_shared)?;
         let folder = tempfile::Builder::new().prefix(files::UNFINISHED).tempdir_in(&self.root);
-        Ok(Scratch { folder: folder.map_err(io_error(&self.root))?, _lock: lock })
+        Ok(Scratch { folder: folder.map_err(files::unnamed).map_err(io_error(&self.root))?, _lock: lock })
     }
 
     /// Moves a block here from another store on the same disk, where it was checked.
@@ -250,7 +250,7 @@ impl Store {
     /// [`StoreError::Io`].
     pub fn clear_up(&self) -> Result<(), StoreError> {
         let path = self.root.join("lock");
-        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(io_error(&path))?;
+        let file = files::open_or_create(&path).map_err(io_error(&path))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(fs::TryLockError::WouldBlock) => return Ok(()),
@@ -353,7 +353,7 @@ impl Store {
 
     fn lock(&self, take: fn(&File) -> io::Result<()>) -> Result<File, StoreError> {
         let path = self.root.join("lock");
-        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(io_error(&path))?;
+        let file = files::open_or_create(&path).map_err(io_error(&path))?;
         take(&file).map_err(io_error(&path))?;
         Ok(file)
     }

@@ -210,7 +210,8 @@ impl Recipe {
         let mut deserializer = serde_json::Deserializer::from_slice(bytes);
         let recipe: Self = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| RecipeError::Field {
             field: error.path().to_string(),
-            reason: error.into_inner().to_string(),
+            // serde's word for it is Rust's.
+            reason: error.into_inner().to_string().replace("expected u32", "expected a whole number below 4294967296"),
         })?;
         deserializer.end().map_err(|error| RecipeError::Field { field: ".".into(), reason: error.to_string() })?;
         if recipe.engine != ENGINE {

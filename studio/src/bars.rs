@@ -1,19 +1,30 @@
 //! Progress on standard error.
 
-use std::sync::{
-    Mutex,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+use std::{
+    io::IsTerminal as _,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
 use seedstorm_studio::{Observer, Stage};
 
-/// One bar a stage, with the time left. Where standard error is no terminal, indicatif draws nothing.
+use crate::output;
+
+/// How often a line is written where a bar cannot be drawn.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
+/// One bar a stage, with the time left; where standard error is no terminal, now and then a line.
 #[derive(Debug, Default)]
 pub(crate) struct Bars {
     present: Mutex<Option<ProgressBar>>,
     /// Threads report tiles out of order; the bar only goes forward.
     reached: AtomicU64,
+    /// When the last line was written, where lines are.
+    said: Mutex<Option<Instant>>,
 }
 
 /// Whether the user pressed Ctrl-C.
@@ -43,15 +54,23 @@ impl Observer for Bars {
         let style = ProgressStyle::with_template(template).expect("the templates above are valid");
         let bar = ProgressBar::new(total).with_style(style.progress_chars("━━ ")).with_prefix(stage.name());
         self.reached.store(0, Ordering::Relaxed);
-        bar.enable_steady_tick(std::time::Duration::from_millis(200));
-        *self.lock() = Some(bar);
+        bar.enable_steady_tick(Duration::from_millis(200));
+        *lock(&self.said) = (!std::io::stderr().is_terminal()).then(Instant::now);
+        *lock(&self.present) = Some(bar);
     }
 
     fn reached(&self, done: u64) {
         if self.reached.fetch_max(done, Ordering::Relaxed) < done
-            && let Some(bar) = &*self.lock()
+            && let Some(bar) = &*lock(&self.present)
         {
             bar.set_position(done);
+            if let Some(said) = &mut *lock(&self.said)
+                && said.elapsed() >= LINE_EVERY
+            {
+                *said = Instant::now();
+                let share = 100.0 * done as f64 / bar.length().unwrap_or(done).max(1) as f64;
+                output::aside(&format!("{} {share:.0} %, {} s left", bar.prefix(), bar.eta().as_secs()));
+            }
         }
     }
 
@@ -60,16 +79,17 @@ impl Observer for Bars {
     }
 
     fn end(&self, _: Stage) {
-        if let Some(bar) = self.lock().take() {
+        if let Some(bar) = lock(&self.present).take() {
+            if lock(&self.said).is_some() && bar.elapsed() >= LINE_EVERY {
+                output::aside(&format!("{} done in {} s", bar.prefix(), bar.elapsed().as_secs()));
+            }
             bar.set_style(ProgressStyle::with_template("{prefix:>10} {elapsed}").expect("a valid template"));
             bar.finish();
         }
     }
 }
 
-impl Bars {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<ProgressBar>> {
-        // A bar cannot be left half-changed by a panic elsewhere.
-        self.present.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
+/// Nothing here can be left half-changed by a panic elsewhere.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

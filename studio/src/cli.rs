@@ -9,7 +9,7 @@ use std::{
 };
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
-use seedstorm_mint::{Bundle, Store, car};
+use seedstorm_mint::{Bundle, Store, car, files};
 use seedstorm_sim::{
     Backend, Film, Recipe, RecipeError, Seed,
     recipe::{MAX_RECIPE_BYTES, ParamValue},
@@ -21,6 +21,7 @@ use seedstorm_studio::{
     doctor::diagnose,
     import::import_car,
     ledger::Ledger,
+    located::locate,
     make,
     sweep::{self, Sweep},
     verify,
@@ -204,6 +205,11 @@ pub(crate) enum Failure {
     Studio(StudioError),
     /// The command was wrong, in words.
     Use(String),
+    /// The command could not be understood.
+    Arguments {
+        cause: String,
+        help: String,
+    },
 }
 
 impl<E: Into<StudioError>> From<E> for Failure {
@@ -213,15 +219,31 @@ impl<E: Into<StudioError>> From<E> for Failure {
 }
 
 impl Failure {
+    /// clap's first line is the cause; what it advises, and how the command is written, is the help.
+    fn of_arguments(error: &clap::Error) -> Self {
+        let text = error.to_string();
+        let mut parts = text.split("\n\n").map(|part| part.split_whitespace().collect::<Vec<_>>().join(" "));
+        let cause = parts.next().unwrap_or_default();
+        let help = parts.find_map(|part| {
+            let part = part.trim_start_matches("tip: ");
+            (!part.is_empty() && !part.starts_with("For more")).then(|| part.to_owned())
+        });
+        Self::Arguments {
+            cause: cause.trim_start_matches("error: ").to_owned(),
+            help: help.unwrap_or_else(|| "`seedstorm help COMMAND` describes a command".into()),
+        }
+    }
+
     /// One line with the cause and one with the help; 2 for wrong use, 1 for failure.
     pub(crate) fn report(self) -> ExitCode {
         let (cause, help, wrong_use) = match &self {
             Self::Studio(error) => (error.to_string(), error.help(), error.is_wrong_use()),
             Self::Use(cause) => (cause.clone(), Some("`seedstorm help` describes the commands".into()), true),
+            Self::Arguments { cause, help } => (cause.clone(), Some(help.clone()), true),
         };
         let mut report = miette::MietteDiagnostic::new(printable(&cause));
         report.help = help;
-        output::aside(&format!("{:?}", miette::Report::new(report)));
+        output::aside(format!("{:?}", miette::Report::new(report)).trim_end());
         ExitCode::from(match &self {
             Self::Studio(StudioError::Stopped) => bars::INTERRUPTED,
             _ if wrong_use => 2,
@@ -313,8 +335,14 @@ fn random_seed() -> Result<Seed, Failure> {
     Ok(Seed(seed))
 }
 
-/// Runs the command.
-pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+/// Runs the command that this process was started with.
+pub(crate) fn run() -> Result<ExitCode, Failure> {
+    let arguments = &match Arguments::try_parse() {
+        // What was asked for: the help or the version.
+        Err(asked) if !asked.use_stderr() => asked.exit(),
+        Err(error) if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => error.exit(),
+        parsed => parsed.map_err(|error| Failure::of_arguments(&error))?,
+    };
     let json = arguments.json;
     match &arguments.command {
         Command::Make { source, backend, no_mint, name, description } => {
@@ -442,7 +470,7 @@ fn run_sweep(arguments: &SweepArguments, json: bool) -> Result<(), Failure> {
     // Places that cannot be written are said before the work.
     for path in [&arguments.sheet, &arguments.csv].into_iter().flatten() {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        tempfile::tempfile_in(folder).map_err(|source| StudioError::Io { path: path.clone(), source })?;
+        tempfile::tempfile_in(folder).map_err(|source| unwritable(path, source))?;
     }
     let home = Home::default_place()?;
     let mut swept = sweep.run(&home, &Bars::default())?;
@@ -461,14 +489,18 @@ fn run_sweep(arguments: &SweepArguments, json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
+fn unwritable(path: &Path, source: std::io::Error) -> StudioError {
+    StudioError::Io { path: path.to_owned(), source: files::unnamed(source) }
+}
+
 fn export_car(piece: &str, out: Option<&Path>, json: bool) -> Result<(), Failure> {
     let home = Home::default_place()?;
-    let folder = verify::locate(&home, piece)?;
+    let folder = locate(&home, piece)?;
     let store = Store::open(home.store())?;
     let added = Bundle::open(folder.path())?.add_to(&store)?;
     let roots: Vec<_> = std::iter::once(added.content.bundle).chain(added.metadata).chain(added.attestations).collect();
     let path = out.map_or_else(|| PathBuf::from(format!("{}.car", added.content.bundle)), Path::to_owned);
-    let error = |source| StudioError::Io { path: path.clone(), source };
+    let error = |source| unwritable(&path, source);
     let beside = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use seedstorm_mint::collection::CollectionError;
+use seedstorm_mint::{
+    chain::{ChainError, INTERNAL_ERROR},
+    collection::CollectionError,
+};
 use seedstorm_sim::{RecipeError, SimError, trajectory::TrajectoryError};
 
 /// Why the pipeline stopped.
@@ -60,6 +63,14 @@ pub enum StudioError {
     /// A name or description was given for a piece that was made under another.
     #[error("this piece was made before, as `{0}`: its metadata does not change")]
     Named(String),
+    /// A token of this recipe commits to other metadata than its folder has.
+    #[error("token {token} is of this recipe, and commits to other metadata than that in {folder}")]
+    MintedOtherwise {
+        /// The token.
+        token: u64,
+        /// The folder.
+        folder: PathBuf,
+    },
     /// The key that made the collection is gone.
     #[error("{0} is gone, and the collection on the chain is its alone")]
     KeyLost(PathBuf),
@@ -77,6 +88,9 @@ pub enum StudioError {
     /// A sweep that cannot be made.
     #[error("this sweep cannot be made: {0}")]
     Sweep(String),
+    /// Another process works on the same sweep.
+    #[error("another process makes this sweep, and holds {0}")]
+    Busy(PathBuf),
     /// The caller gave up.
     #[error("stopped; what is done is kept")]
     Stopped,
@@ -113,6 +127,11 @@ impl StudioError {
             Self::Spoiled { .. } => {
                 Some("move the folder away and make the piece again: the same recipe gives the same content".into())
             }
+            Self::MintedOtherwise { .. } => Some(
+                "move the folder away and make the piece again, with the --name and --description that it was minted with".into(),
+            ),
+            Self::Busy(_) => Some("wait for it, or stop it: what it has looked at is kept".into()),
+            Self::Sweep(_) => Some("`seedstorm help sweep` says what a sweep can be".into()),
             Self::Stopped => Some(
                 "the same command goes on from here; where the seed was random, give the printed one with --seed".into(),
             ),
@@ -134,6 +153,11 @@ impl StudioError {
                         "move `collection.json` out of the home's `chain` folder: the next `seedstorm make` looks for the \
                          collection again, or begins another"
                     }
+                    seedstorm_mint::Error::Chain(ChainError::Io { .. })
+                    | seedstorm_mint::Error::Collection(CollectionError::Node { code: INTERNAL_ERROR, .. }) => {
+                        "check that the home's `chain` folder can be written and the disk has room, then give the same \
+                         command again: nothing is minted twice"
+                    }
                     seedstorm_mint::Error::Chain(_) | seedstorm_mint::Error::Collection(_) => {
                         "restore the home's `chain` folder from a copy; content can always be made again from its recipe"
                     }
@@ -143,6 +167,9 @@ impl StudioError {
             ),
             Self::Named(_) => Some("leave out --name and --description, or change the recipe".into()),
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => Some("check the path".into()),
+            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::InvalidInput => {
+                Some("put a plain file in its place: a link, a pipe or a device is not read".into())
+            }
             Self::Io { .. } => {
                 Some("check that the folder can be written and the disk has room; SEEDSTORM_HOME moves it".into())
             }

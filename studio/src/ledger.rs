@@ -1,7 +1,7 @@
 //! The key, the chain and the collection of a home.
 
 use std::{
-    env, fs,
+    env,
     fs::File,
     path::{Path, PathBuf},
 };
@@ -9,7 +9,7 @@ use std::{
 use seedstorm_mint::{
     Collection, Deployment, EmbeddedChain, Mint, NewCollection, PrivateKeySigner, Token,
     chain::EMBEDDED_CHAIN_ID,
-    files::{Access, write_atomically},
+    files::{self, Access},
     keystore,
 };
 use tokio::runtime::Runtime;
@@ -18,6 +18,9 @@ use crate::{Home, StudioError};
 
 /// The royalty of a new collection, in basis points.
 const ROYALTY_BPS: u16 = 500;
+
+/// The largest file that says where a collection is.
+const MAX_DEPLOYMENT_BYTES: u64 = 4096;
 
 /// A home's chain as seen by its key.
 #[derive(Debug)]
@@ -90,7 +93,7 @@ impl Ledger {
         };
         if !path.exists() {
             let text = serde_json::to_vec_pretty(&collection.deployment()).expect("plain numbers and texts");
-            write_atomically(&path, &text, Access::Shared).map_err(StudioError::io(&path))?;
+            files::write_atomically(&path, &text, Access::Shared).map_err(StudioError::io(&path))?;
         }
         Ok(Self { key, collection: Some(collection), runtime, lock: lock_path(home) })
     }
@@ -145,6 +148,17 @@ impl Ledger {
         }
     }
 
+    /// The token of this recipe.
+    ///
+    /// # Errors
+    /// What the chain says.
+    pub fn find_recipe(&self, recipe: &seedstorm_mint::Cid) -> Result<Option<Token>, StudioError> {
+        match &self.collection {
+            Some(collection) => Ok(self.runtime.block_on(collection.find_by_recipe(recipe))?),
+            None => Ok(None),
+        }
+    }
+
     /// The token that commits to this metadata.
     ///
     /// # Errors
@@ -186,9 +200,7 @@ fn lock_path(home: &Home) -> PathBuf {
 
 /// Waits until no other process of this home sends transactions; until the file is dropped.
 fn hold(path: &Path) -> Result<File, StudioError> {
-    let lock = File::create(path).map_err(StudioError::io(path))?;
-    lock.lock().map_err(StudioError::io(path))?;
-    Ok(lock)
+    files::hold_lock(path).map_err(StudioError::io(path))
 }
 
 fn runtime() -> Result<Runtime, StudioError> {
@@ -198,7 +210,7 @@ fn runtime() -> Result<Runtime, StudioError> {
 
 fn deployment(home: &Home) -> Result<Option<Deployment>, StudioError> {
     let path = home.collection();
-    let text = match fs::read(&path) {
+    let text = match files::read_bounded(&path, MAX_DEPLOYMENT_BYTES) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(StudioError::io(&path)(error)),

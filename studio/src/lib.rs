@@ -22,6 +22,7 @@ mod film;
 mod home;
 pub mod import;
 pub mod ledger;
+pub mod located;
 pub mod make;
 mod making;
 mod observer;

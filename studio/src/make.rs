@@ -2,18 +2,22 @@
 
 use std::{
     collections::BTreeMap,
+    fs,
     path::{Path, PathBuf},
     time::Instant,
 };
 
-use seedstorm_mint::{Bundle, Cid, Claim, DisplayType, Metadata, Mint, Rarity, Store, Token, Trait, TraitValue};
+use seedstorm_mint::{
+    Bundle, Cid, Claim, ContentCids, DisplayType, Metadata, Mint, Rarity, Store, Token, Trait, TraitValue,
+};
 use seedstorm_render::film::FilmEncoder;
-use seedstorm_sim::{Backend, Digest, Genome, Recipe, resolve, scenario::Scenario};
+use seedstorm_sim::{Backend, Digest, Genome, Recipe, Trajectory, resolve, scenario::Scenario};
 
 use crate::{
     Home, Observer, Stage, StudioError,
     film::Shoot,
     ledger::Ledger,
+    located,
     making::{Making, Notes, now},
 };
 
@@ -28,6 +32,17 @@ pub struct Options {
     pub name: Option<String>,
     /// The piece's description; one is made from its traits where it is `None`.
     pub description: Option<String>,
+}
+
+impl Options {
+    /// For a piece that has its metadata: with its name and description.
+    fn as_given(&self, given: &Metadata) -> Result<Self, StudioError> {
+        let other = |wanted: &Option<String>, given: &str| wanted.as_deref().is_some_and(|wanted| wanted != given);
+        if other(&self.name, &given.name) || other(&self.description, &given.description) {
+            return Err(StudioError::Named(given.name.clone()));
+        }
+        Ok(Self { name: Some(given.name.clone()), description: Some(given.description.clone()), ..self.clone() })
+    }
 }
 
 impl Default for Options {
@@ -83,24 +98,47 @@ pub fn make(home: &Home, recipe: &Recipe, options: &Options, observer: &dyn Obse
     let some_folder = Cid::new_v1(seedstorm_mint::block::DAG_PB, *recipe.cid().hash());
     metadata(scenario, &genome, recipe, Digest([0; 32]), some_folder, options).to_json()?;
     let ledger = if options.mint { Some(Ledger::write(home)?) } else { None };
+    let store = Store::open(home.store())?;
+    store.clear_up()?;
+    let before = match &ledger {
+        Some(ledger) => ledger.find_recipe(&recipe.cid())?,
+        // Without a token to mint, a chain that cannot be read is no hindrance.
+        None => Ledger::read(home).and_then(|ledger| ledger.find_recipe(&recipe.cid())).unwrap_or_default(),
+    };
+    // A recipe is minted once, and its metadata does not change afterwards.
+    let given = before.as_ref().and_then(|token| located::stored_metadata(&store, token).ok());
+    let options = &match given {
+        Some(given) => options.as_given(&given)?,
+        None => options.clone(),
+    };
     let folder = home.bundles().join(recipe.cid().to_string());
-    let reused = folder.exists();
-    if !reused {
-        fill(&folder, home, scenario, &genome, recipe, options, &mut clock)?;
+    let mut reused = folder.exists();
+    if !reused || Making::is_begun(home, recipe) {
+        let piece = Piece { home, scenario, genome: &genome, recipe, options };
+        reused |= !piece.fill(&folder, &store, before.as_ref(), &mut clock)?;
     }
     let spoiled = |problem: String| StudioError::Spoiled { folder: folder.clone(), problem };
     let bundle = Bundle::open(&folder).map_err(|error| spoiled(error.to_string()))?;
     let content = bundle.content_cids()?;
-    let (metadata, _) = bundle.metadata(&content).map_err(|error| spoiled(error.to_string()))?;
+    let (metadata, bytes) = bundle.metadata(&content).map_err(|error| spoiled(error.to_string()))?;
     if content.recipe != recipe.cid() {
         return Err(spoiled(format!("it is of recipe {}", content.recipe)));
     }
-    let other = |wanted: &Option<String>, given: &str| wanted.as_deref().is_some_and(|wanted| wanted != given);
-    if other(&options.name, &metadata.name) || other(&options.description, &metadata.description) {
-        return Err(StudioError::Named(metadata.name));
+    // What is minted cannot be taken back.
+    if let Some(wrong) = wrong_metadata(scenario, &genome, recipe, &content, &metadata) {
+        return Err(spoiled(format!("{}: {wrong}", folder.join("metadata.json").display())));
     }
-    let store = Store::open(home.store())?;
-    store.clear_up()?;
+    let root =
+        bundle.trajectory().map_err(StudioError::from).and_then(|bytes| Ok(Trajectory::from_bytes(bytes)?.sim_root()));
+    if root.map_err(|error| spoiled(error.to_string()))?.0 != metadata.sim_root {
+        return Err(spoiled("its checkpoints lead to another sim_root than its metadata names".into()));
+    }
+    options.as_given(&metadata)?;
+    if let Some(token) = &before
+        && token.metadata != seedstorm_mint::block::raw_cid(&bytes)
+    {
+        return Err(StudioError::MintedOtherwise { token: token.id, folder });
+    }
     let added = clock.time(Stage::Pin, 1, |_| Ok(bundle.add_to(&store)?))?;
     let metadata_cid = added.metadata.expect("its metadata was read just now");
     let minted = match &ledger {
@@ -126,63 +164,86 @@ pub fn make(home: &Home, recipe: &Recipe, options: &Options, observer: &dyn Obse
     })
 }
 
-/// Makes the bundle `folder`: its content, its metadata and an attestation. Goes on where a killed run stopped.
-fn fill(
-    folder: &Path,
-    home: &Home,
+/// What is made.
+struct Piece<'a> {
+    home: &'a Home,
     scenario: &'static dyn Scenario,
-    genome: &Genome,
-    recipe: &Recipe,
-    options: &Options,
-    clock: &mut Clock<'_>,
-) -> Result<(), StudioError> {
-    let mut making = Making::open(home, recipe)?;
-    if folder.exists() {
-        // Another process finished the same piece while this one waited: its bundle holds the same content.
-        return making.forget();
-    }
-    let plan = scenario.plan(genome);
-    let trajectory = clock.time(Stage::Simulate, u64::from(plan.steps), |observer| {
-        making.trajectory(recipe, options.backend, observer)
-    })?;
-    making.write("recipe.json", &recipe.canonical())?;
+    genome: &'a Genome,
+    recipe: &'a Recipe,
+    options: &'a Options,
+}
 
-    let film = &recipe.film;
-    let mut encoder = FilmEncoder::new(film.width as usize, film.height as usize, film.fps)?;
-    let poster = (scenario.poster_time() * f64::from(film.frames - 1)).round() as u32;
-    let mut shoot = Shoot::new(scenario, genome, film, &trajectory);
-    clock.time(Stage::Render, u64::from(film.frames) * FRAME_UNITS, |observer| {
-        for frame in 0..film.frames {
-            let progress = |share: f32| {
-                observer.reached(u64::from(frame) * FRAME_UNITS + (share * FRAME_UNITS as f32) as u64);
-                observer.stopped()
-            };
-            if progress(0.0) {
-                return Err(StudioError::Stopped);
-            }
-            let (image, png) = making.frame(frame, [film.width, film.height], || shoot.frame(frame, &progress))?;
-            if frame == poster {
-                making.write("poster.png", &png)?;
-            }
-            encoder.push(&image)?;
+impl Piece<'_> {
+    /// Makes the bundle `folder`: its content, its metadata and an attestation. Goes on where a killed run stopped.
+    /// Where there is a token of it, what the store has of it is used. Says whether anything was simulated or rendered.
+    fn fill(
+        &self,
+        folder: &Path,
+        store: &Store,
+        token: Option<&Token>,
+        clock: &mut Clock<'_>,
+    ) -> Result<bool, StudioError> {
+        let Self { scenario, genome, recipe, .. } = *self;
+        let mut making = Making::open(self.home, recipe)?;
+        if folder.exists() {
+            // Another process finished the same piece while this one waited, or was killed before it cleared up.
+            making.forget()?;
+            return Ok(false);
         }
-        Ok(())
-    })?;
-    clock.time(Stage::Encode, 1, |_| making.write("film.mp4", &encoder.finish()?))?;
+        if let Some(token) = token {
+            let scratch = store.scratch()?;
+            let restored = scratch.folder().join("bundle");
+            // Content that is not whole there is made again.
+            if located::extract(store, token, &restored).is_ok() && fs::rename(&restored, folder).is_ok() {
+                making.forget()?;
+                return Ok(false);
+            }
+        }
+        let plan = scenario.plan(genome);
+        let trajectory = clock.time(Stage::Simulate, u64::from(plan.steps), |observer| {
+            making.trajectory(recipe, self.options.backend, observer)
+        })?;
+        making.write("recipe.json", &recipe.canonical())?;
 
-    let mut bundle = Bundle::open(making.piece())?;
-    let content = bundle.content_cids()?;
-    let sim_root = trajectory.sim_root();
-    bundle.write_metadata(&metadata(scenario, genome, recipe, sim_root, content.bundle, options))?;
-    let Notes { started_at, backend } = making.notes().clone();
-    let claim =
-        Claim { bundle: content.bundle, sim_root: sim_root.0, backend, started_at, finished_at: now().max(started_at) };
-    // One that a killed run signed says the same of another hour.
-    let signed = bundle.attestations(&content).is_ok_and(|signed| !signed.is_empty());
-    if !signed {
-        bundle.write_attestation(&claim.sign(&crate::ledger::unlock(home)?)?)?;
+        let film = &recipe.film;
+        let mut encoder = FilmEncoder::new(film.width as usize, film.height as usize, film.fps)?;
+        let poster = (scenario.poster_time() * f64::from(film.frames - 1)).round() as u32;
+        let mut shoot = Shoot::new(scenario, genome, film, &trajectory);
+        clock.time(Stage::Render, u64::from(film.frames) * FRAME_UNITS, |observer| {
+            for frame in 0..film.frames {
+                let progress = |share: f32| {
+                    observer.reached(u64::from(frame) * FRAME_UNITS + (share * FRAME_UNITS as f32) as u64);
+                    observer.stopped()
+                };
+                if progress(0.0) {
+                    return Err(StudioError::Stopped);
+                }
+                let (image, png) = making.frame(frame, [film.width, film.height], || shoot.frame(frame, &progress))?;
+                if frame == poster {
+                    making.write("poster.png", &png)?;
+                }
+                encoder.push(&image)?;
+            }
+            Ok(())
+        })?;
+        clock.time(Stage::Encode, 1, |_| making.write("film.mp4", &encoder.finish()?))?;
+
+        let mut bundle = Bundle::open(making.piece())?;
+        let content = bundle.content_cids()?;
+        let sim_root = trajectory.sim_root();
+        bundle.write_metadata(&metadata(scenario, genome, recipe, sim_root, content.bundle, self.options))?;
+        // Of content that was made before, what was attested then holds (where it can be read: the rest is for `verify`
+        // to tell); else a killed run may have signed already.
+        let _ = located::write_pinned_attestations(store, &content.bundle, &mut bundle);
+        if bundle.attestations(&content)?.is_empty() {
+            let Notes { started_at, backend } = making.notes().clone();
+            let finished_at = now().max(started_at);
+            let claim = Claim { bundle: content.bundle, sim_root: sim_root.0, backend, started_at, finished_at };
+            bundle.write_attestation(&claim.sign(&crate::ledger::unlock(self.home)?)?)?;
+        }
+        making.finish(folder)?;
+        Ok(true)
     }
-    making.finish(folder)
 }
 
 /// Progress that a frame counts for.
@@ -230,6 +291,30 @@ pub(crate) fn metadata(
         renderer: recipe.film.renderer.clone(),
         bundle,
     }
+}
+
+/// What the metadata says that the recipe does not bear out.
+pub(crate) fn wrong_metadata(
+    scenario: &dyn Scenario,
+    genome: &Genome,
+    recipe: &Recipe,
+    content: &ContentCids,
+    given: &Metadata,
+) -> Option<String> {
+    let options =
+        Options { name: Some(given.name.clone()), description: Some(given.description.clone()), ..Options::default() };
+    let mut expected = metadata(scenario, genome, recipe, Digest(given.sim_root), content.bundle, &options);
+    expected.external_url.clone_from(&given.external_url);
+    let differs = [
+        ("engine", expected.engine != given.engine),
+        ("recipe", expected.recipe != given.recipe),
+        ("world_id", expected.world_id != given.world_id),
+        ("renderer", expected.renderer != given.renderer),
+        ("attributes", expected.traits != given.traits),
+        ("bundle", expected.bundle != given.bundle),
+    ];
+    let names: Vec<&str> = differs.iter().filter(|(_, differs)| *differs).map(|(name, _)| *name).collect();
+    (!names.is_empty()).then(|| format!("what it says of {} is not what the recipe gives", names.join(", ")))
 }
 
 fn capitalised(text: &str) -> String {

@@ -6,9 +6,11 @@
 //!   notes.json                  when it was begun, and on what it was simulated
 //!   simulation.bin              the simulation's last save; gone once it is done
 //!   piece/                      the bundle as far as it has come; moves to bundles/ when it is whole
+//!   seals/                      for each file that a later run takes as it is, what only this home can write
 //! ```
 //!
-//! Every file is written whole and then moved to its place. A file that was damaged since is made anew.
+//! Every file is written whole and then moved to its place. A file that is not what was written here for this recipe is
+//! made anew.
 
 use std::{
     fs::{self, File},
@@ -29,9 +31,17 @@ const SAVE_EVERY: Duration = Duration::from_secs(2);
 /// The largest note, in bytes.
 const MAX_NOTES_BYTES: u64 = 4096;
 
+/// Names in the folder of a piece in the making.
+const NOTES: &str = "notes.json";
+const PIECE: &str = "piece";
+const SEALS: &str = "seals";
+const TRAJECTORY: &str = "piece/trajectory.bin";
+
 /// A piece in the making, held by this process alone.
 pub(crate) struct Making {
     folder: PathBuf,
+    /// The recipe's CID.
+    recipe: String,
     notes: Notes,
     seal: Seal,
     _lock: File,
@@ -47,49 +57,75 @@ pub(crate) struct Notes {
 }
 
 impl Making {
+    /// Whether there is a piece of `recipe` in the making, or what is left of one that was finished.
+    pub(crate) fn is_begun(home: &Home, recipe: &Recipe) -> bool {
+        folder(home, recipe).exists()
+    }
+
     /// Takes up the piece of `recipe` where it was left, or begins it. Waits while another process makes it.
     pub(crate) fn open(home: &Home, recipe: &Recipe) -> Result<Self, StudioError> {
-        let folder = home.making().join(recipe.cid().to_string());
+        let folder = folder(home, recipe);
         let lock_path = folder.with_extension("lock");
-        let lock = File::options().create(true).truncate(false).write(true).open(&lock_path);
-        let lock = lock.map_err(StudioError::io(&lock_path))?;
-        lock.lock().map_err(StudioError::io(&lock_path))?;
-        let frames = folder.join("piece/frames");
-        fs::create_dir_all(&frames).map_err(StudioError::io(&frames))?;
+        let lock = files::hold_lock(&lock_path).map_err(StudioError::io(&lock_path))?;
+        let (frames, seals) = (folder.join(PIECE).join("frames"), folder.join(SEALS));
+        for folder in [&frames, &seals] {
+            fs::create_dir_all(folder).map_err(StudioError::io(folder))?;
+        }
         // What a killed process was writing.
-        for folder in [&folder, &folder.join("piece"), &frames, &folder.join("piece/attestations")] {
+        for folder in [&folder, &folder.join(PIECE), &frames, &folder.join("piece/attestations"), &seals] {
             if folder.exists() {
                 files::remove_unfinished(folder).map_err(StudioError::io(folder))?;
             }
         }
-        let notes_path = folder.join("notes.json");
-        let known = read(&notes_path, MAX_NOTES_BYTES).and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let notes = Notes { started_at: now(), backend: String::new() };
-        let mut making = Self { folder, notes, seal: home.seal()?, _lock: lock };
-        match known {
+        let mut making = Self { folder, recipe: recipe.cid().to_string(), notes, seal: home.seal()?, _lock: lock };
+        match making.kept(NOTES, MAX_NOTES_BYTES).and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
             Some(notes) => making.notes = notes,
-            None => making.write_notes()?,
+            None => making.keep_notes()?,
         }
         Ok(making)
     }
 
     /// The bundle's folder.
     pub(crate) fn piece(&self) -> PathBuf {
-        self.folder.join("piece")
+        self.folder.join(PIECE)
     }
 
     pub(crate) fn notes(&self) -> &Notes {
         &self.notes
     }
 
-    fn write_notes(&self) -> Result<(), StudioError> {
-        let text = serde_json::to_vec(&self.notes).expect("a number and a text");
-        write(&self.folder.join("notes.json"), &text)
+    fn keep_notes(&self) -> Result<(), StudioError> {
+        self.keep(NOTES, &serde_json::to_vec(&self.notes).expect("a number and a text"))
     }
 
     /// Writes a file of the bundle.
     pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StudioError> {
         write(&self.piece().join(name), bytes)
+    }
+
+    /// Writes a file that a later run takes as it is.
+    fn keep(&self, name: &str, bytes: &[u8]) -> Result<(), StudioError> {
+        write(&self.folder.join(name), bytes)?;
+        let seal = self.seal_path(name);
+        files::write_unsynced(&seal, self.seal_of(name, bytes).as_bytes()).map_err(StudioError::io(&seal))
+    }
+
+    /// A file of at most `most` bytes that [`Self::keep`] wrote in this home for this recipe, as it was written.
+    fn kept(&self, name: &str, most: u64) -> Option<Vec<u8>> {
+        let bytes = read(&self.folder.join(name), most)?;
+        let seal: [u8; blake3::OUT_LEN] = read(&self.seal_path(name), blake3::OUT_LEN as u64)?.try_into().ok()?;
+        (self.seal_of(name, &bytes) == seal).then_some(bytes)
+    }
+
+    fn seal_path(&self, name: &str) -> PathBuf {
+        self.folder.join(SEALS).join(name.replace('/', "-") + ".seal")
+    }
+
+    fn seal_of(&self, name: &str, bytes: &[u8]) -> blake3::Hash {
+        let key = blake3::derive_key("seedstorm 2026-11-21 a file of a piece in the making", &self.seal.0);
+        let file = blake3::hash(bytes);
+        blake3::keyed_hash(&key, format!("{}\n{name}\n{file}", self.recipe).as_bytes())
     }
 
     /// The trajectory: the one that is there, or the rest of a simulation that was saved, or a whole one.
@@ -99,11 +135,9 @@ impl Making {
         backend: Backend,
         observer: &dyn Observer,
     ) -> Result<Trajectory, StudioError> {
-        let done = self.piece().join("trajectory.bin");
         if !self.notes.backend.is_empty()
-            && let Some(bytes) = read(&done, seedstorm_sim::trajectory::MAX_BYTES as u64)
+            && let Some(bytes) = self.kept(TRAJECTORY, seedstorm_sim::trajectory::MAX_BYTES as u64)
             && let Ok(trajectory) = Trajectory::from_bytes(bytes)
-            && (0..trajectory.chunks()).all(|chunk| trajectory.chunk(chunk).is_ok())
         {
             return Ok(trajectory);
         }
@@ -132,9 +166,9 @@ impl Making {
             }
         }
         let run = simulation.finish()?;
-        self.write("trajectory.bin", run.trajectory.as_bytes())?;
+        self.keep(TRAJECTORY, run.trajectory.as_bytes())?;
         self.notes.backend = run.backend;
-        self.write_notes()?;
+        self.keep_notes()?;
         match fs::remove_file(&save_path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(StudioError::io(&save_path)(error)),
             _ => Ok(run.trajectory),
@@ -148,18 +182,17 @@ impl Making {
         [width, height]: [u32; 2],
         render: impl FnOnce() -> Result<Rgb8Image, StudioError>,
     ) -> Result<(Rgb8Image, Vec<u8>), StudioError> {
-        let name = format!("frames/{frame:04}.png");
+        let name = format!("{PIECE}/frames/{frame:04}.png");
         // Eight bytes a pixel are more than any PNG of ours takes.
         let most = u64::from(width) * u64::from(height) * 8 + 65_536;
-        if let Some(png) = read(&self.piece().join(&name), most)
+        if let Some(png) = self.kept(&name, most)
             && let Ok(image) = decode_png(&png)
-            && [image.width, image.height] == [width as usize, height as usize]
         {
             return Ok((image, png));
         }
         let image = render()?;
         let png = encode_png(&image)?;
-        self.write(&name, &png)?;
+        self.keep(&name, &png)?;
         Ok((image, png))
     }
 
@@ -173,6 +206,10 @@ impl Making {
     pub(crate) fn forget(self) -> Result<(), StudioError> {
         fs::remove_dir_all(&self.folder).map_err(StudioError::io(&self.folder))
     }
+}
+
+fn folder(home: &Home, recipe: &Recipe) -> PathBuf {
+    home.making().join(recipe.cid().to_string())
 }
 
 /// The bytes of a file of at most `most`; `None` where there is none, or it cannot be read.

@@ -1,23 +1,18 @@
 //! Going over a piece once more: hashes, the simulation, pixels, the token.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use seedstorm_mint::{
-    Attestation, Bundle, Cid, ContentCids, Metadata, Store,
-    bundle::{self, BundleError},
-    metadata::MAX_METADATA_BYTES,
-    store::Scratch,
-    unixfs,
-};
+use seedstorm_mint::{Attestation, Bundle, Cid, ContentCids, Metadata, Store, bundle::BundleError};
 use seedstorm_render::{Rect, film::FilmEncoder, image_file::decode_png};
-use seedstorm_sim::{Backend, Digest, Genome, Recipe, Trajectory, resolve, scenario::Scenario, simulate};
+use seedstorm_sim::{Backend, Digest, Recipe, Trajectory, resolve, scenario::Scenario, simulate};
 use serde::Serialize;
 
 use crate::{
     Home, Observer, Stage, StudioError,
     film::{Shoot, crop},
     ledger::Ledger,
-    make::{Options, metadata},
+    located::{Located, locate, pinned_attestations},
+    make::wrong_metadata,
 };
 
 /// Edge of the tile that is rendered again, in pixels.
@@ -75,74 +70,6 @@ pub fn verify(home: &Home, piece: &str, wishes: Wishes, observer: &dyn Observer)
     Ok(report)
 }
 
-/// A bundle's folder, in the file system or written out of the store for as long as it is looked at.
-#[derive(Debug)]
-pub struct Located {
-    folder: PathBuf,
-    token: Option<u64>,
-    _temporary: Option<Scratch>,
-}
-
-impl Located {
-    /// The folder.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.folder
-    }
-}
-
-/// Finds the bundle of a token, by its number, or in a folder.
-///
-/// # Errors
-/// Nothing is known by that name, or the token's content is not in the store.
-pub fn locate(home: &Home, piece: &str) -> Result<Located, StudioError> {
-    let Ok(id) = piece.parse::<u64>() else {
-        if !Path::new(piece).is_dir() {
-            return Err(StudioError::NoSuchPiece(piece.into()));
-        }
-        return Ok(Located { folder: piece.into(), token: None, _temporary: None });
-    };
-    let token = Ledger::read(home)?.token(id)?;
-    // What its owner looks at is checked; the store stands in where the folder is gone.
-    let kept = home.bundles().join(token.recipe.to_string());
-    if kept.is_dir() {
-        return Ok(Located { folder: kept, token: Some(id), _temporary: None });
-    }
-    let store = Store::open(home.store())?;
-    let missing = || StudioError::NotStored { token: id, store: home.store() };
-    if !store.has(&token.metadata) {
-        return Err(missing());
-    }
-    let bytes = unixfs::read_file(&store, &token.metadata, MAX_METADATA_BYTES as u64)?;
-    let metadata = Metadata::from_json(&bytes)?;
-    if !store.has(&metadata.bundle) {
-        return Err(missing());
-    }
-    // In the store's folder, where what a killed process leaves is cleared up.
-    store.clear_up()?;
-    let temporary = store.scratch()?;
-    let folder = temporary.folder().join("bundle");
-    let mut copy = bundle::extract(&store, &metadata.bundle, &folder)?;
-    let beside = folder.join("metadata.json");
-    std::fs::write(&beside, bytes).map_err(StudioError::io(&beside))?;
-    for attestation in pinned_attestations(&store, &metadata.bundle)? {
-        copy.write_attestation(&attestation)?;
-    }
-    Ok(Located { folder, token: Some(id), _temporary: Some(temporary) })
-}
-
-/// The attestations in the store that are about a bundle.
-fn pinned_attestations(store: &Store, bundle: &Cid) -> Result<Vec<Attestation>, StudioError> {
-    let mut found = Vec::new();
-    for pin in store.pins()?.iter().filter(|pin| pin.label == bundle::ATTESTATION_PIN) {
-        let attestation = Attestation::from_json(&store.get(&pin.cid)?)?;
-        if attestation.claim().bundle == *bundle {
-            found.push(attestation);
-        }
-    }
-    Ok(found)
-}
-
 /// Whether the store still has, whole, what it was given of this piece; `None` where it never had it.
 fn check_store(home: &Home, bundle: &Cid, here: &[Attestation]) -> Result<Option<(bool, String)>, StudioError> {
     let store = Store::open(home.store())?;
@@ -180,7 +107,7 @@ fn check_all(
     }
     let mut pass = |name, ok, detail: String| report.checks.push(Check { name, ok, detail });
 
-    let bundle = need!("bundle", Bundle::open(&located.folder));
+    let bundle = need!("bundle", Bundle::open(located.path()));
     let content = need!("bundle", bundle.content_cids());
     pass("bundle", true, format!("{} with {} frames", content.bundle, bundle.frame_count()));
 
@@ -231,7 +158,7 @@ fn check_all(
     let (film_ok, film) = need!("film", check_film(&recipe, scenario, &bundle));
     pass("film", film_ok, film);
 
-    let trajectory_path = located.folder.join("trajectory.bin");
+    let trajectory_path = located.path().join("trajectory.bin");
     let bytes = std::fs::read(&trajectory_path).map_err(StudioError::io(&trajectory_path))?;
     let trajectory = need!("trajectory", Trajectory::from_bytes(bytes));
     let root = trajectory.sim_root();
@@ -282,7 +209,7 @@ fn check_all(
         width: TILE.min(recipe.film.width),
         height: TILE.min(recipe.film.height),
     };
-    let stored = crop(&need!("pixels", frame_image(&located.folder, frame)), tile);
+    let stored = crop(&need!("pixels", frame_image(located.path(), frame)), tile);
     let again = Shoot::new(scenario, &genome, &recipe.film, &run.trajectory).tile(frame, tile)?;
     let place = format!("frame {frame}, {} × {} pixels at {}, {}", tile.width, tile.height, tile.x, tile.y);
     let same = stored == again;
@@ -299,30 +226,6 @@ fn check_all(
 
 fn failed(name: &'static str, error: impl std::fmt::Display) -> Check {
     Check { name, ok: false, detail: error.to_string() }
-}
-
-/// What the metadata says that the recipe does not bear out.
-fn wrong_metadata(
-    scenario: &dyn Scenario,
-    genome: &Genome,
-    recipe: &Recipe,
-    content: &ContentCids,
-    given: &Metadata,
-) -> Option<String> {
-    let options =
-        Options { name: Some(given.name.clone()), description: Some(given.description.clone()), ..Options::default() };
-    let mut expected = metadata(scenario, genome, recipe, Digest(given.sim_root), content.bundle, &options);
-    expected.external_url.clone_from(&given.external_url);
-    let differs = [
-        ("engine", expected.engine != given.engine),
-        ("recipe", expected.recipe != given.recipe),
-        ("world_id", expected.world_id != given.world_id),
-        ("renderer", expected.renderer != given.renderer),
-        ("attributes", expected.traits != given.traits),
-        ("bundle", expected.bundle != given.bundle),
-    ];
-    let names: Vec<&str> = differs.iter().filter(|(_, differs)| *differs).map(|(name, _)| *name).collect();
-    (!names.is_empty()).then(|| format!("what it says of {} is not what the recipe gives", names.join(", ")))
 }
 
 /// Encodes the frames again: one encoder, one film.

@@ -277,7 +277,31 @@ impl Drop for Unmount {
     }
 }
 
-/// Root writes to folders that are read-only by their mode, so the home is a place where nobody can make a folder.
+/// Root writes to folders that are read-only by their mode, so the folder is on a disk that is mounted read-only.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_read_only_folder_is_said() {
+    let place = Place::new();
+    place.made();
+    let home = place.at("home");
+    let bound = |options: &[&str]| Command::new("mount").args(options).arg(&home).status().is_ok_and(|s| s.success());
+    if !bound(&["--bind", words(&home)]) {
+        assert!(std::env::var_os("SEEDSTORM_REQUIRE_TMPFS").is_none(), "a folder cannot be mounted");
+        eprintln!("not tried: mounting takes root");
+        return;
+    }
+    let _unmount = Unmount(home.clone());
+    assert!(bound(&["-o", "remount,bind,ro"]));
+    let other = place.recipe(|r| r["seed"] = format!("{:064x}", 6).into());
+    for arguments in [&["make", words(&other)][..], &["sweep", "bloom", "--seeds", "0..2"]] {
+        let said = place.refused(arguments, 1);
+        assert!(said.contains("Read-only") && said.contains("SEEDSTORM_HOME"), "{said}");
+        assert!(!said.contains(".new-"), "{said}");
+    }
+    // What only reads goes on.
+    assert!(place.command(&["tokens"]).output().unwrap().status.success());
+}
+
 #[test]
 fn a_home_that_cannot_be_written_is_said() {
     let place = Place::new();
@@ -289,6 +313,70 @@ fn a_home_that_cannot_be_written_is_said() {
         let mut command = place.command(&["make", "bloom", "--param", "arms=8", "--param", "rings=4"]);
         let said = refusal(&command.env("SEEDSTORM_HOME", "/proc/seedstorm").output().unwrap(), 1);
         assert!(said.contains("/proc/seedstorm"), "{said}");
+    }
+}
+
+/// A link in the place of a lock is not followed: what it leads to stays as it is.
+#[cfg(unix)]
+#[test]
+fn a_link_in_the_place_of_a_lock_harms_nothing() {
+    let place = Place::new();
+    place.made();
+    let (lock, victim) = (place.at("home/chain/collection.lock"), place.at("victim"));
+    fs::write(&victim, b"precious").unwrap();
+    fs::remove_file(&lock).unwrap();
+    std::os::unix::fs::symlink(&victim, &lock).unwrap();
+    let other = place.recipe(|r| r["seed"] = format!("{:064x}", 6).into());
+    let said = place.refused(&["make", words(&other)], 1);
+    assert!(said.contains("collection.lock") && said.contains("plain file"), "{said}");
+    assert_eq!(fs::read(&victim).unwrap(), b"precious");
+}
+
+/// A disk that is full when the token is minted: the piece is there, and the next run mints it.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_disk_that_is_full_at_the_mint_is_said() {
+    let place = Place::new();
+    place.made();
+    let chain = place.at("home/chain");
+    let kept = place.at("kept");
+    copy_folder(&chain, &kept);
+    let size = fs::metadata(chain.join("chain.bin")).unwrap().len().div_ceil(4096) * 4 + 12;
+    let options = format!("size={size}k");
+    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs", words(&chain)]).status();
+    if !mounted.is_ok_and(|status| status.success()) {
+        assert!(std::env::var_os("SEEDSTORM_REQUIRE_TMPFS").is_none(), "a small tmpfs cannot be mounted");
+        return;
+    }
+    let _unmount = Unmount(chain.clone());
+    copy_folder(&kept, &chain);
+    let other = place.recipe(|r| r["seed"] = format!("{:064x}", 6).into());
+    let said = place.refused(&["make", words(&other)], 1);
+    assert!(said.contains("space") && said.contains("nothing is minted twice"), "{said}");
+    assert!(!said.contains("server returned"), "{said}");
+    assert!(Command::new("mount").args(["-o", "remount,size=64m", words(&chain)]).status().unwrap().success());
+    let output = place.command(&["make", words(&other), "--json"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let made: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&made["token"], &made["reused"]), (&2.into(), &true.into()));
+}
+
+/// Whatever is wrong with a command is one cause and one help.
+#[test]
+fn wrong_commands_are_said_like_the_rest() {
+    let place = Place::new();
+    for (arguments, word) in [
+        (&["mke"][..], "make"),
+        (&["make"], "SCENARIO"),
+        (&["make", "bloom", "--sed", "7"], "--seed"),
+        (&["make", "bloom", "--quality", "high"], "draft"),
+        (&["make", "bloom", "--seed", "zz"], "hexadecimal"),
+        (&["show", "x"], "TOKEN"),
+        (&["sweep", "bloom", "--seeds", "0..99999999999"], "at most"),
+    ] {
+        let said = place.refused(arguments, 2);
+        assert!(said.contains(word) && said.contains("help: "), "{arguments:?}: {said}");
+        assert!(!said.ends_with("\n\n"), "{said:?}");
     }
 }
 

@@ -67,28 +67,54 @@ fn ten_kills_change_nothing() {
 
     let home = folder.path().join("killed");
     let moments = Stream::new(&Seed::from(1), "kills");
-    let mut killed = 0;
-    for attempt in 0.. {
-        // Early and late ones take turns: late ones come further.
-        let (low, high) = if attempt % 2 == 0 { (0.01, 0.1) } else { (0.1, 0.35) };
+    for attempt in 0..10 {
+        // Each run gets a tenth of the work further, give or take, so that all ten are killed at work.
+        let wait = whole.mul_f64(moments.between(attempt, 0, 0.01, 0.12));
         let mut child = command(&home, &recipe_path).spawn().unwrap();
-        std::thread::sleep(whole.mul_f64(moments.between(attempt, 0, low, high)));
-        if child.try_wait().unwrap().is_some() {
-            // It was done before its time: the rest of the ten fall on a piece that is there.
-            break;
-        }
+        std::thread::sleep(wait);
+        assert!(child.try_wait().unwrap().is_none(), "it was done before kill {attempt}, after {wait:?} of {whole:?}");
         child.kill().unwrap();
         child.wait().unwrap();
-        killed += 1;
-        if killed == 10 {
-            break;
-        }
     }
-    assert!(killed > 4, "{killed} were killed at work");
     let resumed = finished(&home, &recipe_path);
+    assert_same(&resumed, &undisturbed);
+    nothing_is_left_over(&home);
+}
+
+fn assert_same(one: &Value, other: &Value) {
     for name in ["recipe_cid", "world_id", "sim_root", "bundle_cid", "metadata_cid", "token"] {
-        assert_eq!(resumed[name], undisturbed[name], "{name}");
+        assert_eq!(one[name], other[name], "{name}");
     }
+}
+
+/// Whoever can write to the home's folder cannot slip anything into a piece that is in the making.
+#[test]
+fn what_was_put_among_the_work_is_made_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("piece.json"), recipe().canonical()).unwrap();
+    let mut foreign = recipe();
+    foreign.seed = Seed::from(4);
+    fs::write(path("foreign.json"), foreign.canonical()).unwrap();
+    let undisturbed = finished(&path("undisturbed"), &path("piece.json"));
+    let other = finished(&path("undisturbed"), &path("foreign.json"));
+
+    let home = path("home");
+    let mut child = command(&home, &path("piece.json")).spawn().unwrap();
+    let piece = home.join("making").join(recipe().cid().to_string()).join("piece");
+    while !piece.join("frames/0001.png").exists() {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before it was killed");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let theirs = PathBuf::from(other["bundle"].as_str().unwrap());
+    for name in ["frames/0000.png", "trajectory.bin"] {
+        fs::copy(theirs.join(name), piece.join(name)).unwrap();
+    }
+    fs::copy(theirs.join("frames/0005.png"), piece.join("frames/0005.png")).unwrap();
+    let resumed = finished(&home, &path("piece.json"));
+    assert_same(&resumed, &undisturbed);
     nothing_is_left_over(&home);
 }
 
@@ -164,6 +190,66 @@ fn killed_between_any_two_stages() {
         assert_eq!(bundle(&home), bundle(&undisturbed), "{place}");
         nothing_is_left_over(&home);
     }
+    // Between the last move and the clearing up there is no stage: what a kill leaves there.
+    let left = undisturbed.join("making").join(tiny().cid().to_string());
+    fs::create_dir_all(left.join("seals")).unwrap();
+    fs::write(left.join("notes.json"), b"{}").unwrap();
+    assert!(child(&undisturbed, None));
+    nothing_is_left_over(&undisturbed);
+}
+
+/// A piece whose folder is lost or spoiled comes back, as it was minted; a recipe is never minted twice.
+#[test]
+fn a_lost_bundle_comes_back_as_it_was_minted() {
+    let folder = tempfile::tempdir().unwrap();
+    let (home, path) = (folder.path().join("home"), folder.path().join("piece.json"));
+    fs::write(&path, tiny().canonical()).unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = command(&home, &path);
+        command.args(arguments).output().unwrap()
+    };
+    let value = |output: std::process::Output| -> Value {
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let verified = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_seedstorm"));
+        command.args(["verify", "1", "--json"]).env("SEEDSTORM_HOME", &home).env_remove("SEEDSTORM_PASSWORD");
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    };
+    let made = value(run(&["--name", "First"]));
+    let bundle = PathBuf::from(made["bundle"].as_str().unwrap());
+
+    // Out of the store, in no time.
+    fs::remove_dir_all(&bundle).unwrap();
+    let again = value(run(&[]));
+    assert_eq!(again["reused"], true);
+    assert_same(&again, &made);
+    verified();
+
+    // Made anew, where the store is damaged too.
+    fs::remove_dir_all(&bundle).unwrap();
+    let blocks = files(&home.join("store/blocks"));
+    let largest = blocks.iter().max_by_key(|path| path.metadata().unwrap().len()).unwrap();
+    fs::write(largest, b"damaged").unwrap();
+    let again = value(run(&[]));
+    assert_eq!(again["reused"], false);
+    assert_same(&again, &made);
+    verified();
+
+    // Under another name it is refused before the work, with a folder and without.
+    for gone in [false, true] {
+        if gone {
+            fs::remove_dir_all(&bundle).unwrap();
+        }
+        let refused = run(&["--name", "Second"]);
+        assert_eq!(refused.status.code(), Some(2));
+        assert!(String::from_utf8_lossy(&refused.stderr).contains("`First`"));
+        assert_eq!(bundle.exists(), !gone);
+    }
+    value(run(&[]));
+    nothing_is_left_over(&home);
 }
 
 /// Several processes that make one piece, and another one, in one home.
@@ -196,10 +282,26 @@ fn ctrl_c_stops_at_a_good_moment() {
     let path = folder.path().join("piece.json");
     fs::write(&path, recipe().canonical()).unwrap();
     let maker = command(&home, &path).spawn().unwrap();
-    std::thread::sleep(Duration::from_millis(700));
+    let making = home.join("making").join(recipe().cid().to_string());
+    while !making.join("piece/frames/0002.png").exists() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
     assert!(Command::new("kill").args(["-INT", &maker.id().to_string()]).status().unwrap().success());
     let output = maker.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130));
     assert!(String::from_utf8_lossy(&output.stderr).contains("goes on from here"));
     assert!(output.stdout.is_empty());
+    // Nothing half-written: every picture is whole, and no temporary file stays.
+    let left = files(&home);
+    let frames: Vec<_> = left.iter().filter(|path| path.extension().is_some_and(|e| e == "png")).collect();
+    assert!(frames.len() >= 3 && frames.len() < 24, "{frames:?}");
+    for path in frames {
+        seedstorm_render::image_file::decode_png(&fs::read(path).unwrap()).unwrap();
+    }
+    let unfinished =
+        |path: &&PathBuf| path.components().any(|part| part.as_os_str().as_encoded_bytes().starts_with(b".new-"));
+    assert_eq!(left.iter().find(unfinished), None);
+    assert_eq!(fs::read_dir(home.join("bundles")).unwrap().count(), 0);
+    finished(&home, &path);
+    nothing_is_left_over(&home);
 }

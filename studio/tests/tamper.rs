@@ -132,6 +132,34 @@ fn a_token_commits_to_its_own_metadata() {
     assert_eq!(failures.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["token"], "{failures:?}");
 }
 
+/// What is minted cannot be taken back: metadata that says what the recipe does not is not minted.
+#[test]
+fn edited_metadata_is_not_minted() {
+    let two = Two::new();
+    let recipe = two.folder.path().join("unminted.json");
+    let mut text: Value = serde_json::from_slice(&fs::read(two.folder.path().join("bloom.json")).unwrap()).unwrap();
+    text["seed"] = format!("{:064x}", 10).into();
+    fs::write(&recipe, text.to_string()).unwrap();
+    let made = two.run(&["make", recipe.to_str().unwrap(), "--no-mint", "--json"]);
+    let made: Value = serde_json::from_slice(&made.stdout).unwrap();
+    let path = Path::new(made["bundle"].as_str().unwrap()).join("metadata.json");
+    let own = fs::read_to_string(&path).unwrap();
+    let metadata: Value = serde_json::from_str(&own).unwrap();
+    let form = metadata["attributes"][0]["value"].as_str().unwrap();
+    let root = made["sim_root"].as_str().unwrap();
+    for (was, is, word) in [(form, "Golden", "attributes"), (root, &"0".repeat(64), "sim_root")] {
+        fs::write(&path, own.replace(was, is)).unwrap();
+        let output = two.run(&["make", recipe.to_str().unwrap()]);
+        let said = String::from_utf8_lossy(&output.stderr).replace("\n  │ ", " ");
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains(word) && said.contains("make the piece again"), "{said}");
+    }
+    let tokens: Value = serde_json::from_slice(&two.run(&["tokens", "--json"]).stdout).unwrap();
+    assert_eq!(tokens.as_array().unwrap().len(), 2);
+    fs::write(&path, own).unwrap();
+    assert!(two.run(&["make", recipe.to_str().unwrap()]).status.success());
+}
+
 #[test]
 fn a_chain_file_that_was_edited_is_refused() {
     let two = Two::new();

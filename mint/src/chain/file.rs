@@ -93,11 +93,8 @@ impl ChainFile {
         ledger: &mut Ledger,
         change: impl FnOnce(&mut Ledger) -> T,
     ) -> Result<T, ChainError> {
-        let lock =
-            File::options().create(true).truncate(false).write(true).open(self.path.with_added_extension("lock"));
-        let lock = lock.map_err(|error| self.io_error(error))?;
-        // Released when `lock` is closed, also by a crash.
-        lock.lock().map_err(|error| self.io_error(error))?;
+        let lock = self.path.with_added_extension("lock");
+        let _lock = files::hold_lock(&lock).map_err(|source| ChainError::Io { path: lock, source })?;
         self.refresh(ledger)?;
         let mut next = ledger.clone();
         let result = change(&mut next);

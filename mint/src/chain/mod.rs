@@ -25,6 +25,8 @@ use state::Ledger;
 /// The chain id of every embedded chain. Not that of any public chain, so that a transaction signed for it is worth
 /// nothing elsewhere.
 pub const EMBEDDED_CHAIN_ID: u64 = 0x5eed_5702;
+/// What a node answers where the fault is its own, as a full disk is (EIP-1474).
+pub const INTERNAL_ERROR: i64 = -32603;
 /// Gas that fits into a block.
 pub const BLOCK_GAS_LIMIT: u64 = 30_000_000;
 /// The most bytes of a chain's file.

@@ -23,7 +23,7 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::execute::{self, Failure};
 use super::state::{Block, Ledger, Mined};
-use super::{EMBEDDED_CHAIN_ID, EmbeddedChain};
+use super::{EMBEDDED_CHAIN_ID, EmbeddedChain, INTERNAL_ERROR};
 
 /// The most logs in one answer.
 const MAX_LOGS: usize = 100_000;
@@ -35,7 +35,6 @@ type Answer = Result<Box<RawValue>, ErrorPayload>;
 // Error codes of EIP-1474 and, for reverts, of geth.
 const INVALID_PARAMS: i64 = -32602;
 const METHOD_NOT_FOUND: i64 = -32601;
-const INTERNAL: i64 = -32603;
 const SERVER: i64 = -32000;
 const REJECTED: i64 = -32003;
 const REVERTED: i64 = 3;
@@ -288,7 +287,7 @@ fn error(code: i64, message: impl Into<Cow<'static, str>>) -> ErrorPayload {
 }
 
 fn internal(reason: impl std::fmt::Display) -> ErrorPayload {
-    error(INTERNAL, reason.to_string())
+    error(INTERNAL_ERROR, reason.to_string())
 }
 
 fn invalid(reason: serde_json::Error) -> ErrorPayload {

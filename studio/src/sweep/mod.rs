@@ -301,7 +301,7 @@ impl Sweep {
     pub fn write_csv(&self, home: &Home, path: &Path) -> Result<(), StudioError> {
         let table = Table::open(&home.root().join("sweeps").join(self.identity()).join("looks.bin"), self.pieces()?)?;
         let all = table.spread()?;
-        let error = |source| StudioError::Io { path: path.to_owned(), source };
+        let error = |source| StudioError::Io { path: path.to_owned(), source: files::unnamed(source) };
         let mut file = tempfile::NamedTempFile::new_in(folder_of(path)).map_err(error)?;
         {
             let mut out = BufWriter::new(file.as_file_mut());

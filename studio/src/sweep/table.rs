@@ -10,6 +10,8 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use seedstorm_mint::files;
+
 use super::measures::{Measures, Spread};
 use crate::StudioError;
 
@@ -27,8 +29,8 @@ impl Table {
     /// Opens the table of `len` records, or makes it. It belongs to this process until it is dropped.
     pub(super) fn open(path: &Path, len: u64) -> Result<Self, StudioError> {
         let error = |source| StudioError::Io { path: path.to_owned(), source };
-        let file = File::options().create(true).truncate(false).read(true).write(true).open(path).map_err(error)?;
-        file.try_lock().map_err(|_| StudioError::Sweep("another process makes this sweep".into()))?;
+        let file = files::open_or_create(path).map_err(error)?;
+        file.try_lock().map_err(|_| StudioError::Busy(path.to_owned()))?;
         file.set_len(len * RECORD as u64).map_err(error)?;
         Ok(Self { path: path.to_owned(), file: Mutex::new(file), len })
     }
