@@ -9,7 +9,7 @@ use crate::layers::Layers;
 use crate::path::{Limits, Strategy, camera_ray, trace};
 use crate::prepared::{PreparedScene, Scratch};
 use crate::sampler::Sampler;
-use crate::vector::Vec3;
+use crate::vector::{Vec3, max, min};
 
 /// Edge of the squares that threads take, in pixels.
 const TILE: u32 = 16;
@@ -18,13 +18,25 @@ const TILE: u32 = 16;
 /// the denoiser finds the fewest neighbours that are alike.
 const OUTLINE: u32 = 4;
 
+/// The same before something far behind, which is smooth as a rule: what is left of the noise there is a fringe that
+/// anyone sees.
+const RIM: u32 = 16;
+
+/// How much farther than the nearest surface the farthest is that counts as far behind.
+const FAR_BEHIND: f32 = 1.1;
+
 /// Length of a mean of unit vectors that point about the same way.
 const ALIKE: f32 = 0.9;
 
-/// Whether a pixel's paths met more than one surface, by the sum of the normals that they found and the number of those
-/// that met one. Their light has no say in it, so that taking more leaves its expectation as it is.
-fn is_outline(normals: Vec3, met: u32, taken: u32) -> bool {
-    met > 0 && (met < taken || normals.length() < ALIKE * met as f32)
+/// How many times as many paths a pixel takes, by the sum of the normals that its first ones found, the number of those
+/// that met a surface, and the least and the greatest distance to it. Their light has no say in it, so that taking more leaves its expectation as it is.
+fn effort(normals: Vec3, met: u32, taken: u32, [nearest, farthest]: [f32; 2]) -> u32 {
+    match met {
+        0 => 1,
+        _ if met < taken || farthest > FAR_BEHIND * nearest => RIM,
+        _ if normals.length() < ALIKE * met as f32 => OUTLINE,
+        _ => 1,
+    }
 }
 
 /// Size and effort of a frame.
@@ -34,7 +46,8 @@ pub struct FrameSettings {
     pub width: u32,
     /// Rows, in [1, 16384].
     pub height: u32,
-    /// Paths a pixel, in [1, 2²⁴]; powers of two are spread best. A pixel that sees an outline takes four times as many.
+    /// Paths a pixel, in [1, 2²⁴]; powers of two are spread best. A pixel that sees an outline takes four times as many,
+    /// and one of something before what is far behind sixteen times.
     pub samples: u32,
     /// Most scatterings of a path, in [1, 64]; 1 is direct light only.
     pub max_bounces: u32,
@@ -180,6 +193,7 @@ impl PreparedScene {
                 let pixel = [square.x + column, square.y + row];
                 let (mut radiance, mut albedo, mut normal) = (Vec3::ZERO, Vec3::ZERO, Vec3::ZERO);
                 let (mut depth, mut deep) = (0.0_f32, 0_u32);
+                let mut reach = [f32::MAX, 0.0];
                 // Welford's running moments, which lose no digits to a large mean.
                 let (mut mean, mut squares) = (0.0_f64, 0.0_f64);
                 let (mut taken, mut wanted) = (0, settings.samples);
@@ -196,14 +210,15 @@ impl PreparedScene {
                     normal += sample.normal;
                     if let Some(d) = sample.depth {
                         depth += d;
+                        reach = [min(reach[0], d), max(reach[1], d)];
                         deep += 1;
                     }
                     let luminance = f64::from(light.luminance());
                     let delta = luminance - mean;
                     mean += delta / f64::from(taken);
                     squares += delta * (luminance - mean);
-                    if taken == settings.samples && is_outline(normal, deep, taken) {
-                        wanted = taken.saturating_mul(OUTLINE);
+                    if taken == settings.samples {
+                        wanted = taken.saturating_mul(effort(normal, deep, taken, reach));
                     }
                 }
                 let at = (row * square.width + column) as usize;
@@ -226,11 +241,13 @@ mod tests {
     use crate::vector::vec3;
 
     #[test]
-    fn a_pixel_of_one_surface_or_of_none_is_no_outline() {
+    fn outlines_take_more_paths() {
         let up = vec3(0.0, 1.0, 0.0);
-        assert!(!is_outline(Vec3::ZERO, 0, 16), "nothing was met");
-        assert!(!is_outline(up * 16.0, 16, 16), "one flat surface");
-        assert!(is_outline(up * 9.0, 9, 16), "a surface before nothing");
-        assert!(is_outline(up * 8.0 + vec3(8.0, 0.0, 0.0), 16, 16), "two surfaces that meet");
+        let near = [5.0, 5.1];
+        assert_eq!(effort(Vec3::ZERO, 0, 16, [f32::MAX, 0.0]), 1, "nothing was met");
+        assert_eq!(effort(up * 16.0, 16, 16, near), 1, "one flat surface");
+        assert_eq!(effort(up * 9.0, 9, 16, near), RIM, "a surface before nothing");
+        assert_eq!(effort(up * 16.0, 16, 16, [5.0, 9.0]), RIM, "a surface before another, far behind");
+        assert_eq!(effort(up * 8.0 + vec3(8.0, 0.0, 0.0), 16, 16, near), OUTLINE, "two surfaces that meet");
     }
 }

@@ -18,7 +18,7 @@ use crate::error::RenderError;
 use crate::validate::validate;
 
 /// The least standard deviation of a cloud on the picture, pixels.
-const LEAST_SIGMA: f32 = 0.7;
+const LEAST_SIGMA: f32 = 0.55;
 /// How far a cloud reaches, in standard deviations: where it is 1/450 of its middle.
 const REACH: f32 = 3.5;
 /// Edge of the squares that threads take, pixels.

@@ -158,7 +158,7 @@ fn pools_of_any_size() {
 
 #[test]
 fn golden() {
-    assert_eq!(in_pool(2), "31f63be7e68a360086ce25d2a26bb1df327b064399030ea781f017d8c06b16d6");
+    assert_eq!(in_pool(2), "7df83db22ca7cb28c2de5cb828e4e839d3434ec2ae9e5532a2c5918ad1801003");
 }
 
 proptest! {

@@ -1,7 +1,7 @@
 //! Connected parts of a surface, and which of them are worth keeping.
 
 use super::nets::Surface;
-use super::{cross, dot, length, sub};
+use super::{Vec3, cross, dot, length, sub};
 
 /// Bubbles of gas within the liquid whose volume is less than this many spacings times their area are filled: where the
 /// liquid is stretched, gaps between particles join into a sponge, which is not gas. A round bubble has a third of its
@@ -10,9 +10,17 @@ const LEAST_BUBBLE: f32 = 1.0;
 /// Drops below this volume are left out: slivers of the grid. A lone particle makes about 0.9.
 const LEAST_DROP: f32 = 0.05;
 
-/// Removes the closed parts of the surface that are too small to be meant; returns, for each vertex that is left, the
-/// volume of its part in cubic spacings, negative for a bubble.
-pub(super) fn drop_specks_and_bubbles(surface: &mut Surface) -> Vec<f32> {
+/// The closed part of the surface that a vertex belongs to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Part {
+    /// In cubic spacings, negative for a bubble.
+    pub(super) volume: f32,
+    /// The mean of its vertices.
+    pub(super) middle: Vec3,
+}
+
+/// Removes the closed parts of the surface that are too small to be meant; returns the part of each vertex that is left.
+pub(super) fn drop_specks_and_bubbles(surface: &mut Surface) -> Vec<Part> {
     let mut parts = Parts::new(surface.positions.len());
     for [a, b, c] in &surface.triangles {
         parts.join(*a, *b);
@@ -28,6 +36,12 @@ pub(super) fn drop_specks_and_bubbles(surface: &mut Surface) -> Vec<f32> {
         areas[root] += f64::from(length(cross(sub(b, a), sub(c, a)))) / 2.0;
     }
     let roots: Vec<usize> = (0..surface.positions.len() as u32).map(|vertex| parts.root(vertex) as usize).collect();
+    let mut sums = vec![([0.0_f64; 3], 0.0_f64); surface.positions.len()];
+    for (position, root) in surface.positions.iter().zip(&roots) {
+        let (sum, count) = &mut sums[*root];
+        *sum = std::array::from_fn(|axis| sum[axis] + f64::from(position[axis]));
+        *count += 1.0;
+    }
     let keep: Vec<bool> = roots
         .iter()
         .map(|root| {
@@ -49,7 +63,11 @@ pub(super) fn drop_specks_and_bubbles(surface: &mut Surface) -> Vec<f32> {
     for triangle in &mut surface.triangles {
         *triangle = triangle.map(|v| renumbered[v as usize]);
     }
-    roots.iter().zip(&keep).filter(|(_, keep)| **keep).map(|(root, _)| volumes[*root] as f32).collect()
+    let part = |root: usize| {
+        let (sum, count) = sums[root];
+        Part { volume: volumes[root] as f32, middle: sum.map(|sum| (sum / count) as f32) }
+    };
+    roots.iter().zip(&keep).filter(|(_, keep)| **keep).map(|(root, _)| part(*root)).collect()
 }
 
 /// A disjoint-set forest over vertices; the root of a part is its lowest vertex.

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::cells::CellGrid;
-use super::{Vec3, add, dot, scale, smoothstep, sub};
+use super::{Vec3, add, scale, smoothstep, sub};
 
 /// Reach of a round kernel, in spacings.
 const REACH: f32 = 2.0;
@@ -90,29 +90,6 @@ fn mean_pull(grid: &CellGrid, moments: &[Option<Moments>], p: Vec3) -> Vec3 {
         }
     }
     scale(sum, 1.0 / total)
-}
-
-impl Kernel {
-    /// Value and gradient at a place.
-    fn at(&self, place: Vec3) -> (f32, Vec3) {
-        let [x, y, z] = sub(place, self.center);
-        let [xx, yy, zz, xy, xz, yz] = self.form;
-        let turned = [xx * x + xy * y + xz * z, xy * x + yy * y + yz * z, xz * x + yz * y + zz * z];
-        let t = (1.0 - dot([x, y, z], turned)).max(0.0);
-        (self.amplitude * t * t * t, scale(turned, -6.0 * self.amplitude * t * t))
-    }
-}
-
-/// Value and gradient of the sum of all kernels at a place.
-pub(super) fn sum_at(grid: &CellGrid, kernels: &[Kernel], place: Vec3) -> (f32, Vec3) {
-    let mut sum = (0.0, [0.0; 3]);
-    for row in grid.rows_around(grid.cell_at(place), 3) {
-        for kernel in &kernels[row] {
-            let (value, gradient) = kernel.at(place);
-            sum = (sum.0 + value, add(sum.1, gradient));
-        }
-    }
-    sum
 }
 
 fn round(center: Vec3, share: f32) -> Kernel {

@@ -50,13 +50,13 @@ pub fn mesh_fluid(fluid: &Fluid) -> Mesh {
     let mut field = Field::new(&grid, &kernels);
     repair::make_manifold(&mut field);
     let mut surface = nets::extract(&field);
-    let volumes = components::drop_specks_and_bubbles(&mut surface);
+    let parts = components::drop_specks_and_bubbles(&mut surface);
     if surface.positions.is_empty() {
         return Mesh::default();
     }
-    smooth::smooth(&mut surface, &volumes);
-    smooth::round_drops(&mut surface, &volumes, &grid, &kernels);
-    let normals = smooth::normals(&surface, &volumes, &grid, &kernels);
+    smooth::smooth(&mut surface, &parts);
+    smooth::round_drops(&mut surface, &parts);
+    let normals = smooth::normals(&surface, &parts);
     let colors = if fluid.colors.is_empty() {
         Vec::new()
     } else {

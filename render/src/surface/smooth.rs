@@ -2,11 +2,9 @@
 
 use rayon::prelude::*;
 
-use super::cells::CellGrid;
-use super::field::{LEVEL, NODE};
-use super::kernel::{self, Kernel};
+use super::components::Part;
 use super::nets::Surface;
-use super::{Vec3, add, cross, dot, length, scale, smoothstep, sub};
+use super::{Vec3, add, cross, length, scale, smoothstep, sub};
 
 /// Pairs of steps of Taubin's filter.
 const STEPS: usize = 60;
@@ -21,11 +19,15 @@ const SMALLEST: f32 = 8.0;
 /// ... and those above this one fully.
 const LARGE: f32 = 150.0;
 
+/// Drops up to this volume, in cubic spacings, are balls, ...
+const ROUND: f32 = 50.0;
+/// ... and those above this one have the shape that they have: they may be threads.
+const THREAD: f32 = 120.0;
+
 /// Smooths the mesh with Taubin's filter.
 ///
-/// `volumes` holds the volume of the closed part that each vertex belongs to, in cubic spacings: small drops have few
-/// vertices, and are round already.
-pub(super) fn smooth(surface: &mut Surface, volumes: &[f32]) {
+/// `parts` holds the closed part that each vertex belongs to: small drops have few vertices, and are made round.
+pub(super) fn smooth(surface: &mut Surface, parts: &[Part]) {
     let ring = Ring::new(surface);
     let mut next = surface.positions.clone();
     for step in 0..2 * STEPS {
@@ -36,34 +38,29 @@ pub(super) fn smooth(surface: &mut Surface, volumes: &[f32]) {
             let neighbours = ring.of(vertex);
             let sum = neighbours.iter().fold([0.0; 3], |sum, neighbour| add(sum, positions[*neighbour as usize]));
             let mean = scale(sum, 1.0 / neighbours.len() as f32);
-            let strength = smoothstep(SMALLEST, LARGE, volumes[vertex].abs());
+            let strength = smoothstep(SMALLEST, LARGE, parts[vertex].volume.abs());
             *moved = add(here, scale(sub(mean, here), factor * strength));
         });
         std::mem::swap(&mut surface.positions, &mut next);
     }
 }
 
-/// Moves the vertices of small drops onto the level of the kernels' sum itself: the grid is too coarse for them.
-pub(super) fn round_drops(surface: &mut Surface, volumes: &[f32], grid: &CellGrid, kernels: &[Kernel]) {
-    surface.positions.par_iter_mut().enumerate().with_min_len(256).for_each(|(vertex, place)| {
-        if volumes[vertex].abs() > SMALLEST {
-            return;
-        }
-        for _ in 0..4 {
-            let (value, gradient) = kernel::sum_at(grid, kernels, *place);
-            let steepness = dot(gradient, gradient);
-            if steepness < 1e-6 {
-                break;
-            }
-            let step = scale(gradient, (LEVEL - value) / steepness);
-            let size = length(step);
-            *place = add(*place, if size > NODE { scale(step, NODE / size) } else { step });
+/// Makes small drops round: their liquid pulls itself together faster than the grid of the simulation can show.
+pub(super) fn round_drops(surface: &mut Surface, parts: &[Part]) {
+    surface.positions.par_iter_mut().zip(parts).with_min_len(256).for_each(|(place, part)| {
+        let away = sub(*place, part.middle);
+        let distance = length(away);
+        let roundness = 1.0 - smoothstep(ROUND, THREAD, part.volume);
+        if roundness > 0.0 && part.volume > 0.0 && distance > 1e-3 {
+            let radius = libm::cbrtf(part.volume * (0.75 / std::f32::consts::PI));
+            let moved = distance + (radius - distance) * roundness;
+            *place = add(part.middle, scale(away, moved / distance));
         }
     });
 }
 
-/// Unit normals: on small drops those of the kernels' sum, elsewhere the mean of the triangles around, weighted by area.
-pub(super) fn normals(surface: &Surface, volumes: &[f32], grid: &CellGrid, kernels: &[Kernel]) -> Vec<Vec3> {
+/// Unit normals: of round drops those of the ball, elsewhere the mean of the triangles around, weighted by area.
+pub(super) fn normals(surface: &Surface, parts: &[Part]) -> Vec<Vec3> {
     let mut normals = vec![[0.0; 3]; surface.positions.len()];
     for triangle in &surface.triangles {
         let [a, b, c] = triangle.map(|v| surface.positions[v as usize]);
@@ -73,11 +70,9 @@ pub(super) fn normals(surface: &Surface, volumes: &[f32], grid: &CellGrid, kerne
         }
     }
     normals.par_iter_mut().enumerate().with_min_len(256).for_each(|(vertex, normal)| {
-        if volumes[vertex].abs() <= SMALLEST {
-            let (_, gradient) = kernel::sum_at(grid, kernels, surface.positions[vertex]);
-            if length(gradient) > 1e-3 {
-                *normal = scale(gradient, -1.0);
-            }
+        let part = parts[vertex];
+        if (0.0..=ROUND).contains(&part.volume) {
+            *normal = sub(surface.positions[vertex], part.middle);
         }
         let size = length(*normal);
         *normal = if size > 0.0 { scale(*normal, 1.0 / size) } else { [0.0, 1.0, 0.0] };

@@ -167,7 +167,7 @@ impl Stage for BloomStage {
             let half_height = (length - self.stamen) / 2.0;
             let shape = Shape::Capsule { half_height, radius: self.stamen };
             let offset = Vector3::y() * (half_height + self.stamen);
-            instances.push(instance(index, shape, offset, 1.0, 2, [1.0; 3]));
+            instances.push(instance(index, shape, offset, 1.0, 3, [1.0; 3]));
         }
         let ball = Shape::Sphere(Flower::ball_radius());
         instances.push(instance(count - 1, ball, Vector3::zeros(), 1.0, 2, [1.0; 3]));
@@ -183,6 +183,8 @@ impl Stage for BloomStage {
         let (rise, run) = libm::sincosf(elevation);
         let target = Point3::new(0.0, 0.0, self.reach * 0.06 * run);
         let gold = Material { base_color: self.palette.accent, metallic: 1.0, roughness: 0.18, ..Material::default() };
+        // Stamens are thinner than a pixel: what is as sharp as on the ball would sparkle on them.
+        let brass = Material { roughness: 0.5, ..gold };
         let paper = Material { base_color: scale(self.palette.ground, 0.85), roughness: 0.65, ..Material::default() };
         Scene {
             camera: Camera {
@@ -195,7 +197,7 @@ impl Stage for BloomStage {
             },
             sky: self.lighting.sky,
             lights: self.lighting.lights.clone(),
-            materials: vec![self.tile_material, paper, gold],
+            materials: vec![self.tile_material, paper, gold, brass],
             meshes: self.meshes.clone(),
             instances,
             fluid: None,

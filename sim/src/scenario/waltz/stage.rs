@@ -19,7 +19,7 @@ use crate::{
 const UNIT: f32 = 8.0;
 
 /// Optical depth of all points that are seen, spread over a square world unit.
-const INK: f32 = 2.1;
+const INK: f32 = 1.3;
 
 /// A point's radius, world units.
 const GRAIN: f32 = 0.007;
@@ -233,7 +233,7 @@ impl Stage for WaltzStage {
         let middles = self.middles(place);
         let share = POINTS as f32 / count as f32;
         // What is thin shows less on paper than against the night.
-        let ink = INK / POINTS as f32 * share * if self.paper { 2.6 } else { 1.0 };
+        let ink = INK / POINTS as f32 * share * if self.paper { 4.2 } else { 1.0 };
         // Fewer points are larger ones.
         let swell = share.sqrt();
         let mut clouds = Vec::with_capacity(count + count / VEIL_EVERY);
@@ -244,6 +244,10 @@ impl Stage for WaltzStage {
             let exile = ((strayed - 0.5) / 1.6).clamp(0.0, 1.0);
             let color = self.color(origin, speed(i), exile);
             let dusty = matches!(look, Look::Dust);
+            // Discs shine most in their middle, and end in nothing rather than in a line.
+            let inward = (1.0 - origin.radius as f32).clamp(0.0, 1.0);
+            let color = if self.paper { color } else { scale(color, 0.75 + 1.25 * inward * inward) };
+            let ink = ink * (0.2 + 3.0 * inward).min(1.0);
             let mut cloud = |radius: f32, ink: f32, tint: Rgb, radiance: Rgb| {
                 let depth = ink / (std::f32::consts::TAU * radius * radius);
                 // What shines, shines over the ground, and is nowhere darker than it.
@@ -252,9 +256,11 @@ impl Stage for WaltzStage {
                 clouds.push(Cloud { position, radius, depth: tint.map(|c| c * depth), radiance });
             };
             match look {
-                Look::Star => cloud(GRAIN * swell, ink * 0.6, [1.0; 3], scale(color, 1.5)),
+                Look::Star => {
+                    cloud(GRAIN * swell, ink * 0.6, [1.0; 3], scale(color, if self.paper { 1.5 } else { 3.4 }))
+                }
                 Look::Knot => {
-                    let bright = if self.paper { color } else { scale(mix(color, self.inks.accent, 0.5), 3.0) };
+                    let bright = if self.paper { color } else { scale(mix(color, self.inks.accent, 0.5), 7.0) };
                     cloud(GRAIN * swell, ink * 2.0, [1.0; 3], bright);
                 }
                 Look::Dust => {
@@ -263,7 +269,8 @@ impl Stage for WaltzStage {
                 }
             }
             if i % VEIL_EVERY == 0 && !dusty {
-                cloud(VEIL, ink * 0.4 * VEIL_EVERY as f32, [1.0; 3], color);
+                let radiance = if self.paper { color } else { scale(color, 1.8) };
+                cloud(VEIL, ink * 0.3 * VEIL_EVERY as f32, [1.0; 3], radiance);
             }
         }
         let (elevation, distance) = self.camera;
@@ -272,7 +279,7 @@ impl Stage for WaltzStage {
             t * t * (3.0 - 2.0 * t)
         };
         // Draws back as the tails grow, and rests.
-        let distance = distance * (0.80 + 0.28 * ease);
+        let distance = distance * (0.82 + 0.36 * ease);
         let (sin, cos) = libm::sincosf(self.turn * (time as f32 - 0.5));
         let (rise, run) = libm::sincosf(elevation);
         let target = Point3::origin();
