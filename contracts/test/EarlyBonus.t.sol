@@ -5,6 +5,7 @@ import {EarlyBonus} from "../src/EarlyBonus.sol";
 import {Fees} from "../src/market/Fees.sol";
 import {Bid, JobTerms} from "../src/market/Types.sol";
 import {MarketTest} from "./Market.base.sol";
+import {IERC20Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.sol";
 
 /// The branches are those of `EarlyBonus.tree`.
 contract EarlyBonusTest is MarketTest {
@@ -71,11 +72,17 @@ contract EarlyBonusTest is MarketTest {
         bonus.claim(leaseId);
     }
 
-    function test_no_more_than_there_is() public {
-        fill(1 ether);
+    function test_a_claim_that_is_not_covered_stays() public {
         bytes32 leaseId = settled(CAP);
+        uint256 due = 5 ether * bonus.shareAt(block.timestamp) / 10_000;
         vm.warp(block.timestamp + 22 days);
-        assertEq(bonus.claim(leaseId), 1 ether);
+        fill(due - 1);
+        vm.expectRevert(
+            abi.encodeWithSelector(IERC20Errors.ERC20InsufficientBalance.selector, address(bonus), due - 1, due)
+        );
+        bonus.claim(leaseId);
+        fill(1);
+        assertEq(bonus.claim(leaseId), due);
     }
 
     function test_no_more_than_a_providers_cap() public {
