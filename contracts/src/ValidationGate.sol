@@ -26,7 +26,7 @@ contract ValidationGate is IVerdicts {
     address public validation;
     /// @notice Who will have it.
     address public appointed;
-    /// @notice From when on; 0, which is too long ago, if nobody is appointed.
+    /// @notice From when on; 0 if nobody is appointed.
     uint256 public appointedFrom;
 
     /// @notice Somebody will have the role.
@@ -76,7 +76,7 @@ contract ValidationGate is IVerdicts {
     /// @notice Gives the role to who was appointed, within `APPOINTMENT_WINDOW` after the delay. Anybody may.
     function install() external {
         (uint256 from, uint256 until) = (appointedFrom, appointedFrom + APPOINTMENT_WINDOW);
-        if (block.timestamp < from || block.timestamp > until) revert NotNow(from, until);
+        if (from == 0 || block.timestamp < from || block.timestamp > until) revert NotNow(from, until);
         validation = appointed;
         appointedFrom = 0;
         emit Installed(validation);

@@ -436,7 +436,9 @@ contract AttacksTest is MarketTest {
 
     // A bid of the past, on a job that still runs, locks a stake in the moment in which it is free.
     function test_attack_bid_of_the_past() public {
-        uint32 job = createJob();
+        JobTerms memory t = terms();
+        t.deadline = uint40(START + 30 days);
+        uint32 job = createJob(t);
         Bid memory bid = bidOf(provider, 1);
         bid.expiry = type(uint40).max;
         bytes32 leaseId = signBid(job, bid, PROVIDER_KEY);
@@ -447,10 +449,12 @@ contract AttacksTest is MarketTest {
         assertEq(awardOne(job, bid), 0, "taken back");
         vm.revertToState(here);
 
-        // Nor is it good where the stake is too small for leases, which takes back all bids at once.
-        lease(job, 2);
+        // Unbonding what is free takes all bids back at once, also for later, when a lease ends.
+        (uint32 other, bytes32 otherLease) = newLease();
         vm.prank(provider);
         registry.unbond(9_960 ether);
+        warpToSettlement(other);
+        market.settle(otherLease);
         skipped(job, leaseId, Awards.Skipped.ProviderUnfit);
         assertEq(awardOne(job, bid), 0, "leaving");
     }

@@ -96,9 +96,27 @@ contract BasePriceTest is MarketTest {
         assertEq(BasePrice.after_(1e15, 1e15, 0), 1e15, "no step");
     }
 
-    function test_base_price_falls_to_the_bottom_within_its_idle_steps() public pure {
-        assertEq(BasePrice.after_(10e18, 1e15, 128), 1e12, "step by step");
-        assertEq(BasePrice.after_(10e18, 1e15, 129), 1e12, "at once");
+    function test_base_price_falls_to_the_bottom_in_121_idle_steps() public pure {
+        assertLe(1e12 + 1, BasePrice.after_(10e18, 1e15, 121), "120 of them");
+        assertEq(BasePrice.after_(10e18, 1e15, 122), 1e12, "121 of them");
+        assertEq(BasePrice.after_(10e18, 1e15, type(uint256).max), 1e12, "and no more are counted");
+    }
+
+    function test_base_price_falls_by_less_where_there_is_some_use() public {
+        attest(provider, Tier.DataCentre, 2_000_000);
+        JobTerms memory t = terms();
+        t.escrow = 100_000 ether;
+        uint32 job = createJob(t);
+        uint40[2] memory units = [uint40(7_200_000), 1_800_000];
+        uint64[2] memory prices = [uint64(1.125e12), 1.0546875e12];
+        for (uint256 i = 0; i < 2; ++i) {
+            Bid memory bid = bidOf(provider, i);
+            (bid.units, bid.expiry) = (units[i], uint40(START + 1 days));
+            signBid(job, bid, PROVIDER_KEY);
+            assertEq(awardOne(job, bid), 1);
+            vm.warp(START + (i + 1) * 1 hours);
+            assertEq(market.basePrice(), prices[i]);
+        }
     }
 
     function testFuzz_base_price_stays_in_its_bounds(uint64 price, uint56 use) public pure {

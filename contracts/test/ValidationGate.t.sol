@@ -90,6 +90,13 @@ contract ValidationGateTest is MarketTest {
         assertLe(block.timestamp, START + gate.APPOINTMENT_DELAY(), "before an appointment");
     }
 
+    function test_nobody_is_installed_where_nobody_is_appointed() public {
+        // Also on a chain that has only just begun to count the time.
+        vm.warp(1);
+        vm.expectRevert(abi.encodeWithSelector(ValidationGate.NotNow.selector, 0, 14 days));
+        gate.install();
+    }
+
     function test_an_appointment_lapses() public {
         vm.prank(GOVERNOR);
         gate.appoint(NEXT);

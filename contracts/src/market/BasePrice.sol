@@ -16,10 +16,10 @@ library BasePrice {
     uint64 internal constant MOST = 10e18;
     /// @notice The length of a step.
     uint256 internal constant STEP = 1 hours;
-    /// @notice After so many steps without work even the highest price has fallen to the lowest.
-    uint256 internal constant IDLE_STEPS = 128;
-    /// @notice The use at which all machines are busy all the time. More is not counted; at half of it the price stays.
+    /// @notice The use of a step in which all machines are busy all the time. More is not counted.
     uint56 internal constant FULL = 1e15;
+    /// @notice The use at which the price stays.
+    uint256 internal constant HALF = 0.5e15;
 
     /// @notice The use of a step after more work was leased in it.
     /// @param use The use before.
@@ -39,12 +39,11 @@ library BasePrice {
     /// @param use The use of it.
     /// @return The price, within its bounds, at most an eighth from the last.
     function next(uint64 price, uint56 use) internal pure returns (uint64) {
-        uint256 half = FULL / 2;
-        if (use > half) {
-            uint256 raised = price + price * (use - half) / (8 * half);
+        if (use > HALF) {
+            uint256 raised = price + price * (use - HALF) / (8 * HALF);
             return raised > MOST ? MOST : SafeCast.toUint64(raised);
         }
-        uint256 lowered = price - price * (half - use) / (8 * half);
+        uint256 lowered = price - price * (HALF - use) / (8 * HALF);
         return lowered < LEAST ? LEAST : SafeCast.toUint64(lowered);
     }
 
@@ -55,8 +54,8 @@ library BasePrice {
     /// @return The price now.
     function after_(uint64 price, uint56 use, uint256 steps) internal pure returns (uint64) {
         if (steps == 0) return price;
-        if (steps > IDLE_STEPS) return LEAST;
         price = next(price, use);
+        // Even the highest price falls to the lowest in 121 steps.
         for (uint256 i = 1; i < steps && price != LEAST; ++i) {
             price = next(price, 0);
         }
