@@ -65,7 +65,8 @@ contract EarlyBonus {
         return FIRST_BPS * (launch + DURATION - settledAt) / DURATION;
     }
 
-    /// @notice Pays a lease's bonus to its provider, once. Anybody may.
+    /// @notice Pays a lease's bonus to its provider, once. Anybody may. Where less is left here than that, the transfer
+    /// fails and the claim stays.
     /// @param leaseId The lease.
     /// @return amount What was paid.
     function claim(bytes32 leaseId) external returns (uint256 amount) {
@@ -77,8 +78,6 @@ contract EarlyBonus {
         amount = Fees.on(lease.redeemed) * shareAt(lease.since) / 10_000;
         uint256 room = PROVIDER_CAP - given[lease.provider];
         if (amount > room) amount = room;
-        uint256 budget = token.balanceOf(address(this));
-        if (amount > budget) amount = budget;
         if (amount == 0) revert Nothing(leaseId);
         claimed[leaseId] = true;
         given[lease.provider] += amount;

@@ -17,8 +17,8 @@ interface IProviderRegistry {
     /// @param amount How much.
     function unlock(address provider, uint96 amount) external;
 
-    /// @notice Takes stake for a fault: first what the lease had locked, then free and unbonding stake, never what
-    /// other leases have locked. What the lease had locked is free afterwards. Only the market may.
+    /// @notice Takes stake for a fault: what is unbonding, then the rest, whatever leases have locked of it. What this
+    /// lease had locked is free afterwards; what others have locked stays so. Only the market may.
     /// @param provider Whose stake.
     /// @param locked What the lease has locked.
     /// @param amount How much to take, at most.

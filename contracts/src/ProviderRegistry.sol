@@ -7,7 +7,6 @@ import {ITiers} from "./IVerdicts.sol";
 import {SlashSplit} from "./SlashSplit.sol";
 import {Hardware, Requirement, Tier} from "./market/Types.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
-import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
 /// @title Providers, their machines and their stakes
@@ -15,16 +14,19 @@ import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 /// after 21 days, during which it can still be slashed. Hardware and price are the provider's own words; the tier is
 /// measured, and said by validation.
 ///
-/// Stake leaves in two ways only: to its provider, after unbonding, or in a slash that the market reports, which can
-/// take no more than the lease's lock and what is in no other lease. Nobody owns this contract.
-contract ProviderRegistry is IProviderRegistry, ITiers, ReentrancyGuardTransient {
+/// Stake leaves in two ways only: to its provider, after unbonding, or in a slash that the market reports. A slash reaches
+/// all of it: a lock says what a lease needs of a provider before it is given, it does not keep stake for it. So locks can
+/// come to more than the stake; the provider is given no lease then, and takes nothing out.
+///
+/// Nobody owns this contract. It has no guard against reentrancy and needs none: what it pays, it pays at the very end.
+contract ProviderRegistry is IProviderRegistry, ITiers {
     using SafeERC20 for IBurnableToken;
 
     /// @notice A provider, as it is stored.
     struct Provider {
         /// Without what is unbonding.
         uint96 stake;
-        /// The part of `stake` that leases have locked.
+        /// What leases have locked, together; more than `stake` after a slash that took of it.
         uint96 locked;
         // `Hardware`, spelt out: a struct within a struct would begin a slot of its own.
         uint8 gpuClass;
@@ -70,7 +72,7 @@ contract ProviderRegistry is IProviderRegistry, ITiers, ReentrancyGuardTransient
     event Withdrawn(address indexed provider, uint96 amount);
     /// @notice A machine was measured.
     event Attested(address indexed provider, Tier tier, uint32 rate, uint32 until);
-    /// @notice Stake was taken.
+    /// @notice Stake was taken. If less than `MIN_STAKE` is left, the tier is unmeasured from here on.
     event Slashed(address indexed provider, uint96 taken, uint96 toRequestor, uint96 toChallenger, uint96 burnt);
 
     /// @notice Only the market may.
@@ -108,7 +110,7 @@ contract ProviderRegistry is IProviderRegistry, ITiers, ReentrancyGuardTransient
 
     /// @notice Adds stake. The first time, this is how one joins.
     /// @param amount How much; the stake has to be at least `MIN_STAKE` with it.
-    function stake(uint96 amount) external nonReentrant {
+    function stake(uint96 amount) external {
         if (amount == 0) revert Nothing();
         Provider storage provider = _providers[msg.sender];
         uint96 total = provider.stake + amount;
@@ -142,7 +144,7 @@ contract ProviderRegistry is IProviderRegistry, ITiers, ReentrancyGuardTransient
     function unbond(uint96 amount) external {
         if (amount == 0) revert Nothing();
         Provider storage provider = _providers[msg.sender];
-        uint96 free = provider.stake - provider.locked;
+        uint96 free = provider.stake > provider.locked ? provider.stake - provider.locked : 0;
         if (amount > free) revert NotFree(amount, free);
         uint96 left = provider.stake - amount;
         if (left < MIN_STAKE && left > provider.locked) revert StakeTooSmall(left, MIN_STAKE);
@@ -155,7 +157,7 @@ contract ProviderRegistry is IProviderRegistry, ITiers, ReentrancyGuardTransient
     }
 
     /// @notice Withdraws what has unbonded.
-    function withdraw() external nonReentrant {
+    function withdraw() external {
         Provider storage provider = _providers[msg.sender];
         uint96 amount = provider.unbonding;
         if (amount == 0) revert Nothing();
@@ -191,7 +193,7 @@ contract ProviderRegistry is IProviderRegistry, ITiers, ReentrancyGuardTransient
     function lock(address who, uint96 amount, Requirement calldata need) external onlyMarket returns (bool) {
         Provider storage provider = _providers[who];
         (uint96 total, uint96 locked) = (provider.stake, provider.locked);
-        if (total < MIN_STAKE || amount > total - locked) return false;
+        if (total < MIN_STAKE || uint256(locked) + amount > total) return false;
         if (provider.gpuClass < need.gpuClass || provider.vramGiB < need.vramGiB) return false;
         if (need.region != 0 && provider.region != need.region) return false;
         if (need.tier != Tier.Unmeasured && (provider.tier < need.tier || provider.tierUntil <= block.timestamp)) {
@@ -215,7 +217,7 @@ contract ProviderRegistry is IProviderRegistry, ITiers, ReentrancyGuardTransient
         uint96 harm,
         address challenger,
         uint16 challengerBps
-    ) external onlyMarket nonReentrant returns (uint96 taken) {
+    ) external onlyMarket returns (uint96 taken) {
         if (challengerBps > SlashSplit.MAX_CHALLENGER_BPS) revert ShareAboveCap(challengerBps);
         taken = _take(who, locked, amount);
         (uint256 toRequestor, uint256 toChallenger, uint256 burnt) =
@@ -251,21 +253,16 @@ contract ProviderRegistry is IProviderRegistry, ITiers, ReentrancyGuardTransient
         provider.tierUntil = until;
     }
 
-    /// @dev From the stake that no other lease has locked, then from what is unbonding.
-    function _take(address who, uint96 locked, uint96 amount) private returns (uint96 taken) {
+    /// @dev From what is unbonding, which covers no lease, then from the stake; what is left of that covers other leases.
+    function _take(address who, uint96 locked, uint96 amount) private returns (uint96) {
         Provider storage provider = _providers[who];
-        uint96 others = provider.locked - locked;
-        uint96 bonded = provider.stake - others;
-        uint96 unbonding = provider.unbonding;
-        provider.locked = others;
-        if (amount <= bonded) {
-            provider.stake -= amount;
-            return amount;
-        }
-        uint96 more = amount - bonded;
-        if (more > unbonding) more = unbonding;
-        provider.stake = others;
-        provider.unbonding = unbonding - more;
-        return bonded + more;
+        (uint96 total, uint96 unbonding) = (provider.stake, provider.unbonding);
+        uint96 ofUnbonding = amount < unbonding ? amount : unbonding;
+        uint96 ofStake = amount - ofUnbonding < total ? amount - ofUnbonding : total;
+        provider.locked -= locked;
+        provider.stake = total - ofStake;
+        provider.unbonding = unbonding - ofUnbonding;
+        if (total - ofStake < MIN_STAKE) _measure(provider, Tier.Unmeasured, 0, 0);
+        return ofUnbonding + ofStake;
     }
 }

@@ -29,8 +29,9 @@ contract ResultBoard {
     mapping(bytes32 leaseId => Result) private _results;
     mapping(uint32 job => uint32) private _commitments;
     mapping(uint32 job => mapping(bytes32 root => uint32)) private _votes;
+    mapping(uint32 job => mapping(address provider => bool)) private _voted;
 
-    /// @notice The root that a quorum agreed on, zero if none did.
+    /// @notice The root that a quorum of providers agreed on, zero if none did.
     mapping(uint32 job => bytes32 root) public agreedRoot;
 
     /// @notice A provider committed to a result.
@@ -85,7 +86,8 @@ contract ResultBoard {
         emit Committed(id, leaseId, commitment, place);
     }
 
-    /// @notice Reveals a result, once, in the days after the deadline. Only the lease's provider may.
+    /// @notice Reveals a result, once, in the days after the deadline. Only the lease's provider may. Of several leases of
+    /// one provider in a job, the first that is revealed counts towards a quorum.
     /// @param leaseId The lease.
     /// @param root The Merkle root over the result.
     /// @param secret What the commitment was made with.
@@ -99,7 +101,9 @@ contract ResultBoard {
         }
         result.root = root;
         emit Revealed(id, leaseId, root, result.place);
-        if (job.mode == Mode.Quorum && ++_votes[id][root] == job.quorum && agreedRoot[id] == 0) {
+        if (job.mode != Mode.Quorum || _voted[id][msg.sender]) return;
+        _voted[id][msg.sender] = true;
+        if (++_votes[id][root] == job.quorum && agreedRoot[id] == 0) {
             agreedRoot[id] = root;
             emit Agreed(id, root);
         }

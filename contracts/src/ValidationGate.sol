@@ -7,10 +7,13 @@ import {Ruling, Tier} from "./market/Types.sol";
 /// @title The one door through which validation's decisions reach money
 /// @notice Holds the role of validation and passes its verdicts on: tiers to the registry, rulings to the market. The
 /// governor appoints who has the role next, and that takes effect after a delay that is longer than it takes to leave the
-/// network with all stake: the longest job, its settlement, a dispute that nobody rules on, and unbonding.
+/// network with all stake, and soon after it or not at all: no appointment is kept ready for those who join later.
 contract ValidationGate is IVerdicts {
-    /// @notice How long an appointment waits: 30 + 7 + 21 + 21 days, and some to notice it.
+    /// @notice How long an appointment waits: 30 days of a job, 7 in which its requestor may still close it, 7 until it
+    /// is settled, 21 of a dispute, 21 of unbonding, and 4 to notice it.
     uint256 public constant APPOINTMENT_DELAY = 90 days;
+    /// @notice How long it can be carried out then.
+    uint256 public constant APPOINTMENT_WINDOW = 14 days;
 
     /// @notice Who appoints. Can do nothing else.
     address public immutable governor;
@@ -41,8 +44,8 @@ contract ValidationGate is IVerdicts {
     /// @notice Only the holder of the role decides.
     error NotValidation(address caller);
 
-    /// @notice Nobody is appointed, or it is too early.
-    error NotYet(uint256 from);
+    /// @notice Nobody is appointed, or it is too early or too late.
+    error NotNow(uint256 from, uint256 until);
 
     /// @param governor_ Who appoints.
     /// @param validation_ Who has the role at first; zero if nobody.
@@ -70,10 +73,10 @@ contract ValidationGate is IVerdicts {
         emit Appointed(next, from);
     }
 
-    /// @notice Gives the role to who was appointed, when it is time. Anybody may.
+    /// @notice Gives the role to who was appointed, within `APPOINTMENT_WINDOW` after the delay. Anybody may.
     function install() external {
-        uint256 from = appointedFrom;
-        if (from == 0 || block.timestamp < from) revert NotYet(from);
+        (uint256 from, uint256 until) = (appointedFrom, appointedFrom + APPOINTMENT_WINDOW);
+        if (from == 0 || block.timestamp < from || block.timestamp > until) revert NotNow(from, until);
         validation = appointed;
         appointedFrom = 0;
         emit Installed(validation);

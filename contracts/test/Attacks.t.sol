@@ -2,16 +2,18 @@
 pragma solidity 0.8.37;
 
 import {ProviderRegistry} from "../src/ProviderRegistry.sol";
+import {ValidationGate} from "../src/ValidationGate.sol";
 import {Awards} from "../src/market/Awards.sol";
 import {Fees} from "../src/market/Fees.sol";
 import {JobEscrow} from "../src/market/JobEscrow.sol";
 import {JobMarket} from "../src/market/JobMarket.sol";
 import {MarketState} from "../src/market/MarketState.sol";
 import {Payments} from "../src/market/Payments.sol";
-import {Bid, Hardware, JobTerms, LeaseState, Ruling, Tier} from "../src/market/Types.sol";
+import {Bid, Hardware, JobTerms, LeaseState, Mode, Ruling, Tier} from "../src/market/Types.sol";
 import {CallbackToken, Reentrant} from "./CallbackToken.sol";
 import {MarketTest} from "./Market.base.sol";
 import {PaymentHarness} from "./PaymentHarness.sol";
+import {IERC20Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 
 /// Attacks, kept for ever. Each passes here, and fails where its defence is taken out of the sources:
@@ -25,63 +27,84 @@ contract AttacksTest is MarketTest {
         emit Awards.BidSkipped(job, leaseId, why);
     }
 
-    // A token that calls back while it pays: the provider tries to be paid again, to settle and to have things moved.
+    // A token that calls back while it pays: whatever the market pays by, nothing that moves money can be entered.
     function test_attack_reentrancy_through_token_callbacks() public {
         useCallbackToken();
         (uint32 job, bytes32 leaseId) = newLease();
-        bytes32 other = lease(job, 2);
-        vm.etch(provider, type(Reentrant).runtimeCode);
-        (uint8 v, bytes32 r, bytes32 s) = voucher(leaseId, 2 ether);
-        bytes[] memory calls = new bytes[](6);
-        calls[0] = abi.encodeCall(market.redeem, (leaseId, 2 ether, v, r, s));
-        (v, r, s) = voucher(other, 5 ether);
-        calls[1] = abi.encodeCall(market.redeem, (other, 5 ether, v, r, s));
-        calls[2] = abi.encodeCall(market.distribute, ());
+        Ruling memory r = ruling();
+        (uint8 v, bytes32 vr, bytes32 vs) = voucher(leaseId, 3 ether);
+        bytes[] memory calls = new bytes[](8);
+        calls[0] = abi.encodeCall(market.redeem, (leaseId, 3 ether, v, vr, vs));
+        calls[1] = abi.encodeCall(market.settle, (leaseId));
+        calls[2] = abi.encodeCall(market.refund, (job));
         calls[3] = abi.encodeCall(market.dispute, (leaseId));
-        calls[4] = abi.encodeCall(market.award, (job, new Bid[](0)));
-        calls[5] = abi.encodeCall(market.createJob, (terms()));
-        Reentrant(provider).arm(address(market), calls);
-        uint256 balance = token.balanceOf(provider);
-        redeem(leaseId, 2 ether);
-        assertEq(Reentrant(provider).attempts(), 6, "the token called back");
-        assertEq(Reentrant(provider).succeeded(), 0, "calls that were let in");
-        assertEq(token.balanceOf(provider) - balance, 1.9 ether, "paid once");
-    }
-
-    // As above, on the ways by which settlement and refunds pay.
-    function test_attack_reentrancy_into_settlement() public {
-        useCallbackToken();
-        (uint32 job, bytes32 leaseId) = newLease();
-        bytes32 other = lease(job, 2);
+        calls[4] = abi.encodeCall(market.rule, (leaseId, r));
+        calls[5] = abi.encodeCall(market.award, (job, new Bid[](0)));
+        calls[6] = abi.encodeCall(market.createJob, (terms()));
+        calls[7] = abi.encodeCall(market.distribute, ());
         vm.prank(provider);
         market.dispute(leaseId);
         vm.etch(provider, type(Reentrant).runtimeCode);
-        bytes[] memory calls = new bytes[](2);
-        calls[0] = abi.encodeCall(market.settle, (other));
-        calls[1] = abi.encodeCall(market.refund, (job));
         Reentrant(provider).arm(address(market), calls);
+
+        uint256 here = vm.snapshotState();
+        redeem(leaseId, 2 ether);
+        assertRefused(8);
+        vm.revertToState(here);
+        (r.earned, r.forfeit, r.openerIsRight) = (2 ether, 1 ether, true);
+        rule(leaseId, r);
+        assertRefused(8);
+        vm.revertToState(here);
         vm.warp(block.timestamp + 60 days);
         market.settle(leaseId);
-        assertEq(Reentrant(provider).attempts(), 2, "the token called back");
-        assertEq(Reentrant(provider).succeeded(), 0, "calls that were let in");
+        assertRefused(8);
     }
 
-    // Stake that is being withdrawn is not withdrawn again, nor staked, from within.
+    function assertRefused(uint256 calls) internal view {
+        assertEq(Reentrant(provider).attempts(), calls, "the token called back");
+        assertEq(Reentrant(provider).guarded(), calls, "calls that the guard refused");
+    }
+
+    // The same, where a guard would be forgotten: a voucher is still paid once.
+    function test_attack_voucher_paid_again_from_within() public {
+        useCallbackToken();
+        (, bytes32 leaseId) = newLease();
+        vm.etch(provider, type(Reentrant).runtimeCode);
+        (uint8 v, bytes32 r, bytes32 s) = voucher(leaseId, 2 ether);
+        bytes[] memory calls = new bytes[](1);
+        calls[0] = abi.encodeCall(market.redeem, (leaseId, 2 ether, v, r, s));
+        Reentrant(provider).arm(address(market), calls);
+        uint256 balance = token.balanceOf(provider);
+        redeem(leaseId, 2 ether);
+        assertEq(Reentrant(provider).attempts(), 1, "the token called back");
+        assertEq(token.balanceOf(provider) - balance, 1.9 ether, "paid once");
+    }
+
+    // Stake that is being withdrawn or slashed is not withdrawn again from within. The registry has no guard.
     function test_attack_reentrancy_into_stakes() public {
         useCallbackToken();
         vm.prank(provider);
         registry.unbond(9_000 ether);
+        vm.warp(block.timestamp + 21 days);
         vm.etch(provider, type(Reentrant).runtimeCode);
         bytes[] memory calls = new bytes[](2);
         calls[0] = abi.encodeCall(registry.withdraw, ());
-        calls[1] = abi.encodeCall(registry.stake, (1));
+        calls[1] = abi.encodeCall(registry.unbond, (1_000 ether));
         Reentrant(provider).arm(address(registry), calls);
-        vm.warp(block.timestamp + 21 days);
+        uint256 here = vm.snapshotState();
         vm.prank(provider);
         registry.withdraw();
         assertEq(Reentrant(provider).attempts(), 2, "the token called back");
-        assertEq(Reentrant(provider).succeeded(), 0, "calls that were let in");
         assertEq(token.balanceOf(provider), 9_100 ether, "withdrawn once");
+        assertEq(registry.providerOf(provider).unbonding, 1_000 ether, "what was left waits its time");
+        vm.revertToState(here);
+
+        // The provider is its own requestor, and is paid while it is slashed.
+        vm.prank(address(market));
+        registry.slash(provider, 0, type(uint96).max, provider, 1 ether, address(0), 0);
+        assertEq(Reentrant(provider).attempts(), 2, "the token called back");
+        assertEq(Reentrant(provider).succeeded(), 0, "nothing is left");
+        assertEq(token.balanceOf(provider), 101 ether, "nothing but the slash");
     }
 
     function useCallbackToken() internal {
@@ -302,6 +325,189 @@ contract AttacksTest is MarketTest {
         registry.withdraw();
     }
 
+    // A provider that knows its work is false hires itself, to lock all of its stake in a lease with nobody.
+    function test_attack_stake_locked_again_to_dodge_a_slash() public {
+        (uint32 job, bytes32 leaseId) = newLease();
+        redeem(leaseId, CAP);
+        warpToSettlement(job);
+        uint32 sham = hireOneself(250 ether, 10e18);
+        market.settle(leaseId);
+        bytes32 shamLease = awardOneself(sham, 1e18, 250, 250 ether);
+        assertEq(registry.providerOf(provider).locked, 10_000 ether, "all of it");
+
+        Ruling memory r = ruling();
+        (r.slash, r.challengerBps) = (type(uint96).max, 3_000);
+        uint256 balance = token.balanceOf(requestor);
+        vm.warp(block.timestamp + 1 days);
+        rule(leaseId, r);
+        assertEq(token.balanceOf(requestor) - balance, CAP, "the requestor is made whole");
+        assertEq(token.balanceOf(CHALLENGER), 3_000 ether, "the challenger is paid");
+        assertEq(registry.providerOf(provider).stake, 0, "the whole stake");
+        // The other lease ends as ever.
+        vm.warp(market.settlesFrom(sham));
+        market.settle(shamLease);
+        assertEq(registry.providerOf(provider).locked, 0, "nothing is left");
+    }
+
+    function hireOneself(uint96 escrow, uint64 priceCap) internal returns (uint32 job) {
+        fund(provider, 2 * uint256(escrow));
+        JobTerms memory t = terms();
+        (t.escrow, t.priceCap, t.signer, t.deadline) = (escrow, priceCap, provider, uint40(block.timestamp + 30 days));
+        vm.prank(provider);
+        job = market.createJob(t);
+    }
+
+    function awardOneself(uint32 job, uint64 unitPrice, uint40 units, uint88 task) internal returns (bytes32 leaseId) {
+        Bid[] memory bids = new Bid[](1);
+        bids[0] = bidOf(provider, block.timestamp);
+        (bids[0].unitPrice, bids[0].units, bids[0].taskReward) = (unitPrice, units, task);
+        leaseId = signBid(job, bids[0], PROVIDER_KEY);
+        vm.prank(provider);
+        assertEq(market.award(job, bids), 1, "a lease with oneself");
+    }
+
+    // Slashed to nothing, a provider stakes again and is a data centre without being measured.
+    function test_attack_tier_kept_after_a_slash() public {
+        attest(provider, Tier.DataCentre, 9_000);
+        (, bytes32 leaseId) = newLease();
+        Ruling memory r = ruling();
+        r.slash = type(uint96).max;
+        rule(leaseId, r);
+        assertEq(registry.totalRate(), 0, "its speed does not count");
+        fund(provider, 1_000 ether);
+        vm.prank(provider);
+        registry.stake(1_000 ether);
+        JobTerms memory t = terms();
+        t.need.tier = Tier.Consumer;
+        uint32 job = createJob(t);
+        Bid memory bid = bidOf(provider, 9);
+        skipped(job, signBid(job, bid, PROVIDER_KEY), Awards.Skipped.ProviderUnfit);
+        assertEq(awardOne(job, bid), 0, "a tier of before");
+    }
+
+    // Work without measure is leased for next to nothing, so that nobody else can afford a job.
+    function test_attack_price_pumped_for_a_wei() public {
+        attest(provider, Tier.Consumer, 1_000);
+        uint32 sham = hireOneself(1e14, 10e18);
+        for (uint256 i = 1; i <= 24; ++i) {
+            awardOneself(sham, 1, type(uint40).max, 1);
+            vm.warp(START + i * 1 hours);
+            assertEq(market.basePrice(), 1e12, "for a wei a unit");
+        }
+        // Who pays for all machines, for an hour, moves it for an hour, by an eighth.
+        sham = hireOneself(1 ether, 10e18);
+        awardOneself(sham, 1e12, 3_600, 1);
+        vm.warp(block.timestamp + 1 hours);
+        assertEq(market.basePrice(), 1.125e12, "for the base price");
+    }
+
+    // As long as no machine is measured, any lease is more than all machines can do.
+    function test_attack_price_pumped_without_machines() public {
+        uint32 sham = hireOneself(1 ether, 10e18);
+        for (uint256 i = 1; i <= 24; ++i) {
+            awardOneself(sham, 1e13, 1_000, 1);
+            vm.warp(START + i * 1 hours);
+        }
+        assertEq(market.basePrice(), 1e12, "nothing can be used");
+    }
+
+    // A machine that leaves after quiet days makes the work of then a throng.
+    function test_attack_price_leap_by_a_machine_that_leaves() public {
+        address second = vm.addr(0x5EC);
+        join(second, 1_000 ether);
+        vm.warp(START + 3_600);
+        attest(second, Tier.Consumer, 1);
+        uint32 sham = hireOneself(1_000 ether, 10e18);
+        for (uint256 i = 2; i <= 40; ++i) {
+            awardOneself(sham, 1e15, 1_000, 1);
+            vm.warp(START + i * 1 hours);
+        }
+        attest(provider, Tier.DataCentre, 1_000_000);
+        awardOneself(sham, 1e15, 1_000, 1);
+        vm.warp(block.timestamp + 1 hours);
+        uint64 price = market.basePrice();
+        assertLe(1e13, price, "far from the bottom");
+        vm.prank(provider);
+        registry.setHardware(Hardware(5, 24, 1));
+        assertEq(market.basePrice(), price, "nothing happened in this hour");
+        attest(provider, Tier.DataCentre, 4_000_000_000);
+        assertEq(market.basePrice(), price, "nor by a machine that comes");
+    }
+
+    // A bid of the past, on a job that still runs, locks a stake in the moment in which it is free.
+    function test_attack_bid_of_the_past() public {
+        JobTerms memory t = terms();
+        t.deadline = uint40(START + 30 days);
+        uint32 job = createJob(t);
+        Bid memory bid = bidOf(provider, 1);
+        bid.expiry = type(uint40).max;
+        bytes32 leaseId = signBid(job, bid, PROVIDER_KEY);
+        uint256 here = vm.snapshotState();
+        vm.prank(provider);
+        market.cancelBid(job, bid);
+        skipped(job, leaseId, Awards.Skipped.Used);
+        assertEq(awardOne(job, bid), 0, "taken back");
+        vm.revertToState(here);
+
+        // Unbonding what is free takes all bids back at once, also for later, when a lease ends.
+        (uint32 other, bytes32 otherLease) = newLease();
+        vm.prank(provider);
+        registry.unbond(9_960 ether);
+        warpToSettlement(other);
+        market.settle(otherLease);
+        skipped(job, leaseId, Awards.Skipped.ProviderUnfit);
+        assertEq(awardOne(job, bid), 0, "leaving");
+    }
+
+    // The chain is reorganised, and somebody else has a job with the same id and manifest.
+    function test_attack_bid_after_a_reorganisation() public {
+        uint256 here = vm.snapshotState();
+        uint32 job = createJob();
+        Bid memory bid = bidOf(provider, 1);
+        signBid(job, bid, PROVIDER_KEY);
+        vm.revertToState(here);
+        fund(STRANGER, 2 * uint256(ESCROW));
+        JobTerms memory t = terms();
+        t.signer = STRANGER;
+        vm.prank(STRANGER);
+        assertEq(market.createJob(t), job);
+        skipped(job, market.leaseIdOf(job, bid), Awards.Skipped.WrongSignature);
+        Bid[] memory bids = new Bid[](1);
+        bids[0] = bid;
+        vm.prank(STRANGER);
+        assertEq(market.award(job, bids), 0, "a bid on the job of another");
+    }
+
+    // One provider takes two leases of a quorum and agrees with itself.
+    function test_attack_quorum_of_oneself() public {
+        JobTerms memory t = terms();
+        (t.mode, t.quorum) = (Mode.Quorum, 2);
+        uint32 job = createJob(t);
+        bytes32 root = keccak256("false");
+        bytes32[2] memory leases = [lease(job, 1), lease(job, 2)];
+        for (uint256 i = 0; i < 2; ++i) {
+            bytes32 commitment = board.commitmentOf(leases[i], root, "s");
+            vm.prank(provider);
+            board.commit(leases[i], commitment);
+        }
+        vm.warp(t.deadline + 1);
+        for (uint256 i = 0; i < 2; ++i) {
+            vm.prank(provider);
+            board.reveal(leases[i], root, "s");
+        }
+        assertEq(board.agreedRoot(job), 0);
+    }
+
+    // A governor keeps an appointment ready, for a provider that joins when nobody thinks of it any more.
+    function test_attack_appointment_kept_ready() public {
+        vm.prank(GOVERNOR);
+        gate.appoint(STRANGER);
+        vm.warp(START + 365 days);
+        vm.expectRevert(abi.encodeWithSelector(ValidationGate.NotNow.selector, START + 90 days, START + 104 days));
+        gate.install();
+        assertEq(gate.validation(), VALIDATION);
+    }
+
     // The requestor wants the escrow back before the provider has shown its last voucher.
     function test_attack_refund_racing_a_voucher() public {
         (uint32 job, bytes32 leaseId) = newLease();
@@ -474,5 +680,25 @@ contract AttacksTest is MarketTest {
         // Even if all stakers were the same person.
         uint256 got = token.balanceOf(provider) - before + token.balanceOf(STAKERS);
         assertLe(got + Fees.on(CAP) / 5, CAP, "a fifth of the fee is lost at least");
+    }
+
+    // Somebody uses a provider's bonus up while there is a single wei to pay it with.
+    function test_attack_bonus_claimed_for_a_wei() public {
+        (uint32 job, bytes32 leaseId) = newLease();
+        redeem(leaseId, CAP);
+        warpToSettlement(job);
+        market.settle(leaseId);
+        uint256 due = 5 ether * bonus.shareAt(block.timestamp) / 10_000;
+        vm.warp(block.timestamp + 22 days);
+        fund(STRANGER, 1);
+        vm.prank(STRANGER);
+        token.transfer(address(bonus), 1);
+        vm.expectRevert(
+            abi.encodeWithSelector(IERC20Errors.ERC20InsufficientBalance.selector, address(bonus), uint256(1), due)
+        );
+        bonus.claim(leaseId);
+        vm.prank(TREASURY);
+        token.transfer(address(bonus), 1_000 ether);
+        assertEq(bonus.claim(leaseId), due, "all of it");
     }
 }

@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Awards} from "../src/market/Awards.sol";
+import {MarketState} from "../src/market/MarketState.sol";
 import {Bid, JobTerms, Lease, LeaseState, Requirement, Tier} from "../src/market/Types.sol";
 import {MarketTest} from "./Market.base.sol";
 
@@ -27,10 +28,11 @@ contract AwardsTest is MarketTest {
         assertEq(registry.providerOf(provider).locked, 40 * TASK);
         assertEq(market.jobOf(job).free, ESCROW - CAP);
         assertEq(market.jobOf(job).openLeases, 1);
-        assertEq(market.account().units, 100_000);
     }
 
     function test_award_of_a_batch_adds_up() public {
+        // 3,600,000 units an hour.
+        attest(provider, Tier.DataCentre, 1_000_000);
         uint32 job = createJob();
         lease(job, 1);
         Bid[] memory bids = new Bid[](2);
@@ -42,7 +44,7 @@ contract AwardsTest is MarketTest {
         assertEq(market.award(job, bids), 2);
         assertEq(market.jobOf(job).openLeases, 3);
         assertEq(market.jobOf(job).free, ESCROW - 3 * CAP);
-        assertEq(market.account().units, 300_000);
+        assertEq(market.account().use, uint256(1e15) * 100_000 / 3_600_000 + uint256(1e15) * 200_000 / 3_600_000);
     }
 
     function test_award_until_the_deadline() public {
@@ -77,6 +79,84 @@ contract AwardsTest is MarketTest {
         other.manifest = keccak256("other");
         lease(createJob(other), 1);
         assertEq(fees(), 5 ether);
+    }
+
+    function test_award_counts_what_the_base_price_buys() public {
+        attest(provider, Tier.DataCentre, 1_000_000);
+        uint32 job = createJob();
+        Bid memory bid = bidOf(provider, 1);
+        // A cap of a million units at the base price, at its price and at others.
+        uint64[3] memory prices = [uint64(1e12), 1e6, 1e15];
+        uint40[3] memory units = [uint40(1_000_000), 1e12, 1_000];
+        uint256[3] memory counted = [uint256(1_000_000), 1_000_000, 1_000];
+        uint256 before = vm.snapshotState();
+        for (uint256 i = 0; i < 3; ++i) {
+            (bid.unitPrice, bid.units, bid.taskReward) = (prices[i], units[i], 1);
+            signBid(job, bid, PROVIDER_KEY);
+            assertEq(awardOne(job, bid), 1);
+            assertEq(market.account().use, 1e15 * counted[i] / 3_600_000);
+            vm.revertToState(before);
+        }
+    }
+
+    function test_award_closes_the_step_that_has_ended() public {
+        attest(provider, Tier.DataCentre, 1_000);
+        uint32 job = createJob();
+        lease(job, 1);
+        assertEq(market.account().use, 1e15);
+        // A quarter of an hour into the second step after it.
+        vm.warp(START + 2.25 hours);
+        lease(job, 2);
+        assertEq(market.account().price, 1e12);
+        assertEq(market.account().stepAt, START + 2 hours);
+        vm.prank(VALIDATION);
+        gate.attest(provider, Tier.Unmeasured, 0, 0);
+        vm.warp(START + 3 hours);
+        lease(job, 3);
+        assertEq(market.account().price, 1.125e12);
+        assertEq(market.account().use, 0);
+    }
+
+    // cancelBid
+
+    function test_cancel_is_the_bidders() public {
+        uint32 job = createJob();
+        Bid memory bid = bidOf(provider, 1);
+        vm.expectRevert(abi.encodeWithSelector(Awards.NotTheBidder.selector, STRANGER));
+        vm.prank(STRANGER);
+        market.cancelBid(job, bid);
+    }
+
+    function test_cancel_keeps_a_bid_from_becoming_a_lease() public {
+        uint32 job = createJob();
+        Bid memory bid = bidOf(provider, 1);
+        bytes32 leaseId = signBid(job, bid, PROVIDER_KEY);
+        vm.expectEmit(address(market));
+        emit Awards.BidCancelled(job, leaseId);
+        vm.prank(provider);
+        market.cancelBid(job, bid);
+        assertState(leaseId, LeaseState.Closed);
+        assertEq(market.leaseOf(leaseId).job, 0);
+        vm.expectEmit(address(market));
+        emit Awards.BidSkipped(job, leaseId, Awards.Skipped.Used);
+        assertEq(awardOne(job, bid), 0);
+        assertEq(registry.providerOf(provider).locked, 0);
+    }
+
+    function test_cancel_of_a_lease_and_twice() public {
+        uint32 job = createJob();
+        Bid memory bid = bidOf(provider, 1);
+        bytes32 leaseId = signBid(job, bid, PROVIDER_KEY);
+        assertEq(awardOne(job, bid), 1);
+        vm.startPrank(provider);
+        vm.expectRevert(abi.encodeWithSelector(MarketState.WrongState.selector, leaseId, LeaseState.Active));
+        market.cancelBid(job, bid);
+        bid.salt = 0;
+        market.cancelBid(job, bid);
+        leaseId = market.leaseIdOf(job, bid);
+        vm.expectRevert(abi.encodeWithSelector(MarketState.WrongState.selector, leaseId, LeaseState.Closed));
+        market.cancelBid(job, bid);
+        vm.stopPrank();
     }
 
     function expectSkip(uint32 job, Bid memory bid, Awards.Skipped why) internal {

@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {StormToken} from "../src/StormToken.sol";
+import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 
 /// @notice What a receiver of a `CallbackToken` may have.
 interface ITokenReceiver {
@@ -21,13 +22,14 @@ contract CallbackToken is StormToken {
     }
 }
 
-/// Tries calls while it is being paid, and counts those that were let through. Its code is put at a provider's address,
+/// Tries calls while it is being paid, and counts those that succeeded and those that a guard refused. Its code is put at a provider's address,
 /// as EIP-7702 lets anybody do.
 contract Reentrant is ITokenReceiver {
     address public target;
     bytes[] public calls;
     uint256 public attempts;
     uint256 public succeeded;
+    uint256 public guarded;
 
     function arm(address target_, bytes[] calldata calls_) external {
         target = target_;
@@ -40,8 +42,9 @@ contract Reentrant is ITokenReceiver {
         if (attempts != 0) return;
         for (uint256 i = 0; i < calls.length; ++i) {
             ++attempts;
-            (bool success,) = target.call(calls[i]);
+            (bool success, bytes memory answer) = target.call(calls[i]);
             if (success) ++succeeded;
+            else if (bytes4(answer) == ReentrancyGuardTransient.ReentrancyGuardReentrantCall.selector) ++guarded;
         }
     }
 }

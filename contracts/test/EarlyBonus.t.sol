@@ -5,6 +5,7 @@ import {EarlyBonus} from "../src/EarlyBonus.sol";
 import {Fees} from "../src/market/Fees.sol";
 import {Bid, JobTerms} from "../src/market/Types.sol";
 import {MarketTest} from "./Market.base.sol";
+import {IERC20Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.sol";
 
 /// The branches are those of `EarlyBonus.tree`.
 contract EarlyBonusTest is MarketTest {
@@ -71,29 +72,44 @@ contract EarlyBonusTest is MarketTest {
         bonus.claim(leaseId);
     }
 
-    function test_no_more_than_there_is() public {
-        fill(1 ether);
+    function test_a_claim_that_is_not_covered_stays() public {
         bytes32 leaseId = settled(CAP);
+        uint256 due = 5 ether * bonus.shareAt(block.timestamp) / 10_000;
         vm.warp(block.timestamp + 22 days);
-        assertEq(bonus.claim(leaseId), 1 ether);
+        fill(due - 1);
+        vm.expectRevert(
+            abi.encodeWithSelector(IERC20Errors.ERC20InsufficientBalance.selector, address(bonus), due - 1, due)
+        );
+        bonus.claim(leaseId);
+        fill(1);
+        assertEq(bonus.claim(leaseId), due);
     }
 
     function test_no_more_than_a_providers_cap() public {
         fill(200_000 ether);
         fund(requestor, 20_000_000 ether);
         JobTerms memory t = terms();
-        t.escrow = 10_000_000 ether;
-        t.priceCap = 10 ether;
+        (t.escrow, t.priceCap) = (12_000_000 ether, 10 ether);
         uint32 job = createJob(t);
-        Bid memory bid = bidOf(provider, 9);
-        (bid.unitPrice, bid.units) = (10 ether, 1_000_000);
-        bytes32 leaseId = signBid(job, bid, PROVIDER_KEY);
-        assertEq(awardOne(job, bid), 1);
-        redeem(leaseId, 10_000_000 ether);
+        bytes32[3] memory leases;
+        for (uint256 i = 0; i < 3; ++i) {
+            Bid memory bid = bidOf(provider, i);
+            (bid.unitPrice, bid.units) = (10 ether, 400_000);
+            leases[i] = signBid(job, bid, PROVIDER_KEY);
+            assertEq(awardOne(job, bid), 1);
+            redeem(leases[i], 4_000_000 ether);
+        }
         warpToSettlement(job);
-        market.settle(leaseId);
+        for (uint256 i = 0; i < 3; ++i) {
+            market.settle(leases[i]);
+        }
+        uint256 due = 200_000 ether * bonus.shareAt(block.timestamp) / 10_000;
         vm.warp(block.timestamp + 22 days);
-        assertEq(bonus.claim(leaseId), 100_000 ether);
+        assertEq(bonus.claim(leases[0]), due);
+        assertEq(bonus.claim(leases[1]), 100_000 ether - due);
+        vm.expectRevert(abi.encodeWithSelector(EarlyBonus.Nothing.selector, leases[2]));
+        bonus.claim(leases[2]);
+        assertEq(bonus.given(provider), 100_000 ether);
         assertEq(token.balanceOf(address(bonus)), 100_000 ether);
     }
 

@@ -48,14 +48,16 @@ contract MarketInvariantsTest is MarketTest {
         assertEq(token.balanceOf(address(market)), owed + handler.donatedToMarket(), "what the market holds");
     }
 
-    /// Stakes and what unbonds are what the registry holds, and locks are those of leases.
+    /// Stakes and what unbonds are what the registry holds, locks are those of leases, and the rate of all machines is
+    /// that of providers with a stake.
     function assertStakes() internal view {
-        uint256 owed;
+        (uint256 owed, uint256 rates) = (0, 0);
         for (uint256 i = 0; i < 4; ++i) {
             address who = handler.providerAt(i);
             ProviderRegistry.Provider memory p = registry.providerOf(who);
             owed += uint256(p.stake) + p.unbonding;
-            assertLe(p.locked, p.stake, "locked is staked");
+            rates += p.rate;
+            if (p.rate != 0) assertLe(1_000 ether, p.stake, "who is measured has a stake");
             uint256 locks;
             uint256 leases = handler.leasesCount();
             for (uint256 j = 0; j < leases; ++j) {
@@ -66,6 +68,7 @@ contract MarketInvariantsTest is MarketTest {
             assertEq(p.locked, locks, "40 rewards of a task for each lease");
         }
         assertEq(token.balanceOf(address(registry)), owed + handler.donatedToRegistry(), "what the registry holds");
+        assertEq(registry.totalRate(), rates, "the machines of all providers");
     }
 
     /// Each lease paid the largest voucher once, less its fee, and no more than its cap; and a job's leases no more than

@@ -30,6 +30,11 @@ contract ProviderRegistryTest is MarketTest {
         assertEq(token.balanceOf(address(registry)), uint256(stake) + unbonding, "what the registry holds");
     }
 
+    function assertMeasured(Tier tier, uint256 totalRate) internal view {
+        assertEq(uint256(registry.tierOf(provider)), uint256(tier), "tier");
+        assertEq(registry.totalRate(), totalRate, "rate of the network");
+    }
+
     // stake
 
     function test_stake_refuses_nothing_and_too_little() public {
@@ -279,26 +284,52 @@ contract ProviderRegistryTest is MarketTest {
         assertEq(token.totalSupply(), supply);
     }
 
-    function test_slash_goes_on_in_unbonding_stake() public {
+    function test_slash_begins_with_unbonding_stake() public {
         lock(40 ether, none());
         lock(60 ether, none());
         vm.prank(provider);
-        registry.unbond(9_000 ether - 1 ether);
-        vm.prank(provider);
-        registry.unbond(901 ether);
-        assertProvider(100 ether, 100 ether, 9_900 ether);
-        assertEq(slash(40 ether, 50 ether, 0, 0), 50 ether);
-        assertProvider(60 ether, 60 ether, 9_890 ether);
+        registry.unbond(9_000 ether);
+        assertEq(slash(40 ether, 8_999 ether, 0, 0), 8_999 ether);
+        assertProvider(1_000 ether, 60 ether, 1 ether);
+        assertEq(slash(0, 2 ether, 0, 0), 2 ether);
+        assertProvider(999 ether, 60 ether, 0);
     }
 
-    function test_slash_never_takes_what_other_leases_locked() public {
+    function test_slash_reaches_what_other_leases_locked() public {
         lock(40 ether, none());
-        lock(60 ether, none());
-        assertEq(slash(40 ether, type(uint96).max, 0, 0), 9_940 ether);
-        assertProvider(60 ether, 60 ether, 0);
-        assertEq(slash(60 ether, type(uint96).max, 0, 0), 60 ether);
-        assertProvider(0, 0, 0);
+        lock(6_000 ether, none());
+        vm.prank(provider);
+        registry.unbond(3_000 ether);
+        assertEq(slash(40 ether, type(uint96).max, 0, 0), 10_000 ether);
+        assertProvider(0, 6_000 ether, 0);
         assertEq(slash(0, 1, 0, 0), 0);
+
+        // New stake covers the other lease first: none of it is free until that is settled.
+        fund(provider, 6_001 ether);
+        vm.startPrank(provider);
+        registry.stake(5_000 ether);
+        assertProvider(5_000 ether, 6_000 ether, 0);
+        vm.expectRevert(abi.encodeWithSelector(ProviderRegistry.NotFree.selector, uint96(1), uint96(0)));
+        registry.unbond(1);
+        vm.stopPrank();
+        assertTrue(!lock(1, none()), "more leases");
+        vm.prank(provider);
+        registry.stake(1_001 ether);
+        assertTrue(!lock(1 ether + 1, none()), "more than is free");
+        assertTrue(lock(1 ether, none()), "what is free");
+        vm.startPrank(address(market));
+        registry.unlock(provider, 6_000 ether);
+        registry.unlock(provider, 1 ether);
+        vm.stopPrank();
+        assertProvider(6_001 ether, 0, 0);
+    }
+
+    function test_slash_below_the_least_stake_ends_the_attestation() public {
+        attest(provider, Tier.DataCentre, 9_000);
+        slash(0, 9_000 ether, 0, 0);
+        assertMeasured(Tier.DataCentre, 9_000);
+        slash(0, 1, 0, 0);
+        assertMeasured(Tier.Unmeasured, 0);
     }
 
     function testFuzz_slash_is_at_most_the_stake(uint96 amount, uint96 lock_, uint96 out, uint96 harm, uint16 bps)
@@ -312,12 +343,11 @@ contract ProviderRegistryTest is MarketTest {
         vm.prank(provider);
         registry.unbond(out);
         uint256 taken = slash(lock_, amount, harm, bps);
-        uint256 reach = 10_000 ether - 500 ether;
-        assertEq(taken, amount < reach ? amount : reach, "all that is in reach, and no more");
+        assertEq(taken, amount < 10_000 ether ? amount : 10_000 ether, "all that there is, and no more");
         ProviderRegistry.Provider memory p = registry.providerOf(provider);
         assertEq(p.stake + p.unbonding, 10_000 ether - taken, "what is left");
         assertEq(p.locked, 500 ether, "the other lease's");
-        assertLe(p.locked, p.stake, "still there");
+        if (p.unbonding != 0) assertEq(p.stake, 10_000 ether - out, "what covers no lease is taken first");
     }
 
     function testFuzz_a_slash_is_split_to_the_last_wei(uint96 taken, uint96 harm, uint16 bps) public pure {

@@ -119,6 +119,49 @@ contract ResultBoardTest is MarketTest {
         reveal(1, ROOT);
     }
 
+    /// Of two leases of one provider, the one that is revealed first counts.
+    function test_a_quorum_is_of_providers() public {
+        begin(Mode.Quorum);
+        Bid memory bid = bidOf(vm.addr(keys[0]), 9);
+        bytes32 second = signBid(job, bid, keys[0]);
+        assertEq(awardOne(job, bid), 1);
+        commit(0, ROOT);
+        commit(1, ROOT);
+        bytes32 commitment = board.commitmentOf(second, ROOT, SECRET);
+        vm.prank(vm.addr(keys[0]));
+        board.commit(second, commitment);
+        vm.warp(START + 4 days);
+        reveal(0, ROOT);
+        vm.prank(vm.addr(keys[0]));
+        board.reveal(second, ROOT, SECRET);
+        assertEq(board.resultOf(second).root, ROOT);
+        assertEq(board.agreedRoot(job), 0);
+        reveal(1, ROOT);
+        assertEq(board.agreedRoot(job), ROOT);
+    }
+
+    function test_a_race_has_no_quorum() public {
+        begin(Mode.Race);
+        commit(0, ROOT);
+        commit(1, ROOT);
+        vm.warp(START + 4 days);
+        reveal(0, ROOT);
+        reveal(1, ROOT);
+        assertEq(board.agreedRoot(job), 0);
+    }
+
+    /// A bid that was taken back is of no job.
+    function test_a_cancelled_bid_has_no_result() public {
+        begin(Mode.Quorum);
+        Bid memory bid = bidOf(vm.addr(keys[0]), 9);
+        bytes32 cancelled = signBid(job, bid, keys[0]);
+        vm.startPrank(vm.addr(keys[0]));
+        market.cancelBid(job, bid);
+        vm.expectRevert(abi.encodeWithSelector(ResultBoard.WrongMode.selector, Mode.SpotCheck));
+        board.commit(cancelled, ROOT);
+        vm.stopPrank();
+    }
+
     function test_a_quorum_agrees_once() public {
         begin(Mode.Quorum);
         commit(0, keccak256("false"));

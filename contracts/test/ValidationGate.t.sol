@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {ProviderRegistry} from "../src/ProviderRegistry.sol";
 import {ValidationGate} from "../src/ValidationGate.sol";
 import {Rulings} from "../src/market/Rulings.sol";
-import {LeaseState, Ruling, Tier} from "../src/market/Types.sol";
+import {JobTerms, LeaseState, Ruling, Tier} from "../src/market/Types.sol";
 import {MarketTest} from "./Market.base.sol";
 
 /// The branches are those of `ValidationGate.tree`.
@@ -53,7 +53,7 @@ contract ValidationGateTest is MarketTest {
         gate.appoint(NEXT);
         assertEq(gate.appointed(), NEXT);
         vm.warp(START + 90 days - 1);
-        vm.expectRevert(abi.encodeWithSelector(ValidationGate.NotYet.selector, START + 90 days));
+        vm.expectRevert(abi.encodeWithSelector(ValidationGate.NotNow.selector, START + 90 days, START + 104 days));
         gate.install();
         assertEq(gate.validation(), VALIDATION);
         vm.warp(START + 90 days);
@@ -61,10 +61,53 @@ contract ValidationGateTest is MarketTest {
         emit ValidationGate.Installed(NEXT);
         gate.install();
         assertEq(gate.validation(), NEXT);
-        vm.expectRevert(abi.encodeWithSelector(ValidationGate.NotYet.selector, 0));
+        vm.expectRevert(abi.encodeWithSelector(ValidationGate.NotNow.selector, 0, 14 days));
         gate.install();
-        uint256 leaving = market.MAX_DURATION() + market.SETTLE_DELAY() + market.RULING_TIME() + registry.UNBONDING();
-        assertLe(leaving, gate.APPOINTMENT_DELAY(), "the way out is shorter");
+    }
+
+    /// A stake is held the longest where the job is long, the requestor closes it in the last second in which that still
+    /// counts, and disputes in the last one, and nobody rules.
+    function test_the_longest_way_out_is_shorter_than_the_delay() public {
+        JobTerms memory t = terms();
+        t.deadline = uint40(START + 30 days);
+        uint32 job = createJob(t);
+        bytes32 leaseId = lease(job, 1);
+        vm.warp(START + 37 days - 1);
+        vm.prank(requestor);
+        market.closeJob(job);
+        vm.warp(market.settlesFrom(job));
+        vm.prank(requestor);
+        market.dispute(leaseId);
+        vm.warp(block.timestamp + 21 days);
+        market.settle(leaseId);
+        assertEq(block.timestamp, START + 65 days - 1, "the stake is free");
+        vm.startPrank(provider);
+        registry.unbond(10_000 ether);
+        vm.warp(block.timestamp + 21 days);
+        registry.withdraw();
+        vm.stopPrank();
+        assertEq(block.timestamp, START + 86 days - 1, "and out");
+        assertLe(block.timestamp, START + gate.APPOINTMENT_DELAY(), "before an appointment");
+    }
+
+    function test_nobody_is_installed_where_nobody_is_appointed() public {
+        // Also on a chain that has only just begun to count the time.
+        vm.warp(1);
+        vm.expectRevert(abi.encodeWithSelector(ValidationGate.NotNow.selector, 0, 14 days));
+        gate.install();
+    }
+
+    function test_an_appointment_lapses() public {
+        vm.prank(GOVERNOR);
+        gate.appoint(NEXT);
+        uint256 here = vm.snapshotState();
+        vm.warp(START + 104 days);
+        gate.install();
+        vm.revertToState(here);
+        vm.warp(START + 104 days + 1);
+        vm.expectRevert(abi.encodeWithSelector(ValidationGate.NotNow.selector, START + 90 days, START + 104 days));
+        gate.install();
+        assertEq(gate.validation(), VALIDATION);
     }
 
     function test_a_new_appointment_waits_anew() public {
@@ -74,7 +117,7 @@ contract ValidationGateTest is MarketTest {
         gate.appoint(STRANGER);
         vm.stopPrank();
         vm.warp(START + 90 days);
-        vm.expectRevert(abi.encodeWithSelector(ValidationGate.NotYet.selector, START + 170 days));
+        vm.expectRevert(abi.encodeWithSelector(ValidationGate.NotNow.selector, START + 170 days, START + 184 days));
         gate.install();
     }
 }

@@ -3,7 +3,7 @@
 //
 //   node tools/mutants.mjs attacks [test]       each defence that tools/attacks.json names is taken out; the attack's
 //                                               own test has to fail then
-//   node tools/mutants.mjs operators [part/of]  small changes of escrow, vouchers and stakes (an operator, a bound, a
+//   node tools/mutants.mjs operators [part/of]  small changes of the network's contracts (an operator, a bound, a
 //                                               condition, a statement); some test has to fail. `2/4` makes every
 //                                               fourth change, beginning with the second
 //   node tools/mutants.mjs list                 prints the small changes and makes none
@@ -24,11 +24,15 @@ import { forgePath } from './forge.mjs';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 
-/** What is changed by `operators`: escrow, vouchers and stakes. */
+/** What is changed by `operators`: the network's contracts, but for the token, which is OpenZeppelin's. */
 const TARGETS = [
+  'src/EarlyBonus.sol',
   'src/ProviderRegistry.sol',
+  'src/ResultBoard.sol',
   'src/SlashSplit.sol',
+  'src/ValidationGate.sol',
   'src/market/Awards.sol',
+  'src/market/BasePrice.sol',
   'src/market/Fees.sol',
   'src/market/JobEscrow.sol',
   'src/market/JobMarket.sol',
@@ -216,7 +220,7 @@ function operators(place, part) {
   for (const name of Object.keys(reasons())) all.some((change) => change.name === name) || fail(`tools/survivors.json speaks of what is no change: ${name}`);
   const mine = all.filter((_, index) => index % step === (first - 1) % step);
   for (const file of readdirSync(join(place, 'test'))) {
-    if (/^(MarketInvariants|MarketGas|MarketHandler|SeedstormCollection|RawCid|ResultBoard|EarlyBonus|StormToken)(\.t)?\.sol$/.test(file)) rmSync(join(place, 'test', file));
+    if (/^(MarketInvariants|MarketGas|MarketHandler|SeedstormCollection|RawCid|StormToken)(\.t)?\.sol$/.test(file)) rmSync(join(place, 'test', file));
   }
   const contracts = contractsUnder(place, DEPLOYED, OPERATOR_TESTS);
   return mine.map((change, index) => {

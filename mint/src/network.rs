@@ -104,6 +104,7 @@ mod typed {
         /// As in `contracts/src/market/Terms.sol`.
         struct Bid {
             uint32 job;
+            address requestor;
             bytes32 manifest;
             address provider;
             uint64 unitPrice;

@@ -109,6 +109,7 @@ async fn a_job_is_paid_for_on_the_chain_in_this_process() {
     let terms = Terms::of(&network);
     let bid = Bid {
         job,
+        requestor: requestor.address(),
         manifest,
         provider: provider.address(),
         unitPrice: 1_000_000_000_000_000,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
+import {BasePrice} from "./BasePrice.sol";
 import {MarketState} from "./MarketState.sol";
 import {Terms} from "./Terms.sol";
 import {Bid, Job, Lease, LeaseState, Requirement} from "./Types.sol";
@@ -11,7 +12,7 @@ import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 abstract contract Awards is MarketState {
     /// @notice Why a bid was passed over.
     enum Skipped {
-        /// It became a lease before.
+        /// It became a lease before, or was taken back.
         Used,
         /// Its time is over.
         Expired,
@@ -32,6 +33,11 @@ abstract contract Awards is MarketState {
     /// @notice A bid was passed over; the others in the batch were not.
     event BidSkipped(uint32 indexed job, bytes32 indexed leaseId, Skipped why);
 
+    /// @notice A provider took its bid back.
+    event BidCancelled(uint32 indexed job, bytes32 indexed leaseId);
+
+    /// @notice Only who bids can take the bid back.
+    error NotTheBidder(address caller);
     /// @notice The job takes no more leases.
     error NotOpen(uint32 job);
 
@@ -46,7 +52,7 @@ abstract contract Awards is MarketState {
         if (stored.closedAt != 0 || block.timestamp > stored.deadline) revert NotOpen(job);
 
         Requirement memory need = Requirement(stored.gpuClass, stored.vramGiB, stored.region, stored.tier);
-        Auction memory auction = Auction(job, stored.manifest, stored.priceCap, stored.free, need, 0);
+        Auction memory auction = Auction(job, stored.manifest, stored.priceCap, stored.free, need, _closeSteps(), 0);
         for (uint256 i = 0; i < bids.length; ++i) {
             if (_award(auction, bids[i])) ++awarded;
         }
@@ -59,7 +65,21 @@ abstract contract Awards is MarketState {
             stored.priority = 0;
             _account.fees += priority;
         }
-        _countUnits(auction.units);
+        _account.use = BasePrice.add(_account.use, auction.units, registry.totalRate());
+    }
+
+    /// @notice Takes a bid back: it becomes no lease any more. Only its provider may, as long as it is none. Whoever wants
+    /// to take all of theirs back at once unbonds what is free of their stake.
+    /// @param job The job's id.
+    /// @param bid The bid; its signature is not looked at.
+    function cancelBid(uint32 job, Bid calldata bid) external {
+        if (msg.sender != bid.provider) revert NotTheBidder(msg.sender);
+        bytes32 leaseId = leaseIdOf(job, bid);
+        Lease storage lease = _leases[leaseId];
+        if (lease.state != LeaseState.None) revert WrongState(leaseId, lease.state);
+        // Of no job, so that nobody takes it for a lease that was.
+        (lease.provider, lease.state) = (msg.sender, LeaseState.Closed);
+        emit BidCancelled(job, leaseId);
     }
 
     /// @dev What a batch needs of its job, and what it uses up.
@@ -69,11 +89,12 @@ abstract contract Awards is MarketState {
         uint64 priceCap;
         uint96 free;
         Requirement need;
+        uint64 basePrice;
         uint256 units;
     }
 
     function _award(Auction memory auction, Bid calldata bid) private returns (bool) {
-        bytes32 leaseId = _hashTypedDataV4(Terms.hashBid(auction.job, auction.manifest, bid));
+        bytes32 leaseId = _hashTypedDataV4(Terms.hashBid(auction.job, msg.sender, auction.manifest, bid));
         uint256 cap = uint256(bid.unitPrice) * bid.units;
         if (_leases[leaseId].provider != address(0)) return _skip(auction, leaseId, Skipped.Used);
         if (block.timestamp > bid.expiry) return _skip(auction, leaseId, Skipped.Expired);
@@ -90,7 +111,9 @@ abstract contract Awards is MarketState {
 
         // The cap is no more than the escrow, which has 96 bits.
         auction.free -= SafeCast.toUint96(cap);
-        auction.units += bid.units;
+        // As much work as the base price buys for the cap: offers of much for nothing do not move the price.
+        uint256 bought = cap / auction.basePrice;
+        auction.units += bought < bid.units ? bought : bid.units;
         _leases[leaseId] = Lease({
             provider: bid.provider,
             redeemed: 0,

@@ -24,8 +24,8 @@ abstract contract MarketState is EIP712, ReentrancyGuardTransient {
         uint96 fees;
         /// The price of a work unit in the step that began at `stepAt`.
         uint64 price;
-        /// Work units leased in that step.
-        uint56 units;
+        /// How much of the network is used in that step, in parts of `BasePrice.FULL`.
+        uint56 use;
         uint40 stepAt;
     }
 
@@ -73,12 +73,13 @@ abstract contract MarketState is EIP712, ReentrancyGuardTransient {
         return _leases[leaseId];
     }
 
-    /// @notice The fees that wait to be distributed, and the base price and the work of the step that was begun last.
+    /// @notice The fees that wait to be distributed, and the base price and the use of the step that was begun last.
     function account() external view returns (Account memory) {
         return _account;
     }
 
-    /// @notice The base price of a work unit now. No job is taken whose price cap is below it.
+    /// @notice The base price of a work unit now. No job is taken whose price cap is below it. It binds no bid: providers
+    /// may ask for less.
     function basePrice() public view returns (uint64) {
         (uint64 price,) = _priceNow();
         return price;
@@ -97,8 +98,9 @@ abstract contract MarketState is EIP712, ReentrancyGuardTransient {
     /// @notice What a bid has to be signed as, which is also the id of the lease that it becomes.
     /// @param job The job's id.
     /// @param bid The bid; its signature is not looked at.
-    function leaseIdOf(uint32 job, Bid calldata bid) external view returns (bytes32) {
-        return _hashTypedDataV4(Terms.hashBid(job, _jobs[job].manifest, bid));
+    function leaseIdOf(uint32 job, Bid calldata bid) public view returns (bytes32) {
+        Job storage stored = _jobs[job];
+        return _hashTypedDataV4(Terms.hashBid(job, stored.requestor, stored.manifest, bid));
     }
 
     /// @notice What a voucher has to be signed as.
@@ -110,20 +112,18 @@ abstract contract MarketState is EIP712, ReentrancyGuardTransient {
 
     function _priceNow() internal view returns (uint64 price, uint256 steps) {
         Account storage stored = _account;
-        price = stored.price;
         steps = (block.timestamp - stored.stepAt) / BasePrice.STEP;
-        if (steps != 0) price = BasePrice.after_(price, stored.units, registry.totalRate(), steps);
+        price = BasePrice.after_(stored.price, stored.use, steps);
     }
 
-    /// @dev Counts leased work, after closing the step that has ended.
-    function _countUnits(uint256 units) internal {
+    /// @dev Closes the steps that have ended.
+    function _closeSteps() internal returns (uint64) {
         (uint64 price, uint256 steps) = _priceNow();
         if (steps != 0) {
             _account.price = price;
             _account.stepAt += SafeCast.toUint40(steps * BasePrice.STEP);
-        } else {
-            units += _account.units;
+            _account.use = 0;
         }
-        _account.units = units > type(uint56).max ? type(uint56).max : SafeCast.toUint56(units);
+        return price;
     }
 }

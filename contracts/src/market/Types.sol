@@ -109,7 +109,7 @@ enum LeaseState {
     Ruled,
     /// Settled without a ruling: no vouchers any more.
     Settled,
-    /// Settled and ruled on. Nothing can happen any more.
+    /// Settled and ruled on, or a bid that was taken back. Nothing can happen any more.
     Closed
 }
 
@@ -121,7 +121,7 @@ struct Lease {
     // New slot.
     /// The most that will be paid, fee included.
     uint96 cap;
-    /// The most that one task is paid.
+    /// As the bid said.
     uint88 taskReward;
     uint32 job;
     /// Since when it is in its state.
@@ -136,7 +136,8 @@ struct Bid {
     uint64 unitPrice;
     /// Work units offered; the lease's cap is their price.
     uint40 units;
-    /// The most that one task is paid; 40 times this is locked of the provider's stake.
+    /// What one task is paid, by the provider's word: 40 times this is locked of its stake, and a dispute's bond is this
+    /// much. No voucher is held against it.
     uint88 taskReward;
     /// When the provider means to have delivered.
     uint40 eta;
@@ -156,7 +157,7 @@ struct Ruling {
     uint96 earned;
     /// What the provider is given of the requestor's deposit, up to all of it.
     uint96 forfeit;
-    /// What the provider loses of its stake, up to all that no other lease has locked.
+    /// What the provider loses of its stake, up to all of it.
     uint96 slash;
     /// Who found the fault, or zero.
     address challenger;
