@@ -68,7 +68,7 @@ fn forces_are_those_of_direct_summation() {
             whole += square(wanted);
         }
         let error = (off / whole).sqrt();
-        eprintln!("softening {softening}: RMS error {:.3} %", error * 100.0);
+        println!("measured: at softening {softening}, the RMS error of the force is {:.3} %", error * 100.0);
         assert!(error < 0.01, "softening {softening}: {error}");
     }
 }
@@ -88,8 +88,8 @@ fn momentum_is_kept_within_the_stated_bound() {
     let speed: f64 = twin.points().iter().map(|p| f64::from(p[3].abs())).sum();
     for axis in 0..3 {
         let change = (after[axis] - before[axis]).abs();
-        eprintln!(
-            "axis {axis}: momentum changed by {change:.0}, the bound is {bound:.0}, the speeds add to {speed:.0}"
+        println!(
+            "measured: along axis {axis}, momentum changed by {change:.0}, the bound is {bound:.0}, the speeds add to {speed:.0}"
         );
         assert!(change < bound, "axis {axis}: {change} of {bound}");
         assert!(change < 1e-3 * speed, "axis {axis}: {change} of {speed}");
@@ -129,7 +129,10 @@ fn energy_drifts_little() {
     }
     let (last, deeper) = measure(&mut twin);
     let drift = (last - first).abs() / depth.abs();
-    eprintln!("energy drift {:.3} % of the potential energy, which went from {depth:.4} to {deeper:.4}", drift * 100.0);
+    println!(
+        "measured: energy drifts by {:.3} % of the potential energy, which went from {depth:.4} to {deeper:.4}",
+        drift * 100.0
+    );
     assert!((deeper / depth - 1.0).abs() > 0.02, "the balls moved");
     assert!(drift < 0.01, "{drift}");
 }

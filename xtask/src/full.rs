@@ -50,6 +50,9 @@ const FUZZ_SECONDS: u64 = 600;
 /// The test target that holds the kernel and its twin equal.
 const KERNEL_TESTS: &str = "twins";
 
+/// The test target that measures what a kernel's force, momentum and energy are worth, and what its lines begin with.
+const LAW_TESTS: (&str, &str) = ("gravity", "measured: ");
+
 impl Run {
     fn name(self) -> &'static str {
         match self {
@@ -77,7 +80,9 @@ impl Run {
             Self::Kernel => {
                 "The fluid's WGSL kernel and its Rust twin, compared bit for bit: 2,000 steps of a small world and 50 of \
                  the full one, each with 64-bit integers in the shader and with split products, and whole scenarios. A \
-                 part is one test of `sim/tests/twins.rs`, alone on the machine, on the adapter named above; it passed."
+                 part is one test of `sim/tests/twins.rs`, alone on the machine, on the adapter named above; it passed. \
+                 *gravity* is what `sim/tests/gravity.rs` measures of its law: the error of the force against direct \
+                 summation, the change of momentum beside its bound, the drift of energy over 150 steps."
             }
             Self::Fuzz => {
                 "Every parser of foreign bytes under libFuzzer, ten minutes each from the committed corpus and what earlier \
@@ -259,7 +264,20 @@ fn kernel(workspace: &Workspace, kept: &Kept<'_>) -> Result<Vec<Part>> {
             Ok(vec![Figure::number("test, s", start.elapsed().as_secs_f64())])
         })
     };
-    names.into_iter().map(run).collect()
+    let mut parts = names.into_iter().map(run).collect::<Result<Vec<Part>>>()?;
+    let (target, mark) = LAW_TESTS;
+    parts.push(kept.or_measure(target, || {
+        let mut command = workspace.cargo("test");
+        command.args(["--workspace", "--release", "--test", target, "--", "--nocapture", "--test-threads", "1"]);
+        let said = process::capture(setup::demand_software_gpu(&mut command)?)?;
+        let measured: Vec<&str> =
+            said.lines().filter_map(|line| line.split_once(mark)).map(|(_, found)| found).collect();
+        if measured.is_empty() {
+            miette::bail!("the test target {target} measured nothing");
+        }
+        Ok(vec![Figure::text("measured", measured.join("; "))])
+    })?);
+    Ok(parts)
 }
 
 fn long_checks_of_contracts(workspace: &Workspace, kept: &Kept<'_>) -> Result<Vec<Part>> {

@@ -21,6 +21,12 @@ const COMPARED: u32 = 400;
 /// Seeds of the long run.
 const MANY: u32 = 10_000;
 
+/// The least that two jobs have to be faster than one, on two cores or more.
+const LEAST_RATIO: f64 = 1.85;
+
+/// How much more memory the long run may use than the short one, MB.
+const GROWTH_MB: f64 = 8.0;
+
 /// Seeds of a census.
 const COUNTED: u32 = 10_000;
 
@@ -36,7 +42,7 @@ struct Swept {
 ///
 /// # Errors
 ///
-/// If a sweep fails, or the two tables differ.
+/// If a sweep fails, the two tables differ, or two jobs are not faster by [`LEAST_RATIO`].
 pub(crate) fn compared(workspace: &Workspace) -> Result<Vec<Figure>> {
     let program = workspace.build()?;
     let one = sweep(&program, COMPARED, Some(1))?;
@@ -44,11 +50,15 @@ pub(crate) fn compared(workspace: &Workspace) -> Result<Vec<Figure>> {
     if one.table != two.table {
         bail!("the table of one job is not that of two");
     }
+    let ratio = one.seconds / two.seconds;
+    if ratio < LEAST_RATIO && std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1) {
+        bail!(help = "does something else run?", "two jobs are only {ratio:.2} times as fast as one");
+    }
     Ok(vec![
         Figure::number("seeds", f64::from(COMPARED)),
         Figure::number("with one job, s", one.seconds),
         Figure::number("with two, s", two.seconds),
-        Figure::number("ratio", one.seconds / two.seconds),
+        Figure::number("ratio", ratio),
         Figure::text("tables", "equal, byte for byte"),
     ])
 }
@@ -57,9 +67,10 @@ pub(crate) fn compared(workspace: &Workspace) -> Result<Vec<Figure>> {
 ///
 /// # Errors
 ///
-/// If the sweep fails, or a seed is missing from its table or out of order.
+/// If the sweep fails, a seed is missing from its table or out of order, or memory grows with the number of seeds.
 pub(crate) fn many(workspace: &Workspace) -> Result<Vec<Figure>> {
     let program = workspace.build()?;
+    let few = sweep(&program, COMPARED, None)?;
     let swept = sweep(&program, MANY, None)?;
     let seeds: Vec<&str> = swept.table.lines().skip(1).filter_map(|line| line.split(',').next()).collect();
     if seeds.len() != MANY as usize || !seeds.iter().enumerate().all(|(at, seed)| **seed == at.to_string()) {
@@ -70,7 +81,13 @@ pub(crate) fn many(workspace: &Workspace) -> Result<Vec<Figure>> {
         Figure::number("whole, s", swept.seconds),
         Figure::number("seeds a second", f64::from(MANY) / swept.seconds),
     ];
-    figures.extend(swept.peak_mb.map(|peak| Figure::number("peak memory, MB", peak)));
+    if let (Some(few), Some(many)) = (few.peak_mb, swept.peak_mb) {
+        if many > few + GROWTH_MB {
+            bail!("{COMPARED} seeds take {few:.1} MB, {MANY} take {many:.1} MB: memory grows with the number of seeds");
+        }
+        figures.push(Figure::number(format!("peak memory of {COMPARED} seeds, MB"), few));
+        figures.push(Figure::number("peak memory, MB", many));
+    }
     Ok(figures)
 }
 
