@@ -33,6 +33,7 @@ pub mod recipe;
 pub mod scenario;
 pub mod scene;
 pub mod seed;
+pub mod segment;
 mod stage;
 pub mod trajectory;
 pub mod world;

@@ -77,6 +77,9 @@ pub trait World: Send {
     /// A device failed.
     fn snapshot(&mut self) -> Result<Snapshot, SimError>;
 
+    /// The step of the present state.
+    fn step(&self) -> u32;
+
     /// What the world runs on, for people and attestations.
     fn backend(&self) -> String;
 }
@@ -108,6 +111,25 @@ pub enum SimError {
     /// What was saved of a simulation cannot be used.
     #[error("the saved simulation cannot be used: {0}")]
     Saved(&'static str),
+    /// A world has no such segment.
+    #[error("there is no segment {segment}: this world has {segments}, from 0")]
+    NoSegment {
+        /// What was asked for.
+        segment: u32,
+        /// How many there are.
+        segments: u32,
+    },
+    /// A history that is of another world.
+    #[error("a history of this world has {expected} checkpoints, and not {found}")]
+    OtherPlan {
+        /// How many a history of this world has.
+        expected: u32,
+        /// How many this one has.
+        found: usize,
+    },
+    /// A party to a dispute does not answer.
+    #[error("the history does not answer: {0}")]
+    History(String),
     /// The caller asked to stop.
     #[error("stopped")]
     Stopped,

@@ -190,6 +190,10 @@ impl World for BloomWorld {
         Ok(snapshot)
     }
 
+    fn step(&self) -> u32 {
+        self.step
+    }
+
     fn backend(&self) -> String {
         "cpu".into()
     }

@@ -112,6 +112,10 @@ impl World for LiquidWorld {
         Ok(channel(0).chain(channel(1)).chain(channel(2)).collect())
     }
 
+    fn step(&self) -> u32 {
+        self.step
+    }
+
     fn backend(&self) -> String {
         self.name.clone()
     }

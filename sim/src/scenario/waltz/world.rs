@@ -114,6 +114,10 @@ impl World for PointWorld {
         Ok((0..3).flat_map(|axis| points[..self.visible].iter().map(move |point| round(point[axis]))).collect())
     }
 
+    fn step(&self) -> u32 {
+        self.step
+    }
+
     fn backend(&self) -> String {
         self.name.clone()
     }
