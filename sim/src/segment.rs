@@ -66,6 +66,15 @@ impl Replayer {
         self.plan.steps / self.plan.checkpoint_every
     }
 
+    /// Whether as many checkpoints are claimed as a run of this world has.
+    ///
+    /// # Errors
+    /// [`SimError::OtherPlan`].
+    pub fn expects(&self, checkpoints: &[Digest]) -> Result<(), SimError> {
+        let (expected, found) = (self.segments() + 1, checkpoints.len());
+        if found == expected as usize { Ok(()) } else { Err(SimError::OtherPlan { expected, found }) }
+    }
+
     /// The first checkpoint's bytes: what the recipe itself says.
     #[must_use]
     pub fn first(&self) -> &[u8] {
@@ -252,18 +261,9 @@ pub struct Parting {
 }
 
 /// The number of the first checkpoint in which two histories differ.
-///
-/// # Errors
-/// [`SimError::OtherPlan`] where one of them has not as many checkpoints as the world.
-pub fn first_parting(plan: &Plan, histories: [&[Digest]; 2]) -> Result<Option<u32>, SimError> {
-    let expected = plan.steps / plan.checkpoint_every + 1;
-    for history in histories {
-        if history.len() != expected as usize {
-            return Err(SimError::OtherPlan { expected, found: history.len() });
-        }
-    }
-    let [a, b] = histories;
-    Ok(a.iter().zip(b).position(|(a, b)| a != b).map(|at| at as u32))
+#[must_use]
+pub fn first_parting(first: &[Digest], second: &[Digest]) -> Option<u32> {
+    first.iter().zip(second).position(|(a, b)| a != b).map(|at| at as u32)
 }
 
 /// Finds the first step in which two histories part, and whose is right: `None` where they are one.
@@ -272,17 +272,17 @@ pub fn first_parting(plan: &Plan, histories: [&[Digest]; 2]) -> Result<Option<u3
 /// most. `state` gives the bytes of a checkpoint that both agree on; those of the first are never asked for.
 ///
 /// # Errors
-/// What [`first_parting`] and the histories say; [`SimError::Saved`] where `state` gives other bytes than those that both
-/// agree on; what running a segment says.
+/// [`SimError::OtherPlan`]; what the histories say; [`SimError::Saved`] where `state` gives other bytes than those that
+/// both agree on; what running a segment says.
 pub fn bisect(
     replayer: &mut Replayer,
     first: &mut dyn History,
     second: &mut dyn History,
     state: &mut dyn FnMut(u32) -> Result<Vec<u8>, SimError>,
 ) -> Result<Option<Parting>, SimError> {
-    let Some(checkpoint) = first_parting(replayer.plan(), [first.checkpoints(), second.checkpoints()])? else {
-        return Ok(None);
-    };
+    replayer.expects(first.checkpoints())?;
+    replayer.expects(second.checkpoints())?;
+    let Some(checkpoint) = first_parting(first.checkpoints(), second.checkpoints()) else { return Ok(None) };
     let claims = [first.checkpoints()[checkpoint as usize], second.checkpoints()[checkpoint as usize]];
     if checkpoint == 0 {
         let right = Right::of(replayer.first_digest(), claims);

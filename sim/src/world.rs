@@ -323,6 +323,19 @@ impl Simulation {
         self.trajectory.is_at_chunk_end()
     }
 
+    /// The digest and the bytes of the checkpoint at this step, where the plan has one.
+    ///
+    /// # Errors
+    /// A device failed.
+    pub fn present_checkpoint(&mut self) -> Result<Option<(Digest, Vec<u8>)>, SimError> {
+        match self.checkpoints.last() {
+            Some(digest) if self.step.is_multiple_of(self.plan.checkpoint_every) => {
+                Ok(Some((*digest, self.world.checkpoint()?)))
+            }
+            _ => Ok(None),
+        }
+    }
+
     /// The world's whole state at this step, in canonical bytes: what a checkpoint's digest is of.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use std::{
     io::Read as _,
     path::{Path, PathBuf},
     process::ExitCode,
+    time::Duration,
 };
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
@@ -18,6 +19,7 @@ use seedstorm_sim::{
 use seedstorm_studio::{
     Home, StudioError,
     census::census,
+    check,
     doctor::diagnose,
     import::import_car,
     ledger::Ledger,
@@ -64,6 +66,9 @@ enum Command {
         /// A description in place of the one that the traits give.
         #[arg(long)]
         description: Option<String>,
+        /// Keep the checkpoints' bytes for so many days, so that `check` can run single segments again.
+        #[arg(long, value_name = "DAYS", num_args = 0..=1, default_missing_value = "7", value_parser = clap::value_parser!(u16).range(1..))]
+        keep_checkpoints: Option<u16>,
     },
     /// Print the canonical recipe of a piece without making it.
     Recipe {
@@ -87,6 +92,44 @@ enum Command {
         /// Let a piece pass that was never minted.
         #[arg(long)]
         unminted: bool,
+    },
+    /// Check a part of a run: a few segments of the simulation, drawn by chance, for a few hundredths of its cost.
+    Check {
+        /// A token's number or a bundle's folder.
+        piece: String,
+        /// How many segments to run again.
+        #[arg(long, value_name = "COUNT", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+        segments: u32,
+        /// Where they run: auto, cpu or gpu.
+        #[arg(long, default_value = "auto")]
+        backend: Backend,
+    },
+    /// Run one segment of the simulation again.
+    Replay {
+        /// A token's number or a bundle's folder.
+        piece: String,
+        /// Which segment, from 0.
+        #[arg(long, value_name = "NUMBER")]
+        segment: u32,
+        /// Write the digest of the state after each of its steps here, for `bisect`.
+        #[arg(long, value_name = "OUT.json")]
+        journal: Option<PathBuf>,
+        /// Where it runs: auto, cpu or gpu.
+        #[arg(long, default_value = "auto")]
+        backend: Backend,
+    },
+    /// Find where two runs of one world part, and which of them is right.
+    Bisect {
+        /// A token's number or a bundle's folder.
+        first: String,
+        /// Another one of the same world.
+        second: String,
+        /// The journals of both, first and second, of the segment that is in dispute: with them the step is found.
+        #[arg(long, value_name = "JOURNAL.json", num_args = 2)]
+        journals: Vec<PathBuf>,
+        /// Where the segment runs: auto, cpu or gpu.
+        #[arg(long, default_value = "auto")]
+        backend: Backend,
     },
     /// Show a token.
     Show {
@@ -345,7 +388,7 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
     };
     let json = arguments.json;
     match &arguments.command {
-        Command::Make { source, backend, no_mint, name, description } => {
+        Command::Make { source, backend, no_mint, name, description, keep_checkpoints } => {
             for text in [name, description].into_iter().flatten() {
                 if text.chars().any(|c| c.is_control() && c != '\n') {
                     return Err(Failure::Use("a name or description holds no control characters".into()));
@@ -361,6 +404,7 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
                 mint: !no_mint,
                 name: name.clone(),
                 description: description.clone(),
+                keep_checkpoints: keep_checkpoints.map(|days| Duration::from_secs(u64::from(days) * 24 * 3600)),
             };
             let made = make(&home, &recipe, &options, &Bars::default())?;
             output::made(&recipe, &made, json);
@@ -376,6 +420,31 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
             let report = verify(&Home::default_place()?, piece, wishes, &Bars::default())?;
             output::report(&report, json);
             if !report.ok {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+        Command::Check { piece, segments, backend } => {
+            let found = check::check(&Home::default_place()?, piece, *segments, *backend, &Bars::default())?;
+            output::spot_check(&found, piece, json);
+            if !found.ok {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+        Command::Replay { piece, segment, journal, backend } => {
+            let found = check::replay(&Home::default_place()?, piece, *segment, journal.as_deref(), *backend)?;
+            output::replay(&found, journal.as_deref(), json);
+            if !found.ok {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+        Command::Bisect { first, second, journals, backend } => {
+            let journals = match &journals[..] {
+                [a, b] => Some([a.as_path(), b.as_path()]),
+                _ => None,
+            };
+            let found = check::dispute(&Home::default_place()?, [first, second], journals, *backend)?;
+            output::dispute(found.as_ref(), [first, second], json);
+            if found.is_some() {
                 return Ok(ExitCode::FAILURE);
             }
         }

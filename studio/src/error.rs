@@ -6,7 +6,7 @@ use seedstorm_mint::{
     chain::{ChainError, INTERNAL_ERROR},
     collection::CollectionError,
 };
-use seedstorm_sim::{RecipeError, SimError, trajectory::TrajectoryError};
+use seedstorm_sim::{Digest, RecipeError, SimError, trajectory::TrajectoryError};
 
 /// Why the pipeline stopped.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +88,28 @@ pub enum StudioError {
     /// A sweep that cannot be made.
     #[error("this sweep cannot be made: {0}")]
     Sweep(String),
+    /// A trajectory's checkpoints do not lead to the root that its metadata names.
+    #[error("the trajectory's checkpoints lead to {found}, its metadata names {claimed}")]
+    OtherRoot {
+        /// What the metadata names.
+        claimed: Digest,
+        /// What the checkpoints lead to.
+        found: Digest,
+    },
+    /// The way to a segment is wrong already.
+    #[error("segment {0} does not lead to the checkpoint that is claimed: the run is forged there, or before")]
+    Parted(u32),
+    /// Two pieces that have nothing to do with one another.
+    #[error("these are pieces of two worlds")]
+    OtherWorld,
+    /// A journal that cannot be used.
+    #[error("the journal {path} cannot be used: {problem}")]
+    Journal {
+        /// The journal.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// Another process works on the same sweep.
     #[error("another process makes this sweep, and holds {0}")]
     Busy(PathBuf),
@@ -106,7 +128,13 @@ impl StudioError {
     #[must_use]
     pub fn is_wrong_use(&self) -> bool {
         match self {
-            Self::Recipe(_) | Self::Sweep(_) | Self::NoSuchPiece(_) | Self::Named(_) | Self::Password => true,
+            Self::Recipe(_)
+            | Self::Sweep(_)
+            | Self::NoSuchPiece(_)
+            | Self::Named(_)
+            | Self::Password
+            | Self::OtherWorld
+            | Self::Sim(SimError::NoSegment { .. }) => true,
             Self::Mint(error) => matches!(**error, seedstorm_mint::Error::Metadata(_)),
             _ => false,
         }
@@ -130,6 +158,11 @@ impl StudioError {
             Self::MintedOtherwise { .. } => Some(
                 "move the folder away and make the piece again, with the --name and --description that it was minted with".into(),
             ),
+            Self::OtherRoot { .. } => Some("`seedstorm verify` says what else does not hold".into()),
+            Self::Parted(_) => Some("`seedstorm bisect` finds the step, against a piece that was made honestly".into()),
+            Self::OtherWorld => Some("only runs of one world part at a step: compare pieces of one scenario and seed".into()),
+            Self::Journal { .. } => Some("`seedstorm replay PIECE --segment N --journal FILE` writes one".into()),
+            Self::Sim(SimError::NoSegment { .. }) => Some("segments are counted from 0".into()),
             Self::Busy(_) => Some("wait for it, or stop it: what it has looked at is kept".into()),
             Self::Sweep(_) => Some("`seedstorm help sweep` says what a sweep can be".into()),
             Self::Stopped => Some(

@@ -18,7 +18,8 @@ const SEAL_FILE: &str = "saves.key";
 /// ```text
 /// bundles/<recipe CID>/   finished pieces              store/    blocks and pins
 /// making/<recipe CID>/    pieces in the making         chain/    the embedded chain and its collection
-/// keys/                   the signing key
+/// keys/                   the signing key              sweeps/   the tables of sweeps
+/// checkpoints/            checkpoints' bytes, for as long as they were said to be kept
 /// ```
 #[derive(Debug, Clone)]
 pub struct Home {

@@ -16,6 +16,8 @@
 //! ```
 
 pub mod census;
+pub mod check;
+mod checkpoints;
 pub mod doctor;
 mod error;
 mod film;

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use seedstorm_mint::{
@@ -32,6 +32,8 @@ pub struct Options {
     pub name: Option<String>,
     /// The piece's description; one is made from its traits where it is `None`.
     pub description: Option<String>,
+    /// For how long the checkpoints' bytes are kept, if at all: what [`crate::check`] runs segments from.
+    pub keep_checkpoints: Option<Duration>,
 }
 
 impl Options {
@@ -47,7 +49,7 @@ impl Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { backend: Backend::Auto, mint: true, name: None, description: None }
+        Self { backend: Backend::Auto, mint: true, name: None, description: None, keep_checkpoints: None }
     }
 }
 
@@ -201,7 +203,7 @@ impl Piece<'_> {
         }
         let plan = scenario.plan(genome);
         let trajectory = clock.time(Stage::Simulate, u64::from(plan.steps), |observer| {
-            making.trajectory(recipe, self.options.backend, observer)
+            making.trajectory(recipe, self.home, self.options, observer)
         })?;
         making.write("recipe.json", &recipe.canonical())?;
 

@@ -20,10 +20,10 @@ use std::{
 
 use seedstorm_mint::files::{self, Access};
 use seedstorm_render::image_file::{Rgb8Image, decode_png, encode_png};
-use seedstorm_sim::{Backend, Recipe, Seal, SimError, Simulation, Trajectory};
+use seedstorm_sim::{Recipe, Seal, SimError, Simulation, Trajectory};
 use serde::{Deserialize, Serialize};
 
-use crate::{Home, Observer, StudioError};
+use crate::{Home, Observer, StudioError, checkpoints::Checkpoints, make::Options};
 
 /// Time between two saves of a simulation.
 const SAVE_EVERY: Duration = Duration::from_secs(2);
@@ -132,9 +132,11 @@ impl Making {
     pub(crate) fn trajectory(
         &mut self,
         recipe: &Recipe,
-        backend: Backend,
+        home: &Home,
+        options: &Options,
         observer: &dyn Observer,
     ) -> Result<Trajectory, StudioError> {
+        let backend = options.backend;
         if !self.notes.backend.is_empty()
             && let Some(bytes) = self.kept(TRAJECTORY, seedstorm_sim::trajectory::MAX_BYTES as u64)
             && let Ok(trajectory) = Trajectory::from_bytes(bytes)
@@ -150,6 +152,10 @@ impl Making {
             None | Some(Err(SimError::Saved(_) | SimError::Trajectory(_))) => Simulation::new(recipe, backend)?,
             Some(Err(error)) => return Err(error.into()),
         };
+        let kept = match options.keep_checkpoints {
+            Some(time) => Some((Checkpoints::open(home)?, time)),
+            None => None,
+        };
         let mut last = Instant::now();
         loop {
             observer.reached(u64::from(simulation.step()));
@@ -160,6 +166,11 @@ impl Making {
                 let save = simulation.save(&self.seal)?;
                 files::write_unsynced(&save_path, &save).map_err(StudioError::io(&save_path))?;
                 last = Instant::now();
+            }
+            if let Some((checkpoints, time)) = &kept
+                && let Some((digest, bytes)) = simulation.present_checkpoint()?
+            {
+                checkpoints.keep(&digest, &bytes, self.notes.started_at, *time)?;
             }
             if !simulation.advance()? {
                 break;

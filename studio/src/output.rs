@@ -6,6 +6,7 @@ use seedstorm_mint::{Token, car::Car};
 use seedstorm_sim::{Genome, Recipe, RecipeError, recipe::ParamValue, resolve, scenario};
 use seedstorm_studio::{
     census::{Census, Share},
+    check::{Dispute, Odds, Outcome, Replay, SpotCheck},
     doctor::Diagnosis,
     import::Imported,
     ledger::Ledger,
@@ -240,6 +241,89 @@ pub(crate) fn report(report: &Report, json: bool) {
         raw(format!("{} {:>11}  {}", if check.ok { "✓" } else { "✗" }, check.name, check.detail).as_bytes());
     }
     raw(if report.ok { "everything holds".as_bytes() } else { b"this piece does not hold" });
+}
+
+pub(crate) fn spot_check(found: &SpotCheck, piece: &str, json: bool) {
+    if json {
+        return document(&serde_json::to_value(found).expect("plain numbers and texts"));
+    }
+    let mark = |outcome: Outcome| if outcome == Outcome::Holds { "✓" } else { "✗" };
+    let say = |outcome: Outcome, label: &str, holds: &str, forged: &str| {
+        let words = match outcome {
+            Outcome::Holds => holds,
+            Outcome::Forged => forged,
+            Outcome::Gone => "not checked: the bytes of its checkpoint are not kept here",
+        };
+        raw(format!("{} {label:>12}  {words}", mark(outcome)).as_bytes());
+    };
+    say(found.beginning, "beginning", "as the recipe says", "not what the recipe says");
+    for (segment, outcome) in &found.drawn {
+        let holds = "leads to the next checkpoint, and to the trajectory's pictures";
+        say(*outcome, &format!("segment {segment}"), holds, "does NOT lead to what is claimed: it is forged");
+    }
+    let run = found.drawn.iter().filter(|(_, outcome)| *outcome != Outcome::Gone).count();
+    raw(format!("{run} of {} segments of {} were run again on {}", found.segments, found.sim_root, found.backend)
+        .as_bytes());
+    for Odds { forged, found: chance } in &found.odds {
+        raw(format!("  had {forged} been forged, this would have shown it in {:.0} % of cases", chance * 100.0)
+            .as_bytes());
+    }
+    raw(if found.ok {
+        b"what was run holds; film, hashes and token are for `seedstorm verify`".as_slice()
+    } else {
+        b"this run does not hold, or could not be checked"
+    });
+    if found.drawn.iter().any(|(_, outcome)| *outcome == Outcome::Gone) {
+        raw(format!(
+            "`seedstorm verify {piece}` runs the whole simulation; `seedstorm make … --keep-checkpoints` keeps the bytes"
+        )
+        .as_bytes());
+    }
+}
+
+pub(crate) fn replay(found: &Replay, journal: Option<&Path>, json: bool) {
+    if json {
+        return document(&serde_json::to_value(found).expect("plain numbers and texts"));
+    }
+    let [from, to] = found.steps;
+    line(
+        "segment",
+        format!("{} of 0 to {}, steps {from} to {to}, on {}", found.segment, found.segments - 1, found.backend),
+    );
+    line("leads to", found.leads_to);
+    line("claimed", found.claimed);
+    if let Some(path) = journal {
+        line("journal", path.display());
+    }
+    raw(if found.ok { b"it holds".as_slice() } else { b"it does not hold" });
+}
+
+pub(crate) fn dispute(found: Option<&Dispute>, names: [&str; 2], json: bool) {
+    if json {
+        return document(&serde_json::to_value(found).expect("plain numbers and texts"));
+    }
+    let Some(found) = found else {
+        return raw(b"the two runs are one: every checkpoint is the same");
+    };
+    line("checkpoint", format!("{} is the first that differs", found.checkpoint));
+    match (found.step, found.segment) {
+        (Some(step), _) => line("step", format!("{step} is the first that differs")),
+        (None, Some(segment)) => line(
+            "step",
+            format!(
+                "in segment {segment}: with the journals of both (`seedstorm replay … --segment {segment} --journal`) it is found"
+            ),
+        ),
+        (None, None) => line("step", "0: they begin in different states"),
+    }
+    line(
+        "right",
+        match found.right {
+            "first" => format!("{} is", names[0]),
+            "second" => format!("{} is", names[1]),
+            _ => "neither is".into(),
+        },
+    );
 }
 
 fn token_value(token: &Token) -> Value {

@@ -1,0 +1,339 @@
+//! Checks of parts of a run: single segments, drawn by chance or named, and where two runs of one world part.
+
+use std::{path::Path, time::Duration};
+
+use seedstorm_mint::{Bundle, files};
+use seedstorm_sim::{
+    Backend, Digest, Recipe, Seed, SimError, Trajectory,
+    random::Stream,
+    segment::{History, Parting, Replayer, Right, bisect, draw, first_parting, odds},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{Home, Observer, Stage, StudioError, checkpoints::Checkpoints, located::locate};
+
+/// For how long checkpoints are kept by default.
+pub const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// The largest journal that is read, in bytes.
+const MAX_JOURNAL_BYTES: u64 = 1 << 20;
+
+/// A run as its bundle claims it.
+struct Claim {
+    recipe: Recipe,
+    trajectory: Trajectory,
+}
+
+impl Claim {
+    fn read(home: &Home, piece: &str) -> Result<Self, StudioError> {
+        let located = locate(home, piece)?;
+        let bundle = Bundle::open(located.path())?;
+        let recipe = Recipe::from_json(&bundle.recipe()?)?;
+        let trajectory = Trajectory::from_bytes(bundle.trajectory()?)?;
+        // Without metadata nothing was claimed yet.
+        if bundle.has_metadata() {
+            let content = bundle.content_cids()?;
+            let claimed = Digest(bundle.metadata(&content)?.0.sim_root);
+            if claimed != trajectory.sim_root() {
+                return Err(StudioError::OtherRoot { claimed, found: trajectory.sim_root() });
+            }
+        }
+        Ok(Self { recipe, trajectory })
+    }
+}
+
+/// What became of a segment that was to be checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// It leads to the next checkpoint, and to the trajectory's pictures.
+    Holds,
+    /// It does not.
+    Forged,
+    /// The bytes of the checkpoint that it begins with are not kept here.
+    Gone,
+}
+
+/// What a spot check found.
+#[derive(Debug, Clone, Serialize)]
+pub struct SpotCheck {
+    /// Whether every drawn segment was run, and holds.
+    pub ok: bool,
+    /// Segments of the whole run.
+    pub segments: u32,
+    /// Whether the run begins as the recipe says.
+    pub beginning: Outcome,
+    /// The segments that were drawn.
+    pub drawn: Vec<(u32, Outcome)>,
+    /// What they were run on.
+    pub backend: String,
+    /// The root that all this is about.
+    pub sim_root: Digest,
+    /// The chance that a run with this share of its segments forged would have been found, for some shares.
+    pub odds: Vec<Odds>,
+}
+
+/// What a spot check is worth.
+#[derive(Debug, Clone, Serialize)]
+pub struct Odds {
+    /// So many forged segments ...
+    pub forged: u32,
+    /// ... would have been found with this probability.
+    pub found: f64,
+}
+
+/// Runs `count` segments of a piece again, drawn by a chance that nobody can foresee, and holds the beginning against the
+/// recipe.
+///
+/// # Errors
+/// Nothing is known by that name; files that cannot be read; a device that fails; a stop.
+pub fn check(
+    home: &Home,
+    piece: &str,
+    count: u32,
+    backend: Backend,
+    observer: &dyn Observer,
+) -> Result<SpotCheck, StudioError> {
+    let claim = Claim::read(home, piece)?;
+    let kept = Checkpoints::open(home)?;
+    let mut replayer = Replayer::new(&claim.recipe, backend)?;
+    replayer.expects(claim.trajectory.checkpoints())?;
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|error| StudioError::Io {
+        path: "the system's source of randomness".into(),
+        source: std::io::Error::other(error.to_string()),
+    })?;
+    let holds = |holds: bool| if holds { Outcome::Holds } else { Outcome::Forged };
+    let beginning = holds(replayer.first_digest() == claim.trajectory.checkpoints()[0]);
+    let segments = replayer.segments();
+    let chosen = draw(segments, count, &Stream::new(&Seed(seed), "spot check"));
+    observer.begin(Stage::Simulate, chosen.len() as u64);
+    let mut drawn = Vec::with_capacity(chosen.len());
+    for (at, segment) in chosen.into_iter().enumerate() {
+        if observer.stopped() {
+            return Err(StudioError::Stopped);
+        }
+        let from = segment * replayer.plan().checkpoint_every;
+        let state = match segment {
+            0 => Some(replayer.first().to_vec()),
+            _ => kept.get(from, &claim.trajectory.checkpoints()[segment as usize])?,
+        };
+        let outcome = match state {
+            None => Outcome::Gone,
+            Some(state) => holds(leads_on(&mut replayer, segment, &state, &claim.trajectory)?),
+        };
+        drawn.push((segment, outcome));
+        observer.reached(at as u64 + 1);
+    }
+    observer.end(Stage::Simulate);
+    let run = drawn.iter().filter(|(_, outcome)| *outcome != Outcome::Gone).count() as u32;
+    let ok = beginning == Outcome::Holds && drawn.iter().all(|(_, outcome)| *outcome == Outcome::Holds);
+    let shares = [1, segments.div_ceil(10), segments.div_ceil(2)];
+    let odds = shares.map(|forged| Odds { forged, found: odds(segments, forged, run) }).to_vec();
+    let (backend, sim_root) = (replayer.backend(), claim.trajectory.sim_root());
+    Ok(SpotCheck { ok, segments, beginning, drawn, backend, sim_root, odds })
+}
+
+/// Whether a segment leads to the checkpoint and the snapshots that the trajectory has.
+fn leads_on(replayer: &mut Replayer, segment: u32, state: &[u8], trajectory: &Trajectory) -> Result<bool, StudioError> {
+    let replayed = match replayer.replay(segment, state) {
+        Ok(replayed) => replayed,
+        // What no honest run can be in.
+        Err(SimError::Saved(_) | SimError::NotFinite { .. } | SimError::Fluid(_)) => return Ok(false),
+        Err(error) => return Err(error.into()),
+    };
+    let shown = replayer.plan().checkpoint_every / replayer.plan().snapshot_every;
+    for (snapshot, at) in replayed.snapshots.iter().zip(segment * shown + 1..) {
+        if trajectory.snapshot(at as usize)? != *snapshot {
+            return Ok(false);
+        }
+    }
+    Ok(replayed.digest == trajectory.checkpoints()[segment as usize + 1])
+}
+
+/// One segment that was run again.
+#[derive(Debug, Clone, Serialize)]
+pub struct Replay {
+    /// Which.
+    pub segment: u32,
+    /// Segments of the whole run.
+    pub segments: u32,
+    /// The steps that it leads from and to.
+    pub steps: [u32; 2],
+    /// The checkpoint that it leads to.
+    pub leads_to: Digest,
+    /// The one that the piece claims.
+    pub claimed: Digest,
+    /// Whether the two are one, and the trajectory's pictures are the segment's.
+    pub ok: bool,
+    /// What it was run on.
+    pub backend: String,
+}
+
+/// The digest of the state after each step of one segment: what a party to a dispute shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Journal {
+    /// The world.
+    pub world_id: String,
+    /// The segment.
+    pub segment: u32,
+    /// A digest a step.
+    pub digests: Vec<String>,
+}
+
+/// Runs one segment of a piece again: from the bytes of its checkpoint if they are kept, else from the last one before it
+/// that is, or from the recipe. With `journal`, writes the digest of every step there.
+///
+/// # Errors
+/// As [`check`]; [`SimError::NoSegment`]; [`StudioError::Parted`] where the way to the segment is wrong already.
+pub fn replay(
+    home: &Home,
+    piece: &str,
+    segment: u32,
+    journal: Option<&Path>,
+    backend: Backend,
+) -> Result<Replay, StudioError> {
+    let claim = Claim::read(home, piece)?;
+    let mut replayer = Replayer::new(&claim.recipe, backend)?;
+    replayer.expects(claim.trajectory.checkpoints())?;
+    let (segments, every) = (replayer.segments(), replayer.plan().checkpoint_every);
+    if segment >= segments {
+        return Err(SimError::NoSegment { segment, segments }.into());
+    }
+    let state = Checkpoints::open(home)?.reach(segment, &claim.trajectory, &mut replayer)?;
+    let replayed = replayer.replay(segment, &state)?;
+    if let Some(path) = journal {
+        let digests = replayer.journal(segment, &state)?.iter().map(ToString::to_string).collect();
+        let journal = Journal { world_id: claim.recipe.world_id().to_string(), segment, digests };
+        let text = serde_json::to_vec_pretty(&journal).expect("plain numbers and texts");
+        files::write_atomically(path, &text, files::Access::Shared).map_err(StudioError::io(path))?;
+    }
+    Ok(Replay {
+        segment,
+        segments,
+        steps: [segment * every, (segment + 1) * every],
+        leads_to: replayed.digest,
+        claimed: claim.trajectory.checkpoints()[segment as usize + 1],
+        ok: leads_on(&mut replayer, segment, &state, &claim.trajectory)?,
+        backend: replayer.backend(),
+    })
+}
+
+/// Where two pieces of one world part.
+#[derive(Debug, Clone, Serialize)]
+pub struct Dispute {
+    /// The first checkpoint that differs.
+    pub checkpoint: u32,
+    /// The segment that leads there.
+    pub segment: Option<u32>,
+    /// The first step that differs, where both journals were given.
+    pub step: Option<u32>,
+    /// Whose is right: `first`, `second` or `neither`.
+    pub right: &'static str,
+}
+
+/// Finds the first checkpoint in which two pieces of one world part, and whose is right; with the journals of both for
+/// the segment before it, the first step. `None` where they are one.
+///
+/// # Errors
+/// As [`replay`]; pieces of two worlds; a journal that is none, or does not lead to what its piece claims.
+pub fn dispute(
+    home: &Home,
+    pieces: [&str; 2],
+    journals: Option<[&Path; 2]>,
+    backend: Backend,
+) -> Result<Option<Dispute>, StudioError> {
+    let claims = [Claim::read(home, pieces[0])?, Claim::read(home, pieces[1])?];
+    if claims[0].recipe.world_id() != claims[1].recipe.world_id() {
+        return Err(StudioError::OtherWorld);
+    }
+    let mut replayer = Replayer::new(&claims[0].recipe, backend)?;
+    let every = replayer.plan().checkpoint_every;
+    let Some(checkpoint) = first_parting(claims[0].trajectory.checkpoints(), claims[1].trajectory.checkpoints()) else {
+        return Ok(None);
+    };
+    let segment = checkpoint.checked_sub(1);
+    let mut histories = Vec::with_capacity(2);
+    for (side, claim) in claims.iter().enumerate() {
+        let digests = match (journals, segment) {
+            (Some(paths), Some(segment)) => Some(read_journal(paths[side], claim, segment, every)?),
+            _ => None,
+        };
+        histories.push(Told { claim, from: segment.unwrap_or(0) * every, digests });
+    }
+    let kept = Checkpoints::open(home)?;
+    if journals.is_some() {
+        let mut state = None;
+        if let Some(segment) = segment {
+            state = Some(kept.reach(segment, &claims[0].trajectory, &mut replayer)?);
+        }
+        let [first, second] = &mut histories[..] else { unreachable!("there are two") };
+        let mut state = |_| Ok(state.clone().unwrap_or_default());
+        let found = bisect(&mut replayer, first, second, &mut state)?;
+        return Ok(found.map(|Parting { checkpoint, step, right }| Dispute {
+            checkpoint,
+            segment,
+            step: Some(step),
+            right: name(right),
+        }));
+    }
+    let right = match segment {
+        None => replayer.first_digest(),
+        Some(segment) => {
+            let state = kept.reach(segment, &claims[0].trajectory, &mut replayer)?;
+            replayer.replay(segment, &state)?.digest
+        }
+    };
+    let holds = |side: usize| claims[side].trajectory.checkpoints()[checkpoint as usize] == right;
+    let right = match (holds(0), holds(1)) {
+        (true, _) => Right::First,
+        (_, true) => Right::Second,
+        _ => Right::Neither,
+    };
+    Ok(Some(Dispute { checkpoint, segment, step: None, right: name(right) }))
+}
+
+fn name(right: Right) -> &'static str {
+    match right {
+        Right::First => "first",
+        Right::Second => "second",
+        Right::Neither => "neither",
+    }
+}
+
+/// A history as a bundle and a journal tell it.
+struct Told<'a> {
+    claim: &'a Claim,
+    /// The step that the journal begins after.
+    from: u32,
+    digests: Option<Vec<Digest>>,
+}
+
+impl History for Told<'_> {
+    fn checkpoints(&self) -> &[Digest] {
+        self.claim.trajectory.checkpoints()
+    }
+
+    fn step(&mut self, step: u32) -> Result<Digest, SimError> {
+        let at = step.checked_sub(self.from + 1);
+        let told = at.and_then(|at| self.digests.as_ref()?.get(at as usize));
+        told.copied().ok_or_else(|| SimError::History(format!("its journal has no step {step}")))
+    }
+}
+
+/// A journal of `segment` that leads to the checkpoint which the piece claims.
+fn read_journal(path: &Path, claim: &Claim, segment: u32, every: u32) -> Result<Vec<Digest>, StudioError> {
+    let bytes = files::read_bounded(path, MAX_JOURNAL_BYTES).map_err(StudioError::io(path))?;
+    let wrong = |problem: String| StudioError::Journal { path: path.to_owned(), problem };
+    let journal: Journal = serde_json::from_slice(&bytes).map_err(|error| wrong(error.to_string()))?;
+    if journal.world_id != claim.recipe.world_id().to_string() || journal.segment != segment {
+        return Err(wrong(format!("it is not of segment {segment} of this world")));
+    }
+    let digests: Result<Vec<Digest>, _> = journal.digests.iter().map(|text| text.parse()).collect();
+    let digests = digests.map_err(|error: seedstorm_sim::merkle::DigestError| wrong(error.to_string()))?;
+    if digests.len() != every as usize || digests.last() != claim.trajectory.checkpoints().get(segment as usize + 1) {
+        return Err(wrong("it does not lead to the checkpoint that its piece claims".into()));
+    }
+    Ok(digests)
+}

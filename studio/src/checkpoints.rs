@@ -1,0 +1,106 @@
+//! Bytes of checkpoints, kept for a while so that single segments can be run again.
+//!
+//! ```text
+//! checkpoints/until-<seconds since 1970>/<digest>
+//! ```
+//!
+//! They are found by their digests, which a trajectory lists, and are checked against them when they are read.
+
+use std::{fs, path::PathBuf, time::Duration};
+
+use seedstorm_mint::files;
+use seedstorm_sim::{Digest, Trajectory, merkle, segment::Replayer};
+
+use crate::{Home, StudioError, making::now};
+
+/// The largest checkpoint that is read, in bytes.
+const MAX_BYTES: u64 = seedstorm_sim::world::MAX_SAVED_BYTES as u64;
+
+/// What folders' names begin with.
+const UNTIL: &str = "until-";
+
+/// The checkpoints that a home keeps.
+#[derive(Debug)]
+pub(crate) struct Checkpoints {
+    root: PathBuf,
+}
+
+impl Checkpoints {
+    /// Those of a home; what is past its time goes.
+    pub(crate) fn open(home: &Home) -> Result<Self, StudioError> {
+        let checkpoints = Self { root: home.root().join("checkpoints") };
+        for (until, folder) in checkpoints.folders()? {
+            if until < now() {
+                fs::remove_dir_all(&folder).map_err(StudioError::io(&folder))?;
+            } else {
+                files::remove_unfinished(&folder).map_err(StudioError::io(&folder))?;
+            }
+        }
+        Ok(checkpoints)
+    }
+
+    /// Folders, each with the time until which it is kept.
+    fn folders(&self) -> Result<Vec<(u64, PathBuf)>, StudioError> {
+        let entries = match fs::read_dir(&self.root) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(vec![]),
+            entries => entries.map_err(StudioError::io(&self.root))?,
+        };
+        let mut folders = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(StudioError::io(&self.root))?;
+            let name = entry.file_name();
+            if let Some(until) = name.to_str().and_then(|name| name.strip_prefix(UNTIL)?.parse().ok()) {
+                folders.push((until, entry.path()));
+            }
+        }
+        Ok(folders)
+    }
+
+    /// Keeps the bytes of a checkpoint for `time` from `since`, seconds since 1970.
+    pub(crate) fn keep(&self, digest: &Digest, bytes: &[u8], since: u64, time: Duration) -> Result<(), StudioError> {
+        let folder = self.root.join(format!("{UNTIL}{}", since.saturating_add(time.as_secs())));
+        fs::create_dir_all(&folder).map_err(StudioError::io(&folder))?;
+        let path = folder.join(digest.to_string());
+        files::write_unsynced(&path, bytes).map_err(StudioError::io(&path))
+    }
+
+    /// The bytes of the checkpoint at `step` with this digest, if they are kept and whole.
+    pub(crate) fn get(&self, step: u32, digest: &Digest) -> Result<Option<Vec<u8>>, StudioError> {
+        let kept = self.folders()?.into_iter().filter_map(|(_, folder)| {
+            let bytes = files::read_bounded(&folder.join(digest.to_string()), MAX_BYTES).ok()?;
+            (merkle::leaf(step, &bytes) == *digest).then_some(bytes)
+        });
+        Ok(kept.into_iter().next())
+    }
+
+    /// The bytes of the checkpoint that segment number `segment` of a run begins with: those that are kept, or what comes
+    /// out of running everything since the last one that is, or since the recipe.
+    pub(crate) fn reach(
+        &self,
+        segment: u32,
+        trajectory: &Trajectory,
+        replayer: &mut Replayer,
+    ) -> Result<Vec<u8>, StudioError> {
+        let every = replayer.plan().checkpoint_every;
+        replayer.expects(trajectory.checkpoints())?;
+        let digest = |at: u32| &trajectory.checkpoints()[at as usize];
+        let mut from = segment;
+        let mut state = loop {
+            if from == 0 {
+                break replayer.first().to_vec();
+            }
+            if let Some(state) = self.get(from * every, digest(from))? {
+                break state;
+            }
+            from -= 1;
+        };
+        for at in from..segment {
+            let replayed = replayer.replay(at, &state)?;
+            if replayed.digest != *digest(at + 1) {
+                return Err(StudioError::Parted(at));
+            }
+            state = replayed.checkpoint;
+        }
+        Ok(state)
+    }
+}
