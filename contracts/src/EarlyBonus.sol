@@ -8,7 +8,7 @@ import {Lease, LeaseState} from "./market/Types.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 
 /// @title A bonus for early providers
-/// @notice A settled lease that nobody ruled on earns its provider a share of the fees that were paid in it: half at the
+/// @notice A settled lease without a slash earns its provider a share of the fees that were paid in it: half at the
 /// launch, falling in a straight line to nothing after two years. It is paid out of what this contract was given, and is
 /// capped for each provider.
 ///
@@ -23,7 +23,7 @@ contract EarlyBonus {
     uint256 public constant DURATION = 730 days;
     /// @notice The most that one provider is given.
     uint256 public constant PROVIDER_CAP = 100_000 ether;
-    /// @notice A lease earns its bonus when it cannot be ruled on any more.
+    /// @notice A lease earns its bonus when it cannot be slashed any more.
     uint256 public constant WAIT = 21 days;
 
     /// @notice The token.
@@ -43,7 +43,7 @@ contract EarlyBonus {
     /// @notice What was left over was burnt.
     event Retired(uint256 burnt);
 
-    /// @notice The lease was not settled, or was ruled on.
+    /// @notice The lease was not settled, or was slashed.
     error NotEligible(bytes32 leaseId);
     /// @notice It is too early.
     error TooEarly(uint256 from);

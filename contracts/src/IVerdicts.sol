@@ -15,12 +15,12 @@ interface ITiers {
 
 /// @title Where leases are ruled on
 interface IRulings {
-    /// @notice Rules on a lease, once.
+    /// @notice Rules on a lease: once on its money, and until a slash, which is the last.
     /// @param leaseId The lease.
     /// @param ruling What was decided.
     function rule(bytes32 leaseId, Ruling calldata ruling) external;
 }
 
 /// @title Everything that validation can decide
-/// @notice The whole of its power over money: a tier, and one ruling a lease.
+/// @notice The whole of its power over money: a tier, and of each lease its money once and one slash.
 interface IVerdicts is ITiers, IRulings {}

@@ -8,7 +8,7 @@ import {Job, Lease, Mode} from "./market/Types.sol";
 /// @notice For races and quorums. Until the job's deadline a provider commits to its result; from then on it reveals.
 /// A commitment holds the provider's lease, so that a copied one cannot be revealed by who copied it; and it holds a
 /// secret, so that nothing can be read out of it before. Holds no money and decides about none: requestor and validation
-/// read it.
+/// read it. Of all leases that a provider has in a job, one has a result; none has, once the provider was slashed in it.
 contract ResultBoard {
     /// @notice What was committed in a lease.
     struct Result {
@@ -29,7 +29,7 @@ contract ResultBoard {
     mapping(bytes32 leaseId => Result) private _results;
     mapping(uint32 job => uint32) private _commitments;
     mapping(uint32 job => mapping(bytes32 root => uint32)) private _votes;
-    mapping(uint32 job => mapping(address provider => bool)) private _voted;
+    mapping(uint32 job => mapping(address provider => bool)) private _committed;
 
     /// @notice The root that a quorum of providers agreed on, zero if none did.
     mapping(uint32 job => bytes32 root) public agreedRoot;
@@ -47,8 +47,10 @@ contract ResultBoard {
     error WrongMode(Mode mode);
     /// @notice Not the time for this.
     error NotNow();
-    /// @notice The lease committed or revealed already.
+    /// @notice The provider committed in this job already, or revealed.
     error Already(bytes32 leaseId);
+    /// @notice The provider was slashed in this job.
+    error SlashedHere(address provider);
     /// @notice Not what was committed to.
     error NotCommitted(bytes32 leaseId);
 
@@ -71,23 +73,24 @@ contract ResultBoard {
         return _results[leaseId];
     }
 
-    /// @notice Commits to a result, once, until the job's deadline. Only the lease's provider may.
+    /// @notice Commits to a result, until the job's deadline. Only the lease's provider may, once in a job, so that nobody
+    /// has another result ready for when the others' are known.
     /// @param leaseId The lease.
     /// @param commitment `commitmentOf` it.
     function commit(bytes32 leaseId, bytes32 commitment) external {
         (uint32 id, Job memory job) = _jobOf(leaseId);
         if (job.mode == Mode.SpotCheck) revert WrongMode(job.mode);
         if (block.timestamp > job.deadline) revert NotNow();
+        if (_committed[id][msg.sender]) revert Already(leaseId);
+        _committed[id][msg.sender] = true;
         Result storage result = _results[leaseId];
-        if (result.place != 0) revert Already(leaseId);
         uint32 place = ++_commitments[id];
         result.commitment = commitment;
         result.place = place;
         emit Committed(id, leaseId, commitment, place);
     }
 
-    /// @notice Reveals a result, once, in the days after the deadline. Only the lease's provider may. Of several leases of
-    /// one provider in a job, the first that is revealed counts towards a quorum.
+    /// @notice Reveals a result, once, in the days after the deadline. Only the lease's provider may. In a quorum, it counts.
     /// @param leaseId The lease.
     /// @param root The Merkle root over the result.
     /// @param secret What the commitment was made with.
@@ -101,8 +104,7 @@ contract ResultBoard {
         }
         result.root = root;
         emit Revealed(id, leaseId, root, result.place);
-        if (job.mode != Mode.Quorum || _voted[id][msg.sender]) return;
-        _voted[id][msg.sender] = true;
+        if (job.mode != Mode.Quorum) return;
         if (++_votes[id][root] == job.quorum && agreedRoot[id] == 0) {
             agreedRoot[id] = root;
             emit Agreed(id, root);
@@ -112,6 +114,7 @@ contract ResultBoard {
     function _jobOf(bytes32 leaseId) private view returns (uint32 id, Job memory job) {
         Lease memory lease = market.leaseOf(leaseId);
         if (msg.sender != lease.provider) revert NotTheProvider(msg.sender);
+        if (market.slashedIn(lease.job, msg.sender)) revert SlashedHere(msg.sender);
         return (lease.job, market.jobOf(lease.job));
     }
 }

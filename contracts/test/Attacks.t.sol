@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {ProviderRegistry} from "../src/ProviderRegistry.sol";
+import {ResultBoard} from "../src/ResultBoard.sol";
 import {ValidationGate} from "../src/ValidationGate.sol";
 import {Awards} from "../src/market/Awards.sol";
 import {Fees} from "../src/market/Fees.sol";
@@ -51,7 +52,7 @@ contract AttacksTest is MarketTest {
         redeem(leaseId, 2 ether);
         assertRefused(8);
         vm.revertToState(here);
-        (r.earned, r.forfeit, r.openerIsRight) = (2 ether, 1 ether, true);
+        (r.earned, r.forfeit, r.providerIsRight) = (2 ether, 1 ether, true);
         rule(leaseId, r);
         assertRefused(8);
         vm.revertToState(here);
@@ -449,7 +450,7 @@ contract AttacksTest is MarketTest {
         assertEq(awardOne(job, bid), 0, "taken back");
         vm.revertToState(here);
 
-        // Unbonding what is free takes all bids back at once, also for later, when a lease ends.
+        // Unbonding what is free takes all bids back at once, also for later, when a lease ends: its lock is small.
         (uint32 other, bytes32 otherLease) = newLease();
         vm.prank(provider);
         registry.unbond(9_960 ether);
@@ -457,6 +458,26 @@ contract AttacksTest is MarketTest {
         market.settle(otherLease);
         skipped(job, leaseId, Awards.Skipped.ProviderUnfit);
         assertEq(awardOne(job, bid), 0, "leaving");
+        vm.revertToState(here);
+
+        // Where it is not, bids have to be taken back one by one.
+        other = createJob();
+        Bid memory large = bidOf(provider, 2);
+        large.taskReward = 25 ether;
+        otherLease = signBid(other, large, PROVIDER_KEY);
+        assertEq(awardOne(other, large), 1);
+        vm.prank(provider);
+        registry.unbond(9_000 ether);
+        skipped(job, leaseId, Awards.Skipped.ProviderUnfit);
+        assertEq(awardOne(job, bid), 0, "all that stays is locked");
+        warpToSettlement(other);
+        market.settle(otherLease);
+        uint256 settled = vm.snapshotState();
+        assertEq(awardOne(job, bid), 1, "leaving, and hired");
+        vm.revertToState(settled);
+        vm.prank(provider);
+        market.cancelBid(job, bid);
+        assertEq(awardOne(job, bid), 0, "taken back");
     }
 
     // The chain is reorganised, and somebody else has a job with the same id and manifest.
@@ -478,24 +499,124 @@ contract AttacksTest is MarketTest {
         assertEq(market.award(job, bids), 0, "a bid on the job of another");
     }
 
-    // One provider takes two leases of a quorum and agrees with itself.
-    function test_attack_quorum_of_oneself() public {
+    /// Two leases of `provider` in a quorum of two, of which the first has a commitment.
+    function twoOfAQuorum() internal returns (uint32 job, bytes32[2] memory leases) {
         JobTerms memory t = terms();
         (t.mode, t.quorum) = (Mode.Quorum, 2);
-        uint32 job = createJob(t);
-        bytes32 root = keccak256("false");
-        bytes32[2] memory leases = [lease(job, 1), lease(job, 2)];
-        for (uint256 i = 0; i < 2; ++i) {
-            bytes32 commitment = board.commitmentOf(leases[i], root, "s");
-            vm.prank(provider);
-            board.commit(leases[i], commitment);
-        }
-        vm.warp(t.deadline + 1);
-        for (uint256 i = 0; i < 2; ++i) {
-            vm.prank(provider);
-            board.reveal(leases[i], root, "s");
-        }
-        assertEq(board.agreedRoot(job), 0);
+        job = createJob(t);
+        leases = [lease(job, 1), lease(job, 2)];
+        commit(provider, leases[0], "false");
+    }
+
+    function commit(address who, bytes32 leaseId, bytes32 root) internal {
+        bytes32 commitment = board.commitmentOf(leaseId, root, "s");
+        vm.prank(who);
+        board.commit(leaseId, commitment);
+    }
+
+    // One provider takes two leases of a quorum and agrees with itself, or commits to one result in each, and reveals the
+    // one that suits it when the others' are known.
+    function test_attack_quorum_of_oneself() public {
+        (, bytes32[2] memory leases) = twoOfAQuorum();
+        bytes32 commitment = board.commitmentOf(leases[1], "true", "s");
+        vm.expectRevert(abi.encodeWithSelector(ResultBoard.Already.selector, leases[1]));
+        vm.prank(provider);
+        board.commit(leases[1], commitment);
+    }
+
+    // Who was found false in a job decides with another lease what is true in it.
+    function test_attack_quorum_of_who_was_slashed() public {
+        (uint32 job, bytes32[2] memory leases) = twoOfAQuorum();
+        Ruling memory r = ruling();
+        r.slash = 1 ether;
+        rule(leases[1], r);
+        vm.warp(market.jobOf(job).deadline + 1);
+        vm.expectRevert(abi.encodeWithSelector(ResultBoard.SlashedHere.selector, provider));
+        vm.prank(provider);
+        board.reveal(leases[0], "false", "s");
+    }
+
+    // A cheat lets the slash land while nothing is paid, so that nobody is made whole, and shows its vouchers then.
+    function test_attack_voucher_held_back_over_a_slash() public {
+        (uint32 job, bytes32 leaseId) = newLease();
+        (uint8 v, bytes32 vr, bytes32 vs) = voucher(leaseId, CAP);
+        Ruling memory r = ruling();
+        (r.slash, r.challengerBps) = (100 ether, 3_000);
+        rule(leaseId, r);
+        vm.expectRevert(abi.encodeWithSelector(MarketState.WrongState.selector, leaseId, LeaseState.Closed));
+        market.redeem(leaseId, CAP, v, vr, vs);
+        assertEq(market.jobOf(job).free, ESCROW, "the job's again");
+        warpToSettlement(job);
+        market.refund(job);
+        assertEq(token.balanceOf(requestor), 1_000_000 ether, "escrow and deposit");
+    }
+
+    // A cheat has a trifle ruled on, so that nothing is locked any more, and no other ruling can come.
+    function test_attack_amnesty_by_a_ruling_on_a_trifle() public {
+        (uint32 job, bytes32 leaseId) = newLease();
+        redeem(leaseId, 50 ether);
+        vm.prank(provider);
+        market.dispute(leaseId);
+        rule(leaseId, ruling());
+        vm.expectRevert(abi.encodeWithSelector(ProviderRegistry.NotFree.selector, 10_000 ether, 9_960 ether));
+        vm.prank(provider);
+        registry.unbond(10_000 ether);
+        redeem(leaseId, CAP);
+        uint256 before = token.balanceOf(requestor);
+        Ruling memory r = ruling();
+        r.slash = type(uint96).max;
+        uint256 here = vm.snapshotState();
+        rule(leaseId, r);
+        assertEq(token.balanceOf(requestor) - before, CAP, "made whole");
+        vm.revertToState(here);
+        warpToSettlement(job);
+        market.settle(leaseId);
+        vm.prank(provider);
+        registry.unbond(10_000 ether);
+        vm.warp(block.timestamp + 21 days);
+        rule(leaseId, r);
+        assertEq(token.balanceOf(requestor) - before, CAP, "made whole, later");
+    }
+
+    // The requestor disputes in front of a ruling against the provider, which does not know of a dispute.
+    function test_attack_bond_of_a_dispute_in_front_of_a_ruling() public {
+        (, bytes32 leaseId) = newLease();
+        Ruling memory r = ruling();
+        r.slash = 50 ether;
+        uint256 before = token.balanceOf(requestor);
+        vm.prank(requestor);
+        market.dispute(leaseId);
+        rule(leaseId, r);
+        assertEq(token.balanceOf(requestor), before, "the bond is back");
+    }
+
+    // The provider settles in front of a ruling that slashes and pays.
+    function test_attack_settling_in_front_of_a_ruling() public {
+        (uint32 job, bytes32 leaseId) = newLease();
+        warpToSettlement(job);
+        Ruling memory r = ruling();
+        (r.earned, r.forfeit, r.slash) = (1 ether, 1 ether, 100 ether);
+        market.settle(leaseId);
+        rule(leaseId, r);
+        assertEq(registry.providerOf(provider).stake, 9_900 ether, "slashed");
+        assertEq(token.balanceOf(provider), 100 ether, "and nothing else");
+    }
+
+    // A requestor opens a dispute about nothing, loses it, and with it the provider its bonus.
+    function test_attack_bonus_lost_by_a_dispute_of_the_requestor() public {
+        vm.prank(TREASURY);
+        token.transfer(address(bonus), 1_000 ether);
+        (uint32 job, bytes32 leaseId) = newLease();
+        redeem(leaseId, CAP);
+        vm.prank(requestor);
+        market.dispute(leaseId);
+        Ruling memory r = ruling();
+        r.providerIsRight = true;
+        rule(leaseId, r);
+        warpToSettlement(job);
+        market.settle(leaseId);
+        vm.warp(block.timestamp + 22 days);
+        assertEq(bonus.claim(leaseId), 5 ether * bonus.shareAt(START + 10 days) / 10_000, "all of it");
     }
 
     // A governor keeps an appointment ready, for a provider that joins when nobody thinks of it any more.
@@ -617,10 +738,11 @@ contract AttacksTest is MarketTest {
 
         uint256 balance = token.balanceOf(provider);
         Ruling memory r = ruling();
-        (r.earned, r.forfeit, r.openerIsRight) = (1 ether, type(uint96).max, true);
+        (r.earned, r.forfeit, r.providerIsRight) = (1 ether, type(uint96).max, true);
         rule(leaseId, r);
         // One task less the fee, the whole deposit, and the bond.
         assertEq(token.balanceOf(provider) - balance, 0.95 ether + DEPOSIT + TASK, "made whole");
+        market.settle(leaseId);
         assertEq(registry.providerOf(provider).locked, 0, "its stake is free");
     }
 
@@ -654,10 +776,10 @@ contract AttacksTest is MarketTest {
                 assertEq(registry.providerOf(provider).stake, 9_960 ether, "slashed");
             }
             warpToSettlement(job);
-            vm.prank(STRANGER);
-            market.settle(leaseId);
-            vm.prank(STRANGER);
+            vm.startPrank(STRANGER);
+            if (ruled == 0) market.settle(leaseId);
             market.refund(job);
+            vm.stopPrank();
             assertEq(token.balanceOf(requestor), 1_000_000 ether, "escrow and deposit");
             vm.revertToState(here);
         }

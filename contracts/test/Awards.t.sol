@@ -159,6 +159,34 @@ contract AwardsTest is MarketTest {
         vm.stopPrank();
     }
 
+    function test_cancel_needs_a_job() public {
+        vm.expectRevert(abi.encodeWithSelector(MarketState.NoSuchJob.selector, 1));
+        vm.prank(provider);
+        market.cancelBid(1, bidOf(provider, 1));
+    }
+
+    function test_cancel_of_a_batch_passes_over_what_is_no_bid_any_more() public {
+        uint32[] memory jobs = new uint32[](3);
+        Bid[] memory bids = new Bid[](3);
+        for (uint256 i = 0; i < 3; ++i) {
+            jobs[i] = i == 2 ? createJob() : i == 1 ? jobs[0] : createJob();
+            bids[i] = bidOf(provider, i);
+            signBid(jobs[i], bids[i], PROVIDER_KEY);
+        }
+        assertEq(awardOne(jobs[0], bids[0]), 1);
+        vm.startPrank(provider);
+        market.cancelBids(jobs, bids);
+        market.cancelBids(jobs, bids);
+        vm.stopPrank();
+        assertState(market.leaseIdOf(jobs[0], bids[0]), LeaseState.Active);
+        assertState(market.leaseIdOf(jobs[1], bids[1]), LeaseState.Closed);
+        assertState(market.leaseIdOf(jobs[2], bids[2]), LeaseState.Closed);
+        bids[1].salt = "another";
+        vm.expectRevert(abi.encodeWithSelector(Awards.NotTheBidder.selector, STRANGER));
+        vm.prank(STRANGER);
+        market.cancelBids(jobs, bids);
+    }
+
     function expectSkip(uint32 job, Bid memory bid, Awards.Skipped why) internal {
         bytes32 leaseId = signBid(job, bid, PROVIDER_KEY);
         vm.expectEmit(address(market));

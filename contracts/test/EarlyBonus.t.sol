@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 import {EarlyBonus} from "../src/EarlyBonus.sol";
 import {Fees} from "../src/market/Fees.sol";
-import {Bid, JobTerms} from "../src/market/Types.sol";
+import {Bid, JobTerms, Ruling} from "../src/market/Types.sol";
 import {MarketTest} from "./Market.base.sol";
 import {IERC20Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.sol";
 
@@ -30,15 +30,17 @@ contract EarlyBonusTest is MarketTest {
         assertEq(bonus.shareAt(START + 10_000 days), 0);
     }
 
-    function test_only_leases_that_are_settled_and_were_not_ruled_on() public {
+    function test_only_leases_that_are_settled_and_were_not_slashed() public {
         fill(100 ether);
         (uint32 job, bytes32 leaseId) = newLease();
         redeem(leaseId, CAP);
         vm.expectRevert(abi.encodeWithSelector(EarlyBonus.NotEligible.selector, leaseId));
         bonus.claim(leaseId);
-        rule(leaseId, ruling());
         warpToSettlement(job);
         market.settle(leaseId);
+        Ruling memory r = ruling();
+        r.slash = 1;
+        rule(leaseId, r);
         vm.warp(block.timestamp + 60 days);
         vm.expectRevert(abi.encodeWithSelector(EarlyBonus.NotEligible.selector, leaseId));
         bonus.claim(leaseId);

@@ -135,15 +135,16 @@ contract PaymentsTest is MarketTest {
         market.settle(leaseId);
     }
 
-    function test_settle_after_a_ruling_closes() public {
+    function test_settle_after_a_ruling_moves_no_bond() public {
         (uint32 job, bytes32 leaseId) = newLease();
         vm.prank(provider);
         market.dispute(leaseId);
         rule(leaseId, ruling());
         warpToSettlement(job);
         market.settle(leaseId);
-        assertState(leaseId, LeaseState.Closed);
-        vm.expectRevert(abi.encodeWithSelector(MarketState.WrongState.selector, leaseId, LeaseState.Closed));
+        assertState(leaseId, LeaseState.Settled);
+        assertEq(registry.providerOf(provider).locked, 0);
+        vm.expectRevert(abi.encodeWithSelector(MarketState.WrongState.selector, leaseId, LeaseState.Settled));
         market.settle(leaseId);
         market.refund(job);
         assertEq(token.balanceOf(address(market)), 0);

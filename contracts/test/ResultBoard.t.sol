@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {ResultBoard} from "../src/ResultBoard.sol";
-import {Bid, JobTerms, Mode} from "../src/market/Types.sol";
+import {Bid, JobTerms, Mode, Ruling} from "../src/market/Types.sol";
 import {MarketTest} from "./Market.base.sol";
 
 /// The branches are those of `ResultBoard.tree`.
@@ -119,25 +119,36 @@ contract ResultBoardTest is MarketTest {
         reveal(1, ROOT);
     }
 
-    /// Of two leases of one provider, the one that is revealed first counts.
-    function test_a_quorum_is_of_providers() public {
-        begin(Mode.Quorum);
+    function test_commit_once_for_a_provider_and_job() public {
+        begin(Mode.Race);
         Bid memory bid = bidOf(vm.addr(keys[0]), 9);
         bytes32 second = signBid(job, bid, keys[0]);
         assertEq(awardOne(job, bid), 1);
         commit(0, ROOT);
-        commit(1, ROOT);
-        bytes32 commitment = board.commitmentOf(second, ROOT, SECRET);
+        vm.expectRevert(abi.encodeWithSelector(ResultBoard.Already.selector, second));
         vm.prank(vm.addr(keys[0]));
-        board.commit(second, commitment);
+        board.commit(second, ROOT);
+        begin(Mode.Race);
+        commit(0, ROOT);
+    }
+
+    function test_who_was_slashed_in_the_job_has_no_result() public {
+        begin(Mode.Quorum);
+        commit(0, ROOT);
+        Ruling memory r = ruling();
+        r.slash = 1;
+        rule(leases[0], r);
+        rule(leases[1], r);
+        vm.expectRevert(abi.encodeWithSelector(ResultBoard.SlashedHere.selector, vm.addr(keys[1])));
+        vm.prank(vm.addr(keys[1]));
+        board.commit(leases[1], ROOT);
+        commit(2, ROOT);
         vm.warp(START + 4 days);
-        reveal(0, ROOT);
+        vm.expectRevert(abi.encodeWithSelector(ResultBoard.SlashedHere.selector, vm.addr(keys[0])));
         vm.prank(vm.addr(keys[0]));
-        board.reveal(second, ROOT, SECRET);
-        assertEq(board.resultOf(second).root, ROOT);
+        board.reveal(leases[0], ROOT, SECRET);
+        reveal(2, ROOT);
         assertEq(board.agreedRoot(job), 0);
-        reveal(1, ROOT);
-        assertEq(board.agreedRoot(job), ROOT);
     }
 
     function test_a_race_has_no_quorum() public {

@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {MarketState} from "../src/market/MarketState.sol";
+import {Payments} from "../src/market/Payments.sol";
 import {Rulings} from "../src/market/Rulings.sol";
 import {LeaseState, Ruling} from "../src/market/Types.sol";
 import {MarketTest} from "./Market.base.sol";
@@ -29,30 +30,56 @@ contract RulingsTest is MarketTest {
 
     // rule
 
-    function test_rule_once() public {
+    function expectOnlyASlash(bytes32 leaseId, Ruling memory r) internal {
+        vm.expectRevert(abi.encodeWithSelector(Rulings.OnlyASlash.selector, leaseId));
+        rule(leaseId, r);
+    }
+
+    function test_rule_once_on_the_money_and_once_with_a_slash() public {
+        (uint32 job, bytes32 leaseId) = newLease();
+        Ruling memory r = ruling();
+        r.earned = 1 ether;
+        rule(leaseId, r);
+        assertState(leaseId, LeaseState.Ruled);
+        expectOnlyASlash(leaseId, r);
+        vm.expectRevert(abi.encodeWithSelector(MarketState.WrongState.selector, leaseId, LeaseState.Ruled));
+        vm.prank(requestor);
+        market.dispute(leaseId);
+        uint256 before = token.balanceOf(provider);
+        (r.earned, r.forfeit, r.slash) = (2 ether, 1 ether, 1 ether);
+        vm.expectEmit(address(market));
+        emit Rulings.Ruled(leaseId, 0, 0, 1 ether);
+        rule(leaseId, r);
+        assertEq(token.balanceOf(provider), before, "the money was ruled on");
+        assertEq(market.jobOf(job).deposit, DEPOSIT);
+        vm.expectRevert(abi.encodeWithSelector(MarketState.WrongState.selector, leaseId, LeaseState.Closed));
+        rule(leaseId, r);
+        vm.expectRevert(abi.encodeWithSelector(MarketState.WrongState.selector, bytes32(0), LeaseState.None));
+        rule(bytes32(0), r);
+    }
+
+    function test_rule_without_a_slash_leaves_the_lock_and_the_lease() public {
         (uint32 job, bytes32 leaseId) = newLease();
         rule(leaseId, ruling());
-        vm.expectRevert(abi.encodeWithSelector(MarketState.WrongState.selector, leaseId, LeaseState.Ruled));
-        rule(leaseId, ruling());
+        assertEq(registry.providerOf(provider).locked, 40 * TASK);
+        assertEq(market.jobOf(job).openLeases, 1);
+        assertTrue(!market.slashedIn(job, provider), "not slashed");
+        redeem(leaseId, CAP);
         warpToSettlement(job);
         market.settle(leaseId);
-        vm.expectRevert(abi.encodeWithSelector(MarketState.WrongState.selector, leaseId, LeaseState.Closed));
-        rule(leaseId, ruling());
-        vm.expectRevert(abi.encodeWithSelector(MarketState.WrongState.selector, bytes32(0), LeaseState.None));
-        rule(bytes32(0), ruling());
+        assertState(leaseId, LeaseState.Settled);
+        assertEq(registry.providerOf(provider).locked, 0);
     }
 
     function test_rule_gives_the_bond_to_who_was_right() public {
         for (uint256 i = 0; i < 4; ++i) {
             uint256 here = vm.snapshotState();
             (, bytes32 leaseId) = newLease();
-            address opener = i < 2 ? provider : requestor;
-            address other = i < 2 ? requestor : provider;
-            vm.prank(opener);
+            vm.prank(i < 2 ? provider : requestor);
             market.dispute(leaseId);
             Ruling memory r = ruling();
-            r.openerIsRight = i % 2 == 0;
-            address winner = r.openerIsRight ? opener : other;
+            r.providerIsRight = i % 2 == 0;
+            address winner = r.providerIsRight ? provider : requestor;
             uint256 before = token.balanceOf(winner);
             rule(leaseId, r);
             assertEq(token.balanceOf(winner) - before, TASK);
@@ -80,7 +107,6 @@ contract RulingsTest is MarketTest {
             assertEq(token.balanceOf(provider) - before, paid[i] - paid[i] / 20);
             assertEq(market.leaseOf(leaseId).redeemed, 10 ether + paid[i]);
             assertEq(market.leaseOf(leaseId).since, START + 1);
-            assertEq(registry.providerOf(provider).locked, 0);
             assertEq(market.jobOf(job).deposit, DEPOSIT);
             vm.revertToState(here);
         }
@@ -104,17 +130,29 @@ contract RulingsTest is MarketTest {
     }
 
     function test_rule_slashes_and_makes_the_requestor_whole() public {
-        (, bytes32 leaseId) = newLease();
+        (uint32 job, bytes32 leaseId) = newLease();
+        lease(job, 2);
         redeem(leaseId, 10 ether);
         uint256 before = token.balanceOf(requestor);
         Ruling memory r = ruling();
-        (r.slash, r.challengerBps) = (40 ether, 3_000);
+        (r.slash, r.challengerBps, r.earned) = (40 ether, 3_000, 15 ether);
+        vm.warp(START + 1);
         vm.expectEmit(address(market));
-        emit Rulings.Ruled(leaseId, 0, 0, 40 ether);
+        emit Payments.Settled(leaseId, 15 ether, CAP - 15 ether);
+        vm.expectEmit(address(market));
+        emit Rulings.Ruled(leaseId, 5 ether, 0, 40 ether);
         rule(leaseId, r);
-        assertEq(token.balanceOf(requestor) - before, 10 ether);
+        assertEq(token.balanceOf(requestor) - before, 15 ether);
         assertEq(token.balanceOf(CHALLENGER), 12 ether);
         assertEq(registry.providerOf(provider).stake, 9_960 ether);
+        assertEq(registry.providerOf(provider).locked, 40 * TASK, "the other lease's");
+        assertState(leaseId, LeaseState.Closed);
+        assertEq(market.leaseOf(leaseId).since, START + 1);
+        assertEq(market.jobOf(job).free, ESCROW - CAP - 15 ether);
+        assertEq(market.jobOf(job).openLeases, 1);
+        assertTrue(market.slashedIn(job, provider), "slashed");
+        vm.expectRevert(abi.encodeWithSelector(MarketState.WrongState.selector, leaseId, LeaseState.Closed));
+        market.settle(leaseId);
     }
 
     function test_rule_late_slashes_and_nothing_else() public {
@@ -123,17 +161,11 @@ contract RulingsTest is MarketTest {
         warpToSettlement(job);
         market.settle(leaseId);
         Ruling memory r = ruling();
-        (r.slash, r.earned) = (40 ether, 1);
-        vm.expectRevert(abi.encodeWithSelector(Rulings.OnlyASlash.selector, leaseId));
-        rule(leaseId, r);
-        (r.earned, r.forfeit) = (0, 1);
-        vm.expectRevert(abi.encodeWithSelector(Rulings.OnlyASlash.selector, leaseId));
-        rule(leaseId, r);
-        r.forfeit = 0;
+        expectOnlyASlash(leaseId, r);
+        (r.slash, r.earned, r.forfeit) = (40 ether, 20 ether, 1);
         uint256 here = vm.snapshotState();
         vm.warp(START + 31 days + 1);
-        vm.expectRevert(abi.encodeWithSelector(Rulings.OnlyASlash.selector, leaseId));
-        rule(leaseId, r);
+        expectOnlyASlash(leaseId, r);
         vm.revertToState(here);
         vm.warp(START + 31 days);
         lease(createJob(), 7);
@@ -141,6 +173,8 @@ contract RulingsTest is MarketTest {
         emit Rulings.Ruled(leaseId, 0, 0, 40 ether);
         rule(leaseId, r);
         assertState(leaseId, LeaseState.Closed);
+        assertEq(market.leaseOf(leaseId).redeemed, 10 ether);
+        assertEq(market.jobOf(job).openLeases, 0);
         assertEq(registry.providerOf(provider).stake, 9_960 ether);
         assertEq(registry.providerOf(provider).locked, 40 ether, "the other lease's");
     }

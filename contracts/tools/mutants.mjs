@@ -4,7 +4,7 @@
 //   node tools/mutants.mjs attacks [test]       each defence that tools/attacks.json names is taken out; the attack's
 //                                               own test has to fail then
 //   node tools/mutants.mjs operators [part/of]  small changes of the network's contracts (an operator, a bound, a
-//                                               condition, a statement); some test has to fail. `2/4` makes every
+//                                               condition, a modifier, a statement); some test has to fail. `2/4` makes every
 //                                               fourth change, beginning with the second
 //   node tools/mutants.mjs list                 prints the small changes and makes none
 //
@@ -54,6 +54,7 @@ const OPERATORS = [
   [/ && /, ' || '], [/ \|\| /, ' && '], [/ \+ /, ' - '], [/ - /, ' + '], [/ \* /, ' / '], [/ \/ (?!\/)/, ' * '],
   [/ \+= /, ' -= '], [/ -= /, ' += '], [/ \+= /, ' = '], [/\+\+/, '--'], [/--/, '++'],
   [/\b(\d[\d_]*) days\b/, '($1 days + 1)'], [/ = (\d[\d_]*);/, ' = $1 + 1;'], [/= (\d[\d_]*) ether;/, '= $1 ether + 1;'],
+  [/!([\w(])/, '$1'], [/ external (nonReentrant|only\w+)/, ' external'],
 ];
 
 /** A statement that can be left out: it changes state, pays, calls or refuses. Events are left alone. */

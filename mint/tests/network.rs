@@ -174,7 +174,7 @@ async fn a_job_is_paid_for_on_the_chain_in_this_process() {
             slash: amount(0),
             challenger: Address::ZERO,
             challengerBps: 0,
-            openerIsRight: true,
+            providerIsRight: true,
         }
     ));
     assert_eq!(market.leaseOf(lease).call().await.unwrap().redeemed, amount(31 * TOKEN));

@@ -68,11 +68,12 @@ abstract contract Awards is MarketState {
         _account.use = BasePrice.add(_account.use, auction.units, registry.totalRate());
     }
 
-    /// @notice Takes a bid back: it becomes no lease any more. Only its provider may, as long as it is none. Whoever wants
-    /// to take all of theirs back at once unbonds what is free of their stake.
+    /// @notice Takes a bid back: it becomes no lease any more. Only its provider may, as long as it is none. Unbonding what
+    /// is free takes all bids back only where the locks that stay are below the registry's `MIN_STAKE`; else a bid is good
+    /// again as soon as a lease's end sets stake free.
     /// @param job The job's id.
     /// @param bid The bid; its signature is not looked at.
-    function cancelBid(uint32 job, Bid calldata bid) external {
+    function cancelBid(uint32 job, Bid calldata bid) public {
         if (msg.sender != bid.provider) revert NotTheBidder(msg.sender);
         bytes32 leaseId = leaseIdOf(job, bid);
         Lease storage lease = _leases[leaseId];
@@ -80,6 +81,15 @@ abstract contract Awards is MarketState {
         // Of no job, so that nobody takes it for a lease that was.
         (lease.provider, lease.state) = (msg.sender, LeaseState.Closed);
         emit BidCancelled(job, leaseId);
+    }
+
+    /// @notice Takes bids back, on any jobs. Those that are leases, or were taken back before, are passed over.
+    /// @param jobs The job of each.
+    /// @param bids The bids; their signatures are not looked at.
+    function cancelBids(uint32[] calldata jobs, Bid[] calldata bids) external {
+        for (uint256 i = 0; i < bids.length; ++i) {
+            if (_leases[leaseIdOf(jobs[i], bids[i])].state == LeaseState.None) cancelBid(jobs[i], bids[i]);
+        }
     }
 
     /// @dev What a batch needs of its job, and what it uses up.

@@ -12,4 +12,9 @@ interface IJobMarket {
     /// @notice A lease; all zero if there is none.
     /// @param leaseId Its id.
     function leaseOf(bytes32 leaseId) external view returns (Lease memory);
+
+    /// @notice Whether a provider was slashed for a lease in a job.
+    /// @param job The job's id.
+    /// @param provider The provider.
+    function slashedIn(uint32 job, address provider) external view returns (bool);
 }

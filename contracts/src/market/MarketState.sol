@@ -100,6 +100,7 @@ abstract contract MarketState is EIP712, ReentrancyGuardTransient {
     /// @param bid The bid; its signature is not looked at.
     function leaseIdOf(uint32 job, Bid calldata bid) public view returns (bytes32) {
         Job storage stored = _jobs[job];
+        if (stored.requestor == address(0)) revert NoSuchJob(job);
         return _hashTypedDataV4(Terms.hashBid(job, stored.requestor, stored.manifest, bid));
     }
 

@@ -26,7 +26,7 @@ abstract contract Payments is MarketState {
     error WrongSigner(address recovered);
 
     /// @notice Pays what a voucher says beyond what was paid before. Anybody may; the provider is paid. Possible until
-    /// the lease is settled, also while it is disputed.
+    /// the lease is settled or slashed, also while it is disputed.
     /// @param leaseId The lease.
     /// @param cumulative All that the provider has earned in it, fee included.
     /// @param v The recovery id of the signature, 27 or 28.
@@ -55,20 +55,25 @@ abstract contract Payments is MarketState {
         if (disputed && lease.since + RULING_TIME > from) from = lease.since + RULING_TIME;
         if (block.timestamp < from) revert TooEarly(from);
 
+        _end(leaseId, lease, LeaseState.Settled);
+        registry.unlock(lease.provider, _lockOf(lease));
+        // Nobody ruled: who opened the dispute has the bond back.
+        if (disputed) {
+            token.safeTransfer(
+                state == LeaseState.DisputedByProvider ? lease.provider : _jobs[lease.job].requestor, lease.taskReward
+            );
+        }
+    }
+
+    /// @dev No voucher pays any more. `state` is `Settled` or `Closed`.
+    function _end(bytes32 leaseId, Lease storage lease, LeaseState state) internal {
         Job storage job = _jobs[lease.job];
         uint96 unused = lease.cap - lease.redeemed;
         job.free += unused;
         --job.openLeases;
-        lease.state = state == LeaseState.Ruled ? LeaseState.Closed : LeaseState.Settled;
+        lease.state = state;
         lease.since = SafeCast.toUint32(block.timestamp);
         emit Settled(leaseId, lease.redeemed, unused);
-        if (state != LeaseState.Ruled) registry.unlock(lease.provider, _lockOf(lease));
-        // Nobody ruled: who opened the dispute has the bond back.
-        if (disputed) {
-            token.safeTransfer(
-                state == LeaseState.DisputedByProvider ? lease.provider : job.requestor, lease.taskReward
-            );
-        }
     }
 
     /// @dev Pays the difference of two cumulative sums. The fee is the difference of their fees.

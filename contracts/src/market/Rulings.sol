@@ -10,15 +10,18 @@ import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
 /// @title Disputes, and what rulings do
 /// @notice A ruling can pay the provider out of its own lease, give it of the requestor's deposit, and take of its
-/// stake. It can move no other money, and there is one a lease.
+/// stake. It can move no other money. A lease has one dispute, one ruling about its money and one slash, which ends it.
 abstract contract Rulings is Payments, IRulings {
     using SafeERC20 for IBurnableToken;
 
-    /// @notice How long after its settlement a lease can still be ruled on, to slash: as long as stake unbonds.
+    /// @notice How long after its settlement a lease can still be slashed: as long as stake unbonds.
     uint256 public constant SLASH_WINDOW = 21 days;
 
     /// @notice Who hands rulings in.
     address public immutable gate;
+
+    /// @notice Whether a provider was slashed for a lease in a job.
+    mapping(uint32 job => mapping(address provider => bool)) public slashedIn;
 
     /// @notice A dispute waits for its ruling.
     event Disputed(bytes32 indexed leaseId, address indexed by, uint96 bond);
@@ -29,11 +32,11 @@ abstract contract Rulings is Payments, IRulings {
     error NotAParty(address caller);
     /// @notice Only the gate of validation may.
     error NotTheGate(address caller);
-    /// @notice A settled lease can be slashed, and nothing else, and not for ever.
+    /// @notice A lease that is settled or was ruled on can be slashed, and nothing else, and a settled one not for ever.
     error OnlyASlash(bytes32 leaseId);
 
     /// @notice Opens a dispute, with a bond of one task's reward: no side ever risks more than that. Only the provider
-    /// and the requestor may, until the lease is settled. Without a ruling it lapses after `RULING_TIME`.
+    /// and the requestor may, once, until the lease is ruled on or settled. Without a ruling it lapses after `RULING_TIME`.
     /// @param leaseId The lease.
     function dispute(bytes32 leaseId) external nonReentrant {
         Lease storage lease = _leases[leaseId];
@@ -52,16 +55,22 @@ abstract contract Rulings is Payments, IRulings {
         if (msg.sender != gate) revert NotTheGate(msg.sender);
         Lease storage lease = _leases[leaseId];
         LeaseState state = lease.state;
-        if (state == LeaseState.Settled) {
-            _ruleLate(leaseId, lease, ruling);
-        } else if (state == LeaseState.None || state == LeaseState.Ruled || state == LeaseState.Closed) {
-            revert WrongState(leaseId, state);
-        } else {
-            _rule(leaseId, lease, state, ruling);
-        }
+        if (state == LeaseState.None || state == LeaseState.Closed) revert WrongState(leaseId, state);
+        bool settled = state == LeaseState.Settled;
+        bool late = settled && block.timestamp > lease.since + SLASH_WINDOW;
+        bool slashOnly = settled || state == LeaseState.Ruled;
+        if (late || (slashOnly && ruling.slash == 0)) revert OnlyASlash(leaseId);
+
+        (uint96 paid, uint96 forfeited) = slashOnly ? (uint96(0), uint96(0)) : _decide(leaseId, lease, state, ruling);
+        uint96 slashed = ruling.slash == 0 ? 0 : _slash(leaseId, lease, settled, ruling);
+        emit Ruled(leaseId, paid, forfeited, slashed);
     }
 
-    function _rule(bytes32 leaseId, Lease storage lease, LeaseState state, Ruling calldata ruling) private {
+    /// @dev What a lease's first ruling does with the money in the market.
+    function _decide(bytes32 leaseId, Lease storage lease, LeaseState state, Ruling calldata ruling)
+        private
+        returns (uint96 paid, uint96 forfeited)
+    {
         Job storage job = _jobs[lease.job];
         address provider = lease.provider;
         lease.state = LeaseState.Ruled;
@@ -69,30 +78,30 @@ abstract contract Rulings is Payments, IRulings {
 
         uint96 redeemed = lease.redeemed;
         uint96 earned = ruling.earned < lease.cap ? ruling.earned : lease.cap;
-        uint96 forfeited = ruling.forfeit < job.deposit ? ruling.forfeit : job.deposit;
+        forfeited = ruling.forfeit < job.deposit ? ruling.forfeit : job.deposit;
         job.deposit -= forfeited;
-        if (earned > redeemed) _pay(leaseId, lease, redeemed, earned);
+        if (earned > redeemed) {
+            paid = earned - redeemed;
+            _pay(leaseId, lease, redeemed, earned);
+        }
         if (forfeited != 0) token.safeTransfer(provider, forfeited);
         if (state != LeaseState.Active) {
-            bool toProvider = (state == LeaseState.DisputedByProvider) == ruling.openerIsRight;
-            token.safeTransfer(toProvider ? provider : job.requestor, lease.taskReward);
+            token.safeTransfer(ruling.providerIsRight ? provider : job.requestor, lease.taskReward);
         }
-        uint96 slashed = _slash(lease, _lockOf(lease), ruling);
-        emit Ruled(leaseId, earned > redeemed ? earned - redeemed : 0, forfeited, slashed);
     }
 
-    function _ruleLate(bytes32 leaseId, Lease storage lease, Ruling calldata ruling) private {
-        bool late = block.timestamp > lease.since + SLASH_WINDOW;
-        if (late || ruling.earned != 0 || ruling.forfeit != 0) revert OnlyASlash(leaseId);
-        lease.state = LeaseState.Closed;
-        emit Ruled(leaseId, 0, 0, _slash(lease, 0, ruling));
-    }
-
-    /// @dev The lock is free afterwards. The requestor is made whole up to what was paid in the lease.
-    function _slash(Lease storage lease, uint96 locked, Ruling calldata ruling) private returns (uint96) {
+    /// @dev Ends the lease, so that no voucher is held back over the slash: the requestor is made whole up to what was
+    /// paid in it.
+    function _slash(bytes32 leaseId, Lease storage lease, bool settled, Ruling calldata ruling)
+        private
+        returns (uint96)
+    {
+        if (settled) lease.state = LeaseState.Closed;
+        else _end(leaseId, lease, LeaseState.Closed);
+        slashedIn[lease.job][lease.provider] = true;
         return registry.slash(
             lease.provider,
-            locked,
+            settled ? 0 : _lockOf(lease),
             ruling.slash,
             _jobs[lease.job].requestor,
             lease.redeemed,

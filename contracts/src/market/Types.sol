@@ -105,11 +105,11 @@ enum LeaseState {
     DisputedByProvider,
     /// As `Active`, and a dispute that the requestor opened waits for its ruling.
     DisputedByRequestor,
-    /// Ruled on: the stake is free, vouchers are still redeemed.
+    /// As `Active`, and ruled on without a slash: there is no other dispute.
     Ruled,
-    /// Settled without a ruling: no vouchers any more.
+    /// No vouchers any more, and the stake is free. A slash can still come.
     Settled,
-    /// Settled and ruled on, or a bid that was taken back. Nothing can happen any more.
+    /// Slashed, or a bid that was taken back. Nothing can happen any more.
     Closed
 }
 
@@ -151,18 +151,19 @@ struct Bid {
     bytes32 s;
 }
 
-/// @notice What validation decided about a lease. The first ruling on a lease is the only one.
+/// @notice What validation decided about a lease. Of the rulings on a lease the first one decides about its money, and the
+/// first one with a slash ends it.
 struct Ruling {
     /// What the provider has earned at least, cumulative, fee included; paid out of the lease, up to its cap.
     uint96 earned;
     /// What the provider is given of the requestor's deposit, up to all of it.
     uint96 forfeit;
-    /// What the provider loses of its stake, up to all of it.
+    /// What the provider loses of its stake, up to all of it. If it is not zero, no voucher pays after it.
     uint96 slash;
     /// Who found the fault, or zero.
     address challenger;
     /// The challenger's share of the slash, in hundredths of a per cent, at most 3,000.
     uint16 challengerBps;
-    /// Whether the party that opened the dispute was right: if so it has its bond back, else the other has it.
-    bool openerIsRight;
+    /// Who is given the bond, if there is a dispute: the provider, else the requestor, whoever opened it.
+    bool providerIsRight;
 }
