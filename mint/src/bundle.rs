@@ -111,7 +111,7 @@ pub enum BundleError {
     #[error("{0} is missing from the bundle")]
     Missing(PathBuf),
     /// Something that a bundle does not have.
-    #[error("{0} does not belong into a bundle: move it away")]
+    #[error("{0} does not belong into a bundle: is that the folder of one?")]
     Stray(PathBuf),
     /// The frames' numbers have a gap.
     #[error("frames are NNNN.png from 0000 on, without a gap: {0} is out of order")]

@@ -48,7 +48,23 @@ pub(crate) fn create_atomically(path: &Path, bytes: &[u8], access: Access) -> io
 }
 
 fn stage(path: &Path, bytes: &[u8], access: Access) -> io::Result<tempfile::NamedTempFile> {
-    let folder = folder_of(path);
+    let mut file = begin(path, access)?;
+    file.write_all(bytes).map_err(unnamed)?;
+    Ok(file)
+}
+
+/// Begins a file beside its place; to be persisted there when it is whole.
+///
+/// # Errors
+///
+/// What the system says; something else than a file in that place, which is not to be replaced by one.
+pub fn begin(path: &Path, access: Access) -> io::Result<tempfile::NamedTempFile> {
+    if fs::symlink_metadata(path).is_ok_and(|there| !there.is_file()) {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "is not a regular file (links, pipes and devices are not replaced)",
+        ));
+    }
     let mut builder = tempfile::Builder::new();
     builder.prefix(UNFINISHED);
     #[cfg(unix)]
@@ -61,15 +77,17 @@ fn stage(path: &Path, bytes: &[u8], access: Access) -> io::Result<tempfile::Name
     }
     #[cfg(not(unix))]
     let _ = access;
-    let mut file = builder.tempfile_in(folder).map_err(unnamed)?;
-    file.write_all(bytes).map_err(unnamed)?;
-    Ok(file)
+    builder.tempfile_in(folder_of(path)).map_err(unnamed)
 }
 
 /// What the system said, without the name of the temporary file: that tells nobody anything.
 pub fn unnamed(error: io::Error) -> io::Error {
-    let said = error.get_ref().and_then(|inner| inner.source()?.downcast_ref::<io::Error>()?.raw_os_error());
-    said.map_or(error, io::Error::from_raw_os_error)
+    // That name is wrapped around the system's error, of which only the kind can be had.
+    match error.kind() {
+        io::ErrorKind::Other => error,
+        kind if error.to_string().contains(UNFINISHED) => kind.into(),
+        _ => error,
+    }
 }
 
 /// Makes what was written to a file last, or the renames in a folder (where the platform lets a folder be opened).
@@ -165,6 +183,27 @@ pub fn remove_unfinished(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Removes the unfinished files in a folder that nobody wrote to for `age`: where others may write at the same time.
+///
+/// # Errors
+///
+/// What the system says.
+pub fn remove_abandoned(folder: &Path, age: std::time::Duration) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().as_encoded_bytes().starts_with(UNFINISHED.as_bytes())
+            && entry
+                .metadata()
+                .and_then(|file| file.modified())
+                .is_ok_and(|at| at.elapsed().is_ok_and(|past| past > age))
+        {
+            // Somebody else may have been quicker.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+    Ok(())
+}
+
 /// Reads a regular file of at most `most` bytes; a larger one is `FileTooLarge`.
 ///
 /// # Errors
@@ -224,6 +263,9 @@ mod tests {
         assert!(hold_lock(&folder.path().join("link")).is_err());
         drop(hold_lock(&target).unwrap());
         assert_eq!(fs::read(&target).unwrap(), b"x", "a lock leaves its file as it is");
+        let refused = write_atomically(&folder.path().join("link"), b"y", Access::Shared).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::InvalidInput);
+        assert!(folder.path().join("link").is_symlink(), "a link is not replaced");
         assert!(open_regular(folder.path()).is_err());
         open_regular(&target).unwrap();
     }

@@ -10,7 +10,10 @@ use std::{
 };
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
-use seedstorm_mint::{Bundle, Store, car, files};
+use seedstorm_mint::{
+    Bundle, Store, car,
+    files::{self, Access},
+};
 use seedstorm_sim::{
     Backend, Film, Recipe, RecipeError, Seed,
     recipe::{MAX_RECIPE_BYTES, ParamValue},
@@ -305,7 +308,7 @@ fn printable(text: &str) -> String {
 
 impl Source {
     fn recipe(&self) -> Result<Recipe, Failure> {
-        if self.what.ends_with(".json") {
+        if self.what.to_lowercase().ends_with(".json") {
             if self.seed.is_some() || !self.params.is_empty() || self.quality.is_some() {
                 return Err(Failure::Use(
                     "a recipe file says everything: leave out --seed, --param and --quality".into(),
@@ -538,8 +541,7 @@ fn run_sweep(arguments: &SweepArguments, json: bool) -> Result<(), Failure> {
     }
     // Places that cannot be written are said before the work.
     for path in [&arguments.sheet, &arguments.csv].into_iter().flatten() {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        tempfile::tempfile_in(folder).map_err(|source| unwritable(path, source))?;
+        files::begin(path, Access::Shared).map_err(|source| unwritable(path, source))?;
     }
     let home = Home::default_place()?;
     let mut swept = sweep.run(&home, &Bars::default())?;
@@ -570,11 +572,7 @@ fn export_car(piece: &str, out: Option<&Path>, json: bool) -> Result<(), Failure
     let roots: Vec<_> = std::iter::once(added.content.bundle).chain(added.metadata).chain(added.attestations).collect();
     let path = out.map_or_else(|| PathBuf::from(format!("{}.car", added.content.bundle)), Path::to_owned);
     let error = |source| unwritable(&path, source);
-    let beside = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let mut file = tempfile::NamedTempFile::new_in(beside).map_err(error)?;
+    let mut file = files::begin(&path, Access::Shared).map_err(error)?;
     let car = car::export(&store, &roots, std::io::BufWriter::new(file.as_file_mut()))?;
     file.as_file().sync_all().map_err(error)?;
     file.persist(&path).map_err(|e| error(e.error))?;

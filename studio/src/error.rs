@@ -82,6 +82,9 @@ pub enum StudioError {
         /// What says where the collection is.
         collection: PathBuf,
     },
+    /// What says where the collection is on the chain is gone, and the chain is there.
+    #[error("{0} is missing beside the chain")]
+    CollectionLost(PathBuf),
     /// The password in the environment cannot be read.
     #[error("SEEDSTORM_PASSWORD is not valid UTF-8")]
     Password,
@@ -171,6 +174,7 @@ impl StudioError {
             Self::KeyLost(_) => {
                 Some("restore it from a copy; or set SEEDSTORM_HOME to a new folder, which begins a new collection".into())
             }
+            Self::CollectionLost(_) => Some("the next `seedstorm make` finds the collection, and writes it again".into()),
             Self::ChainLost { collection, .. } => Some(format!(
                 "restore the chain from a copy; or move {} away too, which begins a new chain and a new collection",
                 collection.display()
@@ -179,6 +183,7 @@ impl StudioError {
             Self::Mint(error) => Some(
                 match **error {
                     seedstorm_mint::Error::Keystore(_) => "SEEDSTORM_PASSWORD has to be the one that the key was made with",
+                    seedstorm_mint::Error::Metadata(_) => "choose another name or description: `seedstorm help make`",
                     seedstorm_mint::Error::Car(_) | seedstorm_mint::Error::Archived(_) => {
                         "nothing of it was kept: get the archive again, or make the piece again from its recipe"
                     }
@@ -201,7 +206,7 @@ impl StudioError {
             Self::Named(_) => Some("leave out --name and --description, or change the recipe".into()),
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => Some("check the path".into()),
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::InvalidInput => {
-                Some("put a plain file in its place: a link, a pipe or a device is not read".into())
+                Some("it has to be a plain file: links, pipes and devices are neither read nor replaced".into())
             }
             Self::Io { .. } => {
                 Some("check that the folder can be written and the disk has room; SEEDSTORM_HOME moves it".into())

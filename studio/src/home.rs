@@ -3,6 +3,7 @@
 use std::{
     env, fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use seedstorm_mint::files::{self, Access};
@@ -12,6 +13,9 @@ use crate::StudioError;
 
 /// The seal's file in the folder of the keys.
 const SEAL_FILE: &str = "saves.key";
+
+/// After what time a file that is being written is nobody's any more.
+const ABANDONED: Duration = Duration::from_secs(3600);
 
 /// A folder for bundles, blocks, keys and the embedded chain.
 ///
@@ -35,6 +39,10 @@ impl Home {
         let home = Self { root: root.into() };
         for folder in [home.bundles(), home.making(), home.chain_folder(), home.keys()] {
             fs::create_dir_all(&folder).map_err(StudioError::io(&folder))?;
+        }
+        // What killed processes were writing; the rest is cleared up by who holds its lock.
+        for folder in [home.chain_folder(), home.keys()] {
+            files::remove_abandoned(&folder, ABANDONED).map_err(StudioError::io(&folder))?;
         }
         Ok(home)
     }

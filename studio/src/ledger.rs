@@ -49,9 +49,7 @@ impl Ledger {
             }
             // Something was minted here once, if there is a chain: the next mint finds the collection again.
             None if home.chain().exists() => {
-                return Err(StudioError::io(&home.collection())(std::io::Error::other(
-                    "it is missing beside the chain; the next `seedstorm make` writes it again",
-                )));
+                return Err(StudioError::CollectionLost(home.collection()));
             }
             None => None,
         };

@@ -305,13 +305,13 @@ pub(crate) fn wrong_metadata(
 ) -> Option<String> {
     let options =
         Options { name: Some(given.name.clone()), description: Some(given.description.clone()), ..Options::default() };
-    let mut expected = metadata(scenario, genome, recipe, Digest(given.sim_root), content.bundle, &options);
-    expected.external_url.clone_from(&given.external_url);
+    let expected = metadata(scenario, genome, recipe, Digest(given.sim_root), content.bundle, &options);
     let differs = [
         ("engine", expected.engine != given.engine),
         ("recipe", expected.recipe != given.recipe),
         ("world_id", expected.world_id != given.world_id),
         ("renderer", expected.renderer != given.renderer),
+        ("external_url", expected.external_url != given.external_url),
         ("attributes", expected.traits != given.traits),
         ("bundle", expected.bundle != given.bundle),
     ];

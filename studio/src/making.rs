@@ -33,6 +33,7 @@ const MAX_NOTES_BYTES: u64 = 4096;
 
 /// Names in the folder of a piece in the making.
 const NOTES: &str = "notes.json";
+const SAVE: &str = "simulation.bin";
 const PIECE: &str = "piece";
 const SEALS: &str = "seals";
 const TRAJECTORY: &str = "piece/trajectory.bin";
@@ -67,16 +68,16 @@ impl Making {
         let folder = folder(home, recipe);
         let lock_path = folder.with_extension("lock");
         let lock = files::hold_lock(&lock_path).map_err(StudioError::io(&lock_path))?;
-        let (frames, seals) = (folder.join(PIECE).join("frames"), folder.join(SEALS));
-        for folder in [&frames, &seals] {
-            fs::create_dir_all(folder).map_err(StudioError::io(folder))?;
-        }
-        // What a killed process was writing.
-        for folder in [&folder, &folder.join(PIECE), &frames, &folder.join("piece/attestations"), &seals] {
-            if folder.exists() {
-                files::remove_unfinished(folder).map_err(StudioError::io(folder))?;
-            }
-        }
+        let (piece, frames, seals) = (folder.join(PIECE), folder.join(PIECE).join("frames"), folder.join(SEALS));
+        let frame = |name: &str| {
+            let number = name.strip_suffix(".png").filter(|digits| digits.len() >= 4);
+            number.and_then(|digits| digits.parse().ok()).is_some_and(|number: u32| number < recipe.film.frames)
+        };
+        // What a killed process was writing goes, and whatever else is not taken as it is.
+        clear(&folder, |name| matches!(name, NOTES | SAVE), |name| matches!(name, PIECE | SEALS))?;
+        clear(&piece, |name| name == "trajectory.bin", |name| name == "frames")?;
+        clear(&frames, frame, |_| false)?;
+        clear(&seals, |name| name.ends_with(".seal"), |_| false)?;
         let notes = Notes { started_at: now(), backend: String::new() };
         let mut making = Self { folder, recipe: recipe.cid().to_string(), notes, seal: home.seal()?, _lock: lock };
         match making.kept(NOTES, MAX_NOTES_BYTES).and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
@@ -143,7 +144,7 @@ impl Making {
         {
             return Ok(trajectory);
         }
-        let save_path = self.folder.join("simulation.bin");
+        let save_path = self.folder.join(SAVE);
         let saved = read(&save_path, seedstorm_sim::world::MAX_SAVED_BYTES as u64);
         let resumed = saved.map(|saved| Simulation::resume(recipe, backend, &saved, &self.seal));
         let mut simulation = match resumed {
@@ -217,6 +218,25 @@ impl Making {
     pub(crate) fn forget(self) -> Result<(), StudioError> {
         fs::remove_dir_all(&self.folder).map_err(StudioError::io(&self.folder))
     }
+}
+
+/// Makes `folder`, or removes what is in it but plain files and plain folders of the names that are wanted.
+fn clear(folder: &Path, file: impl Fn(&str) -> bool, inner: impl Fn(&str) -> bool) -> Result<(), StudioError> {
+    let io = || StudioError::io(folder);
+    fs::create_dir_all(folder).map_err(io())?;
+    for entry in fs::read_dir(folder).map_err(io())? {
+        let entry = entry.map_err(io())?;
+        // The kind of the entry itself: a link is neither.
+        let (kind, name) = (entry.file_type().map_err(io())?, entry.file_name());
+        let named =
+            |wanted: &dyn Fn(&str) -> bool| name.to_str().is_some_and(|name| !name.starts_with('.') && wanted(name));
+        if (kind.is_file() && named(&file)) || (kind.is_dir() && named(&inner)) {
+            continue;
+        }
+        let gone = if kind.is_dir() { fs::remove_dir_all(entry.path()) } else { fs::remove_file(entry.path()) };
+        gone.map_err(io())?;
+    }
+    Ok(())
 }
 
 fn folder(home: &Home, recipe: &Recipe) -> PathBuf {

@@ -380,6 +380,31 @@ fn wrong_commands_are_said_like_the_rest() {
     }
 }
 
+/// A link, a pipe or a device in the place of an output stays what it is.
+#[cfg(unix)]
+#[test]
+fn outputs_replace_files_alone() {
+    let place = Place::new();
+    place.made();
+    let (target, link, pipe) = (place.at("target"), place.at("link.png"), place.at("pipe.png"));
+    fs::write(&target, b"precious").unwrap();
+    std::os::unix::fs::symlink(&target, &link).unwrap();
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for out in [&link, &pipe] {
+        for arguments in [
+            &["export-car", "1", "--out"][..],
+            &["sweep", "bloom", "--seeds", "0..2", "--param", "arms=6", "--param", "rings=3", "--csv"],
+            &["sweep", "bloom", "--seeds", "0..2", "--param", "arms=6", "--param", "rings=3", "--sheet"],
+            &["replay", "1", "--segment", "0", "--journal"],
+        ] {
+            let said = place.refused(&[arguments, &[words(out)]].concat(), 1);
+            assert!(said.contains("not a regular file") && said.contains("plain file"), "{said}");
+        }
+        assert!(!fs::symlink_metadata(out).unwrap().is_file());
+    }
+    assert_eq!(fs::read(&target).unwrap(), b"precious");
+}
+
 #[test]
 fn archives_go_where_they_are_told_or_nowhere() {
     let place = Place::new();

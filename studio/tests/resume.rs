@@ -113,8 +113,24 @@ fn what_was_put_among_the_work_is_made_anew() {
         fs::copy(theirs.join(name), piece.join(name)).unwrap();
     }
     fs::copy(theirs.join("frames/0005.png"), piece.join("frames/0005.png")).unwrap();
-    let resumed = finished(&home, &path("piece.json"));
-    assert_same(&resumed, &undisturbed);
+    // And what would be in the way.
+    fs::create_dir_all(piece.join("frames/0007.png")).unwrap();
+    fs::write(piece.join("frames/0099.png"), b"one too many").unwrap();
+    fs::write(piece.join("run.sh"), b"rm -rf /").unwrap();
+    fs::create_dir_all(piece.join("attestations")).unwrap();
+    fs::write(piece.join("attestations/x.json"), b"{}").unwrap();
+    #[cfg(unix)]
+    {
+        let elsewhere = path("elsewhere");
+        fs::rename(piece.join("frames"), &elsewhere).unwrap();
+        let before = files(&elsewhere);
+        std::os::unix::fs::symlink(&elsewhere, piece.join("frames")).unwrap();
+        let resumed = finished(&home, &path("piece.json"));
+        assert_same(&resumed, &undisturbed);
+        assert_eq!(files(&elsewhere), before, "a link is not followed");
+    }
+    #[cfg(not(unix))]
+    assert_same(&finished(&home, &path("piece.json")), &undisturbed);
     nothing_is_left_over(&home);
 }
 

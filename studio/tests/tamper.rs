@@ -147,7 +147,8 @@ fn edited_metadata_is_not_minted() {
     let metadata: Value = serde_json::from_str(&own).unwrap();
     let form = metadata["attributes"][0]["value"].as_str().unwrap();
     let root = made["sim_root"].as_str().unwrap();
-    for (was, is, word) in [(form, "Golden", "attributes"), (root, &"0".repeat(64), "sim_root")] {
+    let linked = (r#""image":"#, r#""external_url":"https://evil.example/","image":"#, "external_url");
+    for (was, is, word) in [(form, "Golden", "attributes"), (root, &"0".repeat(64), "sim_root"), linked] {
         fs::write(&path, own.replace(was, is)).unwrap();
         let output = two.run(&["make", recipe.to_str().unwrap()]);
         let said = String::from_utf8_lossy(&output.stderr).replace("\n  │ ", " ");

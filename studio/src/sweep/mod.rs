@@ -302,7 +302,7 @@ impl Sweep {
         let table = Table::open(&home.root().join("sweeps").join(self.identity()).join("looks.bin"), self.pieces()?)?;
         let all = table.spread()?;
         let error = |source| StudioError::Io { path: path.to_owned(), source: files::unnamed(source) };
-        let mut file = tempfile::NamedTempFile::new_in(folder_of(path)).map_err(error)?;
+        let mut file = files::begin(path, Access::Shared).map_err(error)?;
         {
             let mut out = BufWriter::new(file.as_file_mut());
             let (scenario, _) = resolve(&self.recipe(0)?)?;
@@ -376,10 +376,6 @@ fn unpacked(bytes: &[u8]) -> Option<(Measures, Rgb8Image)> {
     }
     let words = numbers.as_chunks::<8>().0;
     Some((Measures::from_numbers(std::array::from_fn(|at| f64::from_le_bytes(words[at]))), decode_png(png).ok()?))
-}
-
-fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// A number with a total order.
