@@ -35,8 +35,9 @@ pub const MAX_ROYALTY_BPS: u16 = 1_000;
 
 /// How often a node is asked whether a transaction was mined.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
-/// How often a transaction is made again because another process used its nonce.
-const NONCE_ATTEMPTS: usize = 8;
+/// How often a transaction is made again because another process used its nonce: each time that one got further, so that
+/// this is only a bound on a node that says so for ever.
+const NONCE_ATTEMPTS: usize = 200;
 /// The id of ERC-7572, the selector of `contractURI()`.
 const ERC7572_ID: [u8; 4] = [0xe8, 0xa3, 0xd4, 0x85];
 
