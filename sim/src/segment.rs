@@ -229,7 +229,8 @@ pub trait History {
 }
 
 /// Which of two claims is right.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Right {
     /// The first one.
     First,
@@ -240,7 +241,9 @@ pub enum Right {
 }
 
 impl Right {
-    fn of(right: Digest, claims: [Digest; 2]) -> Self {
+    /// Which of two `claims` is the `right` digest.
+    #[must_use]
+    pub fn of(right: Digest, claims: [Digest; 2]) -> Self {
         match claims.map(|claim| claim == right) {
             [true, _] => Self::First,
             [_, true] => Self::Second,

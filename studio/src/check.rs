@@ -10,7 +10,7 @@ use seedstorm_sim::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Home, Observer, Stage, StudioError, checkpoints::Checkpoints, located::locate};
+use crate::{Home, Observer, Stage, StudioError, checkpoints::Checkpoints, located::locate, random_bytes};
 
 /// For how long checkpoints are kept by default.
 pub const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -98,15 +98,10 @@ pub fn check(
     let kept = Checkpoints::open(home)?;
     let mut replayer = Replayer::new(&claim.recipe, backend)?;
     replayer.expects(claim.trajectory.checkpoints())?;
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed).map_err(|error| StudioError::Io {
-        path: "the system's source of randomness".into(),
-        source: std::io::Error::other(error.to_string()),
-    })?;
     let holds = |holds: bool| if holds { Outcome::Holds } else { Outcome::Forged };
     let beginning = holds(replayer.first_digest() == claim.trajectory.checkpoints()[0]);
     let segments = replayer.segments();
-    let chosen = draw(segments, count, &Stream::new(&Seed(seed), "spot check"));
+    let chosen = draw(segments, count, &Stream::new(&Seed(random_bytes()?), "spot check"));
     observer.begin(Stage::Simulate, chosen.len() as u64);
     let mut drawn = Vec::with_capacity(chosen.len());
     for (at, segment) in chosen.into_iter().enumerate() {
@@ -229,8 +224,8 @@ pub struct Dispute {
     pub segment: Option<u32>,
     /// The first step that differs, where both journals were given.
     pub step: Option<u32>,
-    /// Whose is right: `first`, `second` or `neither`.
-    pub right: &'static str,
+    /// Whose is right.
+    pub right: Right,
 }
 
 /// Finds the first checkpoint in which two pieces of one world part, and whose is right; with the journals of both for
@@ -275,7 +270,7 @@ pub fn dispute(
             checkpoint,
             segment,
             step: Some(step),
-            right: name(right),
+            right,
         }));
     }
     let right = match segment {
@@ -285,21 +280,8 @@ pub fn dispute(
             replayer.replay(segment, &state)?.digest
         }
     };
-    let holds = |side: usize| claims[side].trajectory.checkpoints()[checkpoint as usize] == right;
-    let right = match (holds(0), holds(1)) {
-        (true, _) => Right::First,
-        (_, true) => Right::Second,
-        _ => Right::Neither,
-    };
-    Ok(Some(Dispute { checkpoint, segment, step: None, right: name(right) }))
-}
-
-fn name(right: Right) -> &'static str {
-    match right {
-        Right::First => "first",
-        Right::Second => "second",
-        Right::Neither => "neither",
-    }
+    let claims = [0, 1].map(|side: usize| claims[side].trajectory.checkpoints()[checkpoint as usize]);
+    Ok(Some(Dispute { checkpoint, segment, step: None, right: Right::of(right, claims) }))
 }
 
 /// A history as a bundle and a journal tell it.

@@ -27,7 +27,7 @@ use seedstorm_studio::{
     import::import_car,
     ledger::Ledger,
     located::locate,
-    make,
+    make, random_bytes,
     sweep::{self, Sweep},
     verify,
 };
@@ -321,7 +321,7 @@ impl Source {
         let id = scenario_id(&self.what)?;
         let seed = match self.seed {
             Some(seed) => seed,
-            None => random_seed()?,
+            None => Seed(random_bytes()?),
         };
         let film = match self.quality {
             None | Some(Quality::Draft) => Film::DRAFT,
@@ -370,15 +370,6 @@ fn read_bounded(path: &Path) -> Result<Vec<u8>, Failure> {
     let file = File::open(path).map_err(error)?;
     file.take(MAX_RECIPE_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(error)?;
     Ok(bytes)
-}
-
-fn random_seed() -> Result<Seed, Failure> {
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed).map_err(|error| StudioError::Io {
-        path: "the system's source of randomness".into(),
-        source: std::io::Error::other(error.to_string()),
-    })?;
-    Ok(Seed(seed))
 }
 
 /// Runs the command that this process was started with.

@@ -9,7 +9,7 @@ use std::{
 use seedstorm_mint::files::{self, Access};
 use seedstorm_sim::Seal;
 
-use crate::StudioError;
+use crate::{StudioError, random_bytes};
 
 /// The seal's file in the folder of the keys.
 const SEAL_FILE: &str = "saves.key";
@@ -109,9 +109,7 @@ impl Home {
         if let Some(seal) = kept() {
             return Ok(seal);
         }
-        let mut secret = [0; 32];
-        getrandom::fill(&mut secret)
-            .map_err(|error| StudioError::io(&path)(std::io::Error::other(error.to_string())))?;
+        let secret = random_bytes()?;
         files::write_atomically(&path, &secret, Access::Private).map_err(StudioError::io(&path))?;
         // Where two processes made one at once, the last one counts.
         Ok(kept().unwrap_or(Seal(secret)))

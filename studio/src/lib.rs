@@ -16,6 +16,7 @@
 //! ```
 
 pub mod census;
+mod chance;
 pub mod check;
 mod checkpoints;
 pub mod doctor;
@@ -31,6 +32,7 @@ mod observer;
 pub mod sweep;
 pub mod verify;
 
+pub use chance::random_bytes;
 pub use error::StudioError;
 pub use home::Home;
 pub use make::make;

@@ -3,7 +3,7 @@
 use std::{io::Write as _, path::Path};
 
 use seedstorm_mint::{Token, car::Car};
-use seedstorm_sim::{Genome, Recipe, RecipeError, recipe::ParamValue, resolve, scenario};
+use seedstorm_sim::{Genome, Recipe, RecipeError, recipe::ParamValue, resolve, scenario, segment::Right};
 use seedstorm_studio::{
     census::{Census, Share},
     check::{Dispute, Odds, Outcome, Replay, SpotCheck},
@@ -319,9 +319,9 @@ pub(crate) fn dispute(found: Option<&Dispute>, names: [&str; 2], json: bool) {
     line(
         "right",
         match found.right {
-            "first" => format!("{} is", names[0]),
-            "second" => format!("{} is", names[1]),
-            _ => "neither is".into(),
+            Right::First => format!("{} is", names[0]),
+            Right::Second => format!("{} is", names[1]),
+            Right::Neither => "neither is".into(),
         },
     );
 }

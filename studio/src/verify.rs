@@ -13,6 +13,7 @@ use crate::{
     ledger::Ledger,
     located::{Located, locate, pinned_attestations},
     make::wrong_metadata,
+    random_bytes,
 };
 
 /// Edge of the tile that is rendered again, in pixels.
@@ -158,9 +159,7 @@ fn check_all(
     let (film_ok, film) = need!("film", check_film(&recipe, scenario, &bundle));
     pass("film", film_ok, film);
 
-    let trajectory_path = located.path().join("trajectory.bin");
-    let bytes = std::fs::read(&trajectory_path).map_err(StudioError::io(&trajectory_path))?;
-    let trajectory = need!("trajectory", Trajectory::from_bytes(bytes));
+    let trajectory = need!("trajectory", Trajectory::from_bytes(need!("trajectory", bundle.trajectory())));
     let root = trajectory.sim_root();
     let agrees = root.0 == metadata.sim_root;
     pass(
@@ -294,9 +293,6 @@ fn other_backend(wish: Backend, made_on: &[String]) -> Backend {
 
 /// A number that nobody can foresee, in `0..bound`.
 fn random_below(bound: u32) -> Result<u32, StudioError> {
-    let word = getrandom::u64().map_err(|error| StudioError::Io {
-        path: "the system's source of randomness".into(),
-        source: std::io::Error::other(error.to_string()),
-    })?;
+    let word = u64::from_le_bytes(random_bytes()?);
     Ok((word % u64::from(bound)) as u32)
 }
