@@ -218,7 +218,7 @@ fn restore(saved: &Saved, is_rigid: bool, state: &[u8]) {
 fn may_fail<T>(stepped: Result<T, SimError>) -> bool {
     match stepped {
         Ok(_) => true,
-        Err(SimError::Fluid(_) | SimError::Saved(_)) => false,
+        Err(SimError::Kernel(_) | SimError::Saved(_)) => false,
         Err(error) => panic!("a state that was taken fails otherwise: {error}"),
     }
 }

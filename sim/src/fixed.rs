@@ -53,6 +53,13 @@ pub fn div24(a: i32, b: i32) -> i32 {
     if a < 0 { quotient.wrapping_neg() } else { quotient }
 }
 
+/// √(s · 2²⁴), rounded down: 28 bits.
+#[inline(always)]
+#[must_use]
+pub fn root(s: u32) -> u32 {
+    (u64::from(s) << 24).isqrt() as u32
+}
+
 /// A real number in Q24, rounded to nearest, saturating.
 #[must_use]
 pub fn q24(x: f64) -> i32 {

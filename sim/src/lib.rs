@@ -20,12 +20,13 @@
 //! The crate never renders, never touches the network, a clock, a key or a file, and never lets a thread, an
 //! adapter or the order of a map into a result.
 
+pub mod coupled;
 pub mod fixed;
-pub mod fluid;
 pub mod genome;
 #[cfg(feature = "gpu")]
 pub mod gpu;
 pub mod gravity;
+pub mod matter;
 pub mod merkle;
 pub mod palette;
 pub mod random;

@@ -84,6 +84,23 @@ pub trait World: Send {
     fn backend(&self) -> String;
 }
 
+/// Why a kernel could not go on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KernelError {
+    /// A grid sum could have overflowed.
+    #[error("matter was squeezed beyond {most} particles a node by step {step}: lower the forces")]
+    Overfull {
+        /// The step in which, or by which, it was seen.
+        step: u32,
+        /// The particles that a node has room for.
+        most: i32,
+    },
+    /// The graphics device failed.
+    #[error("the graphics device failed: {0}; run with `--backend cpu`")]
+    Device(String),
+}
+
 /// Why a world could not be run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -91,9 +108,9 @@ pub enum SimError {
     /// The recipe cannot be used.
     #[error(transparent)]
     Recipe(#[from] RecipeError),
-    /// The liquid kernel failed.
+    /// A kernel failed.
     #[error(transparent)]
-    Fluid(#[from] crate::fluid::FluidError),
+    Kernel(#[from] KernelError),
     /// A rigid world's state could not be written.
     #[error("the rigid world could not be written: {0}")]
     Rigid(String),

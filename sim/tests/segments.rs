@@ -125,7 +125,7 @@ fn bytes_of_somebody_else_are_refused_in_words() {
         let mut replayer = Replayer::new(&recipe, Backend::Cpu).unwrap();
         let refused = |replayer: &mut Replayer, segment, state: &[u8]| {
             let error = replayer.replay(segment, state).unwrap_err();
-            assert!(matches!(error, SimError::Saved(_) | SimError::NotFinite { .. } | SimError::Fluid(_)), "{error}");
+            assert!(matches!(error, SimError::Saved(_) | SimError::NotFinite { .. } | SimError::Kernel(_)), "{error}");
         };
         refused(&mut replayer, 1, &states[2]);
         refused(&mut replayer, 1, &[]);

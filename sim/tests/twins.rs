@@ -8,7 +8,7 @@
 use seedstorm_sim::{
     Backend, Film, Recipe, Seed,
     fixed::{ONE, q24},
-    fluid::{Force, Liquid, Particle, gpu::GpuLiquid, twin::TwinLiquid},
+    matter::{Force, Material, Matter, Particles, Vessel, gpu::GpuMatter, twin::TwinMatter},
     gpu::{Gpu, Products},
     random::Stream,
     recipe::ParamValue,
@@ -27,7 +27,7 @@ fn gpu(products: Products) -> Option<Gpu> {
 }
 
 /// A ball of liquid that is thrown about by a changing force.
-fn world(cells: u32, count: usize, steps: u32) -> (Liquid, Vec<Particle>, Vec<Force>) {
+fn world(cells: u32, count: usize, steps: u32) -> (Matter, Particles, Vec<Force>) {
     let radius = f64::from(cells) * 0.4375;
     let stream = Stream::new(&Seed::from(99), "twins");
     let mut particles = Vec::with_capacity(count);
@@ -37,39 +37,37 @@ fn world(cells: u32, count: usize, steps: u32) -> (Liquid, Vec<Particle>, Vec<Fo
         element += 1;
         if place.iter().map(|c| c * c).sum::<f64>() < 0.49 {
             let velocity = [3, 4, 5].map(|draw| stream.between(element, draw, -0.2, 0.2));
-            particles.push(Liquid::particle(place.map(|c| c * radius + f64::from(cells) / 2.0), velocity));
+            particles.push(Matter::particle(place.map(|c| c * radius + f64::from(cells) / 2.0), velocity));
         }
     }
     let volume = 4.0 / 3.0 * std::f64::consts::PI * (0.7 * radius) * (0.7 * radius) * (0.7 * radius);
-    let liquid = Liquid {
+    let matter = Matter {
         cells,
         rest_density: q24(count as f64 / volume),
-        stiffness: q24(0.1),
-        cohesion: q24(0.002),
-        viscosity: q24(0.01),
+        materials: vec![Material::liquid(0.1, 0.002, 0.01)],
         wall_friction: ONE / 128,
-        vessel_radius: q24(radius),
+        vessel: Vessel::Ball(q24(radius)),
     };
     let force = |step: u32| {
         let down = if (step / 150).is_multiple_of(2) { -0.002 } else { 0.002 };
         let spin = 0.0001;
         Force::new([0.0005, down, -0.0003], [[0.0, -spin, 0.0], [spin, -0.00002, 0.0], [0.0, 0.0, 0.00001]], 0.001)
     };
-    (liquid, particles, (0..steps).map(force).collect())
+    (matter, Particles::liquid(particles), (0..steps).map(force).collect())
 }
 
 fn hold_equal(gpu: Gpu, cells: u32, count: usize, steps: u32, every: u32) {
-    let (liquid, particles, forces) = world(cells, count, steps);
+    let (matter, particles, forces) = world(cells, count, steps);
     let wide = gpu.is_wide();
     let name = gpu.name().to_owned();
-    let mut kernel = GpuLiquid::new(gpu, &liquid, &particles, &forces).unwrap();
-    let mut twin = TwinLiquid::new(liquid, particles.clone());
+    let mut kernel = GpuMatter::new(gpu, &matter, &particles, &forces, None).unwrap();
+    let mut twin = TwinMatter::new(matter, particles.clone(), 0);
     for reached in (every..=steps).step_by(every as usize) {
         kernel.advance(every).unwrap();
         for force in &forces[(reached - every) as usize..reached as usize] {
-            twin.step(force).unwrap();
+            twin.step(force, None).unwrap();
         }
-        let (a, b) = (kernel.particles().unwrap(), twin.particles());
+        let (a, b) = (kernel.particles().unwrap().states, twin.particles().states);
         if let Some(first) = (0..a.len()).find(|i| a[*i] != b[*i]) {
             panic!(
                 "{name}, wide {wide}: by step {reached} particle {first} is {:?}, its twin {:?}",

@@ -134,7 +134,7 @@ fn leads_on(replayer: &mut Replayer, segment: u32, state: &[u8], trajectory: &Tr
     let replayed = match replayer.replay(segment, state) {
         Ok(replayed) => replayed,
         // What no honest run can be in.
-        Err(SimError::Saved(_) | SimError::NotFinite { .. } | SimError::Fluid(_)) => return Ok(false),
+        Err(SimError::Saved(_) | SimError::NotFinite { .. } | SimError::Kernel(_)) => return Ok(false),
         Err(error) => return Err(error.into()),
     };
     let shown = replayer.plan().checkpoint_every / replayer.plan().snapshot_every;

@@ -5,7 +5,7 @@ use std::fmt;
 use wgpu::util::DeviceExt as _;
 
 use super::Gpu;
-use crate::fluid::FluidError;
+use crate::world::KernelError;
 
 /// Steps handed to the device at a time: short enough that no driver's watchdog takes them for a hang.
 const STEPS_A_SUBMISSION: u32 = 4;
@@ -60,19 +60,19 @@ impl Kernel {
     /// pass is an entry point and its workgroups along x and y.
     ///
     /// # Errors
-    /// [`FluidError::Device`] where a buffer is larger than the device binds.
+    /// [`KernelError::Device`] where a buffer is larger than the device binds.
     pub(crate) fn new(
         gpu: Gpu,
         label: &'static str,
         source: &str,
         buffers: &[KernelBuffer<'_>],
         passes: &[(&'static str, [u32; 2])],
-    ) -> Result<Self, FluidError> {
+    ) -> Result<Self, KernelError> {
         let device = &gpu.device;
         let largest = device.limits().max_storage_buffer_binding_size;
         let bytes = buffers.iter().map(|(_, _, contents)| contents.size()).max().unwrap_or(0);
         if bytes > largest {
-            return Err(FluidError::Device(format!("{} binds at most {largest} bytes, {bytes} are needed", gpu.name)));
+            return Err(KernelError::Device(format!("{} binds at most {largest} bytes, {bytes} are needed", gpu.name)));
         }
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
         let create = |(label, _, contents): &KernelBuffer<'_>| {
@@ -171,10 +171,10 @@ impl Kernel {
     /// The contents of a buffer of [`Role::State`].
     ///
     /// # Errors
-    /// [`FluidError::Device`] where the device is lost.
-    pub(crate) fn read<T: bytemuck::Pod>(&self, buffer: usize) -> Result<Vec<T>, FluidError> {
+    /// [`KernelError::Device`] where the device is lost.
+    pub(crate) fn read<T: bytemuck::Pod>(&self, buffer: usize) -> Result<Vec<T>, KernelError> {
         let (gpu, staging, buffer) = (&self.gpu, &self.staging, &self.buffers[buffer]);
-        let lost = |error: &dyn fmt::Display| FluidError::Device(error.to_string());
+        let lost = |error: &dyn fmt::Display| KernelError::Device(error.to_string());
         let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         encoder.copy_buffer_to_buffer(buffer, 0, staging, 0, buffer.size());
         gpu.queue.submit([encoder.finish()]);

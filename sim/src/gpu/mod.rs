@@ -4,7 +4,7 @@ mod kernel;
 
 use std::fmt;
 
-use crate::{fluid::FluidError, world::Backend};
+use crate::world::{Backend, KernelError};
 
 pub(crate) use kernel::{Contents, Kernel, Role, WORKGROUP};
 
@@ -66,9 +66,9 @@ impl Gpu {
     /// The first adapter that wgpu offers.
     ///
     /// # Errors
-    /// [`FluidError::Device`] where there is none, or it refuses to open.
-    pub fn open(products: Products) -> Result<Self, FluidError> {
-        let device_error = |error: &dyn fmt::Display| FluidError::Device(error.to_string());
+    /// [`KernelError::Device`] where there is none, or it refuses to open.
+    pub fn open(products: Products) -> Result<Self, KernelError> {
+        let device_error = |error: &dyn fmt::Display| KernelError::Device(error.to_string());
         let instance = wgpu::Instance::default();
         let options = wgpu::RequestAdapterOptions {
             power_preference: wgpu::PowerPreference::HighPerformance,
@@ -92,8 +92,8 @@ impl Gpu {
     /// than the twins do, and is used only where a device is insisted on.
     ///
     /// # Errors
-    /// [`FluidError::Device`] where a device is insisted on and there is none.
-    pub(crate) fn wanted(backend: Backend) -> Result<Option<Self>, FluidError> {
+    /// [`KernelError::Device`] where a device is insisted on and there is none.
+    pub(crate) fn wanted(backend: Backend) -> Result<Option<Self>, KernelError> {
         match backend {
             Backend::Cpu => Ok(None),
             Backend::Gpu => Self::open(Products::Auto).map(Some),

@@ -2,8 +2,8 @@
 
 use super::{CELLS, Gravity, Green, PADDED, Point, twiddles};
 use crate::{
-    fluid::FluidError,
     gpu::{Contents, Gpu, Kernel, Role, WORKGROUP},
+    world::KernelError,
 };
 
 /// Number of the buffer that is read back.
@@ -27,8 +27,8 @@ impl GpuGravity {
     /// `points` under the law of `gravity`.
     ///
     /// # Errors
-    /// [`FluidError::Device`] where the device lacks memory or refuses the kernel.
-    pub fn new(gpu: Gpu, gravity: &Gravity, points: &[Point]) -> Result<Self, FluidError> {
+    /// [`KernelError::Device`] where the device lacks memory or refuses the kernel.
+    pub fn new(gpu: Gpu, gravity: &Gravity, points: &[Point]) -> Result<Self, KernelError> {
         let (nodes, padded) = (CELLS * CELLS * CELLS, PADDED * PADDED * PADDED);
         let green = Green::new(gravity);
         let law = Law { count: points.len() as u32, mass: gravity.mass(), strength: green.strength };
@@ -73,8 +73,8 @@ impl GpuGravity {
     /// The points, in the order in which they were given.
     ///
     /// # Errors
-    /// [`FluidError::Device`] where the device is lost.
-    pub fn points(&self) -> Result<Vec<Point>, FluidError> {
+    /// [`KernelError::Device`] where the device is lost.
+    pub fn points(&self) -> Result<Vec<Point>, KernelError> {
         self.kernel.read(POINTS)
     }
 }

@@ -1,4 +1,4 @@
-// The gravity of gravity/mod.rs, which is its specification. `mul30` comes from ../fluid/product_*.wgsl.
+// The gravity of gravity/mod.rs, which is its specification. `mul30` comes from ../gpu/product_*.wgsl.
 
 const ONE: i32 = 16777216;
 const ONE30: i32 = 1073741824;

@@ -12,7 +12,7 @@
 //! A point is *on the grid* while each coordinate lies in `4 ..= 60` cells. One that is not pulls nobody, is pulled by
 //! nobody, and flies on straight; coordinates stop at −64 and 127.
 //!
-//! **1. Deposit.** Quadratic B-spline weights as in [`crate::fluid`]; a node of weight `w` gets `mul30(m, w)`. Integers,
+//! **1. Deposit.** Quadratic B-spline weights as in [`crate::matter`]; a node of weight `w` gets `mul30(m, w)`. Integers,
 //! so the sum may be taken in any order, and the sum of all is at most 2³⁰.
 //!
 //! **2. Potential.** The masses, padded with zeros to [`PADDED`]³, go through a discrete Fourier transform, are

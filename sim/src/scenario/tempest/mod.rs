@@ -3,17 +3,16 @@
 
 mod stage;
 mod storm;
-mod world;
 
 use super::{Kind, Scenario, Stage};
 use crate::{
+    coupled::{CHANNELS, CoupledWorld},
     genome::{Genome, ParamSpec, TraitSpec, option},
     stage::{LIGHTS, PALETTES},
     world::{Backend, Plan, SimError, World},
 };
 use stage::TempestStage;
 use storm::Storm;
-use world::LiquidWorld;
 
 /// Steps of the world.
 const STEPS: u32 = 768;
@@ -23,9 +22,6 @@ const STRIDE: u32 = 8;
 
 /// The usual value of `detail`.
 const DETAIL: f64 = 16.0;
-
-/// Steps of a snapshot's position in one cell.
-const SNAPSHOT_UNIT: i32 = 32;
 
 #[derive(Debug)]
 pub(super) struct Tempest;
@@ -136,12 +132,12 @@ impl Scenario for Tempest {
             snapshot_every: STRIDE,
             checkpoint_every: STRIDE,
             elements: Storm::new(genome).start.len(),
-            channels: 3,
+            channels: CHANNELS,
         }
     }
 
     fn world(&self, genome: &Genome, backend: Backend) -> Result<Box<dyn World>, SimError> {
-        Ok(Box::new(LiquidWorld::open(&Storm::new(genome), backend)?))
+        Ok(Box::new(CoupledWorld::open(Storm::new(genome).setup(), backend)?))
     }
 
     fn stage(&self, genome: &Genome) -> Box<dyn Stage> {

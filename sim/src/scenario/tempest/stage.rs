@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use nalgebra::{Point3, Vector3};
 
-use super::{SNAPSHOT_UNIT, storm::Storm};
+use super::storm::Storm;
 use crate::{
+    coupled::SNAPSHOT_UNIT,
     fixed::ONE,
     genome::Genome,
     palette::{Palette, mix, scale},
@@ -40,7 +41,7 @@ impl TempestStage {
         let storm = Storm::new(genome);
         let palette = Palette::named(genome.text("palette"));
         let radius = storm.radius as f32;
-        let density = f64::from(storm.liquid.rest_density) / f64::from(ONE);
+        let density = f64::from(storm.matter.rest_density) / f64::from(ONE);
         let center = Point3::new(0.0, HEIGHT, 0.0);
         Self {
             palette,

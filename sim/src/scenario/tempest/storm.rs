@@ -1,8 +1,9 @@
 //! What a seed's tempest is made of: where the liquid lies at first, and what moves it.
 
 use crate::{
+    coupled::Setup,
     fixed::q24,
-    fluid::{Force, Liquid, Particle},
+    matter::{Force, Material, Matter, Particles, Vessel},
     genome::Genome,
     random::Stream,
     scenario::vector::{GOLDEN, cross, dot, leaning, times, unit},
@@ -33,7 +34,7 @@ pub(super) struct Storm {
     pub(super) cells: u32,
     /// Cells in one radius.
     pub(super) radius: f64,
-    pub(super) liquid: Liquid,
+    pub(super) matter: Matter,
     pub(super) bodies: Vec<Body>,
     /// First places of the particles, in radii, each with its body.
     pub(super) start: Vec<([f64; 3], usize)>,
@@ -71,36 +72,43 @@ impl Storm {
             }
         }
         let density = 1.0 / (spacing * radius * spacing * radius * spacing * radius);
-        let liquid = Liquid {
+        let matter = Matter {
             cells,
             rest_density: q24(density),
-            stiffness: q24(0.1),
-            cohesion: q24(0.015),
-            viscosity: q24(genome.number("viscosity")),
+            materials: vec![Material::liquid(0.1, 0.015, genome.number("viscosity"))],
             wall_friction: q24(0.002),
-            vessel_radius: q24(radius),
+            vessel: Vessel::Ball(q24(radius)),
         };
-        Self { cells, radius, liquid, bodies, start }
+        Self { cells, radius, matter, bodies, start }
     }
 
-    pub(super) fn particles(&self) -> Vec<Particle> {
+    /// The world at its first step.
+    pub(super) fn setup(self) -> Setup {
         let particle = |(place, body): &([f64; 3], usize)| {
             let velocity = self.bodies[*body].velocity(*place).map(|v| v * self.radius);
-            Liquid::particle(place.map(|c| c * self.radius + f64::from(self.cells) / 2.0), velocity)
+            Matter::particle(place.map(|c| c * self.radius + f64::from(self.cells) / 2.0), velocity)
         };
-        self.start.iter().map(particle).collect()
+        Setup {
+            particles: Particles::liquid(self.start.iter().map(particle).collect()),
+            forces: forces(),
+            matter: self.matter,
+            gravity: [0.0; 3],
+            bodies: Vec::new(),
+            joints: Vec::new(),
+            unit: 1.0,
+        }
     }
+}
 
-    /// The force in each step: a pull to the middle. In the end it gathers the liquid, and a drag calms it.
-    pub(super) fn forces(&self) -> Vec<Force> {
-        let force = |step: u32| {
-            let t = ((f64::from(step) - GATHER[0]) / (GATHER[1] - GATHER[0])).clamp(0.0, 1.0);
-            let gathered = t * t * (3.0 - 2.0 * t);
-            let pull = -(PULL + (GATHERING - PULL) * gathered);
-            Force::new([0.0; 3], [[pull, 0.0, 0.0], [0.0, pull, 0.0], [0.0, 0.0, pull]], CALM * gathered)
-        };
-        (0..STEPS).map(force).collect()
-    }
+/// The force in each step: a pull to the middle. In the end it gathers the liquid, and a drag calms it.
+fn forces() -> Vec<Force> {
+    let force = |step: u32| {
+        let t = ((f64::from(step) - GATHER[0]) / (GATHER[1] - GATHER[0])).clamp(0.0, 1.0);
+        let gathered = t * t * (3.0 - 2.0 * t);
+        let pull = -(PULL + (GATHERING - PULL) * gathered);
+        Force::new([0.0; 3], [[pull, 0.0, 0.0], [0.0, pull, 0.0], [0.0, 0.0, pull]], CALM * gathered)
+    };
+    (0..STEPS).map(force).collect()
 }
 
 /// A ball of liquid at the start; lengths in radii of the vessel, speeds in those a step.

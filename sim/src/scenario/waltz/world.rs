@@ -43,7 +43,7 @@ impl PointWorld {
         }
         #[cfg(not(feature = "gpu"))]
         if backend == Backend::Gpu {
-            return Err(crate::fluid::FluidError::Device("this build has no kernels for it".into()).into());
+            return Err(crate::world::KernelError::Device("this build has no kernels for it".into()).into());
         }
         let engine = Engine::Twin(Box::new(TwinGravity::new(&law, points)));
         Ok(Self { engine, count, visible, step: 0, steps, name: "cpu".into() })

@@ -1,0 +1,416 @@
+//! The Rust twin of the kernel, on rayon.
+//!
+//! Particles are kept in cell order for the cache, each with its id; the order is not part of the state. The scatter
+//! runs over slabs of two planes: slabs of one colour write to separate planes, so there are neither locks nor
+//! atomics, and the sums come out the same in any order because they are sums of integers.
+
+use rayon::prelude::*;
+
+use super::{
+    Colliders, Force, Impulse, Law, MAX_RATE, MAX_SPEED, Material, Matter, Node, Particle, Particles, Strain, Vessel,
+    pressure, strained, stress,
+};
+use crate::{
+    fixed::{ONE, div24, mul24, mul30, spline},
+    world::KernelError,
+};
+
+/// Steps between two sortings of the particles into cell order.
+const SORT_EVERY: u32 = 24;
+
+/// Particles handed to a thread at a time.
+const BATCH: usize = 2048;
+
+/// Matter stepped on the CPU.
+#[derive(Debug)]
+pub struct TwinMatter {
+    matter: Matter,
+    inverse_density: i32,
+    wall: Vec<[i32; 4]>,
+    /// Planes −1 ..= cells, one more on either side than the grid has.
+    grid: Vec<Node>,
+    particles: Particles,
+    ids: Vec<u32>,
+    steps: u32,
+}
+
+/// The cells around a particle and their weights.
+struct Stencil {
+    /// Index of the first of the 27 nodes within a grid whose first plane is −1.
+    base: [usize; 3],
+    /// Weights by axis, Q30.
+    weights: [[i32; 3]; 3],
+    /// Position within the cell minus ½, Q24.
+    offset: [i32; 3],
+}
+
+impl Stencil {
+    #[inline(always)]
+    fn new(particle: &Particle) -> Self {
+        let mut stencil = Self { base: [0; 3], weights: [[0; 3]; 3], offset: [0; 3] };
+        for (axis, x) in particle[..3].iter().enumerate() {
+            stencil.base[axis] = (x >> 24) as usize - 1;
+            stencil.offset[axis] = (x & (ONE - 1)) - ONE / 2;
+            stencil.weights[axis] = spline(*x);
+        }
+        stencil
+    }
+}
+
+impl TwinMatter {
+    /// `particles` that all lie at least two cells inside the grid, before step `step`.
+    #[must_use]
+    pub fn new(matter: Matter, particles: Particles, step: u32) -> Self {
+        let plane = (matter.cells * matter.cells) as usize;
+        let mut twin = Self {
+            inverse_density: matter.inverse_density(),
+            wall: matter.wall(),
+            grid: vec![[0; 4]; matter.nodes() + 2 * plane],
+            ids: (0..particles.states.len() as u32).collect(),
+            particles,
+            steps: step,
+            matter,
+        };
+        twin.sort();
+        twin
+    }
+
+    /// Advances one step under `force`, among `bodies`. Gives the impulse on each of them.
+    ///
+    /// # Errors
+    /// [`KernelError::Overfull`] where a node holds more particles than its sums have room for.
+    pub fn step(&mut self, force: &Force, bodies: Option<&Colliders>) -> Result<Vec<Impulse>, KernelError> {
+        if self.steps.is_multiple_of(SORT_EVERY) {
+            self.sort();
+        }
+        let (step, most) = (self.steps, self.matter.max_node_mass());
+        self.steps += 1;
+        self.scatter(step);
+        let (heaviest, impulses) = self.update_grid(force, bodies);
+        if heaviest >= most {
+            return Err(KernelError::Overfull { step: self.steps, most: most / ONE * 2 });
+        }
+        self.gather(step);
+        Ok(impulses)
+    }
+
+    /// The particles in the order of their ids.
+    #[must_use]
+    pub fn particles(&self) -> Particles {
+        let own = &self.particles;
+        let mut ordered = own.clone();
+        for (at, id) in self.ids.iter().enumerate() {
+            ordered.states[*id as usize] = own.states[at];
+            if !own.strains.is_empty() {
+                ordered.strains[*id as usize] = own.strains[at];
+                ordered.kinds[*id as usize] = own.kinds[at];
+            }
+        }
+        ordered
+    }
+
+    fn plane(&self) -> usize {
+        (self.matter.cells * self.matter.cells) as usize
+    }
+
+    fn sort(&mut self) {
+        let cells = self.matter.cells;
+        let key = |p: &Particle| ((p[0] >> 24) as u32 * cells + (p[1] >> 24) as u32) * cells + (p[2] >> 24) as u32;
+        let own = &self.particles;
+        let mut order: Vec<(u32, u32, u32)> =
+            own.states.iter().zip(&self.ids).enumerate().map(|(at, (p, id))| (key(p), *id, at as u32)).collect();
+        order.par_sort_unstable();
+        let places = || order.par_iter().map(|(_, _, at)| *at as usize);
+        self.particles = Particles {
+            states: places().map(|at| own.states[at]).collect(),
+            strains: if own.strains.is_empty() { Vec::new() } else { places().map(|at| own.strains[at]).collect() },
+            kinds: if own.kinds.is_empty() { Vec::new() } else { places().map(|at| own.kinds[at]).collect() },
+        };
+        self.ids = order.iter().map(|(_, id, _)| *id).collect();
+    }
+
+    /// Indices of the particles by plane of their cell, and where each plane's begin.
+    fn by_plane(&self) -> (Vec<u32>, Vec<usize>) {
+        let states = &self.particles.states;
+        let mut starts = vec![0; self.matter.cells as usize + 1];
+        for particle in states {
+            starts[(particle[0] >> 24) as usize + 1] += 1;
+        }
+        for plane in 1..starts.len() {
+            starts[plane] += starts[plane - 1];
+        }
+        let (mut next, mut order) = (starts.clone(), vec![0; states.len()]);
+        for (index, particle) in states.iter().enumerate() {
+            let slot = &mut next[(particle[0] >> 24) as usize];
+            order[*slot] = index as u32;
+            *slot += 1;
+        }
+        (order, starts)
+    }
+
+    fn scatter(&mut self, step: u32) {
+        let (plane, cells) = (self.plane(), self.matter.cells as usize);
+        let (order, starts) = self.by_plane();
+        let (materials, particles) = (&self.matter.materials, &self.particles);
+        self.grid.par_chunks_mut(plane).for_each(|nodes| nodes.fill([0; 4]));
+        // Slab `s` holds planes 2s and 2s + 1 and writes 2s − 1 ..= 2s + 2, stored from plane 2s of `grid` on.
+        for colour in 0..2 {
+            self.grid[colour * 2 * plane..].par_chunks_mut(4 * plane).enumerate().for_each(|(at, nodes)| {
+                let first = at * 4 + colour * 2;
+                if first >= cells {
+                    return;
+                }
+                let last = (first + 2).min(cells);
+                for index in &order[starts[first]..starts[last]] {
+                    let index = *index as usize;
+                    let state = &particles.states[index];
+                    let affine = match particles.kinds.get(index) {
+                        None => affine(&materials[0], state, None),
+                        Some(kind) if kind.birth <= step => {
+                            affine(&materials[kind.material as usize], state, Some(&particles.strains[index]))
+                        }
+                        Some(_) => continue,
+                    };
+                    scatter_one(state, &affine, nodes, first, cells);
+                }
+            });
+        }
+    }
+
+    /// Turns momenta into velocities; gives the largest mass of a node, and the impulse on each body.
+    fn update_grid(&mut self, force: &Force, bodies: Option<&Colliders>) -> (i32, Vec<Impulse>) {
+        let (plane, cells) = (self.plane(), self.matter.cells as usize);
+        let (matter, center, cell_mass) = (&self.matter, self.matter.center(), self.matter.cell_mass());
+        let planes = self.grid[plane..(cells + 1) * plane].par_chunks_mut(plane).zip(self.wall.par_chunks(plane));
+        let done: Vec<(i32, Vec<(usize, [i32; 6])>)> = planes
+            .enumerate()
+            .map(|(x, (nodes, wall))| {
+                let (mut heaviest, mut impulses) = (0, Vec::new());
+                for (index, (node, wall)) in nodes.iter_mut().zip(wall).enumerate() {
+                    let mass = node[0];
+                    // A sum that wrapped would be negative here.
+                    heaviest = heaviest.max(if mass < 0 { i32::MAX } else { mass });
+                    let at = [x, index / cells, index % cells];
+                    if mass > 0 {
+                        let place = at.map(|c| (c as i32 * ONE + ONE / 2) - center);
+                        accelerate(node, force, place);
+                    }
+                    let mut more = wall[3];
+                    if let Some(bodies) = bodies {
+                        let near = bodies.near(matter.cells, at);
+                        if !near.is_empty() {
+                            let place = at.map(|c| c as i32 * ONE + ONE / 2);
+                            let (body_mass, impulse) = bodies.act(near, place, node, cell_mass);
+                            more += body_mass;
+                            impulses.extend(impulse);
+                        }
+                    }
+                    if mass > 0 {
+                        hold(matter, node, wall);
+                    }
+                    node[0] = node[0].wrapping_add(more);
+                }
+                (heaviest, impulses)
+            })
+            .collect();
+        let mut sums = vec![[0i64; 6]; bodies.map_or(0, |bodies| bodies.bodies.len())];
+        for (body, impulse) in done.iter().flat_map(|(_, impulses)| impulses) {
+            for (sum, part) in sums[*body].iter_mut().zip(impulse) {
+                *sum += i64::from(*part);
+            }
+        }
+        (done.iter().map(|(heaviest, _)| *heaviest).max().unwrap_or(0), sums)
+    }
+
+    fn gather(&mut self, step: u32) {
+        let (cells, plane) = (self.matter.cells as usize, self.plane());
+        let (grid, inverse_density, materials) = (&self.grid, self.inverse_density, &self.matter.materials);
+        let Particles { states, strains, kinds } = &mut self.particles;
+        if kinds.is_empty() {
+            states.par_chunks_mut(BATCH).for_each(|batch| {
+                for particle in batch {
+                    gather_one(particle, grid, inverse_density, cells, plane);
+                }
+            });
+            return;
+        }
+        let batches = states.par_chunks_mut(BATCH).zip(strains.par_chunks_mut(BATCH)).zip(kinds.par_chunks(BATCH));
+        batches.for_each(|((states, strains), kinds)| {
+            for ((state, strain), kind) in states.iter_mut().zip(strains).zip(kinds) {
+                if kind.birth <= step {
+                    gather_one(state, grid, inverse_density, cells, plane);
+                    let material = &materials[kind.material as usize];
+                    if material.law() != Law::Liquid {
+                        let c = state[6..15].try_into().expect("nine words");
+                        *strain = strained(material, strain, c, state[15]);
+                    }
+                }
+            }
+        });
+    }
+}
+
+/// The affine matrix of a particle, row by row.
+#[inline(always)]
+fn affine(material: &Material, particle: &Particle, strain: Option<&Strain>) -> [[i32; 3]; 3] {
+    let c = &particle[6..15];
+    let law = material.law();
+    let bulk = if law == Law::Jelly { 0 } else { 4 * pressure(material, particle[15]) };
+    let mut affine = [[0i32; 3]; 3];
+    for row in 0..3 {
+        for column in 0..3 {
+            let shear = c[row * 3 + column] + c[column * 3 + row];
+            affine[row][column] = c[row * 3 + column] - 4 * mul24(material.viscosity(), shear);
+        }
+        affine[row][row] += bulk;
+    }
+    if let Some(strain) = strain
+        && law != Law::Liquid
+    {
+        let [xx, yy, zz, xy, xz, yz] = stress(material, strain);
+        for (row, stresses) in [[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]].iter().enumerate() {
+            for column in 0..3 {
+                affine[row][column] -= 4 * stresses[column];
+            }
+        }
+    }
+    affine
+}
+
+/// Adds one particle to the nodes of its slab, whose first plane in `nodes` is `first − 1`.
+#[inline(always)]
+fn scatter_one(particle: &Particle, affine: &[[i32; 3]; 3], nodes: &mut [Node], first: usize, cells: usize) {
+    let stencil = Stencil::new(particle);
+    // At node (0,0,0), d = −1 − offset along each axis.
+    let mut corner = [0i32; 3];
+    for row in 0..3 {
+        corner[row] = particle[3 + row];
+        for (entry, offset) in affine[row].iter().zip(stencil.offset) {
+            corner[row] += mul24(*entry, -ONE - offset);
+        }
+    }
+    let columns: [[i32; 3]; 3] = std::array::from_fn(|axis| std::array::from_fn(|row| affine[row][axis]));
+    let add = |a: [i32; 3], b: [i32; 3]| [a[0] + b[0], a[1] + b[1], a[2] + b[2]];
+    let [bx, by, bz] = stencil.base;
+    let [wx, wy, wz] = stencil.weights;
+    // Plane bx (the first that is written) is stored at bx − (first − 1).
+    let mut at_x = ((bx + 1 - first) * cells + by) * cells + bz;
+    for along_x in wx {
+        let mut at_y = at_x;
+        let mut row_q = corner;
+        for along_y in wy {
+            let wij = mul30(along_x, along_y);
+            let mut q = row_q;
+            for (node, w) in nodes[at_y..at_y + 3].iter_mut().zip(wz) {
+                let weight = mul30(wij, w) >> 1;
+                node[0] = node[0].wrapping_add(mul30(ONE, weight));
+                for axis in 0..3 {
+                    node[1 + axis] = node[1 + axis].wrapping_add(mul30(q[axis], weight));
+                }
+                q = add(q, columns[2]);
+            }
+            row_q = add(row_q, columns[1]);
+            at_y += cells;
+        }
+        corner = add(corner, columns[0]);
+        at_x += cells * cells;
+    }
+}
+
+fn limit(u: i32) -> i32 {
+    u.clamp(-MAX_SPEED, MAX_SPEED)
+}
+
+/// Turns a node's momentum into its velocity under `force`.
+#[inline(always)]
+fn accelerate(node: &mut Node, force: &Force, place: [i32; 3]) {
+    for axis in 0..3 {
+        let mut u = limit(div24(node[1 + axis], node[0])) + force.uniform[axis];
+        for (entry, d) in force.linear[axis * 3..axis * 3 + 3].iter().zip(place) {
+            u += mul30(d, *entry);
+        }
+        node[1 + axis] = u - mul24(u, force.drag);
+    }
+}
+
+/// Holds a node's velocity within the wall and its limit.
+#[inline(always)]
+fn hold(matter: &Matter, node: &mut Node, wall: &[i32; 4]) {
+    let [_, u @ ..] = node;
+    let mut held = false;
+    let mut free = [true; 3];
+    match matter.vessel {
+        Vessel::Ball(_) => {
+            let outward = mul30(u[0], wall[0]) + mul30(u[1], wall[1]) + mul30(u[2], wall[2]);
+            if outward > 0 {
+                held = true;
+                for axis in 0..3 {
+                    u[axis] -= mul30(outward, wall[axis]);
+                }
+            }
+        }
+        Vessel::Box(..) => {
+            for axis in 0..3 {
+                if u[axis] * wall[axis].signum() > 0 {
+                    (u[axis], free[axis], held) = (0, false, true);
+                }
+            }
+        }
+    }
+    for axis in 0..3 {
+        if held && free[axis] {
+            u[axis] -= mul24(u[axis], matter.wall_friction);
+        }
+        u[axis] = limit(u[axis]);
+    }
+}
+
+#[inline(always)]
+fn gather_one(particle: &mut Particle, grid: &[Node], inverse_density: i32, cells: usize, plane: usize) {
+    let stencil = Stencil::new(particle);
+    let [bx, by, bz] = stencil.base;
+    let [wx, wy, wz] = stencil.weights;
+    // Sums over the whole stencil of (mass, velocity) and of velocity times the node's place (−1, 0, 1) by axis.
+    let mut total = [0i32; 4];
+    let mut moment = [[0i32; 4]; 3];
+    let mut at_x = (bx + 1) * plane + by * cells + bz;
+    for (along_x, i) in wx.into_iter().zip(-1..) {
+        let mut slab = [0i32; 4];
+        let mut at_y = at_x;
+        for (along_y, j) in wy.into_iter().zip(-1..) {
+            let wij = mul30(along_x, along_y);
+            let mut line = [0i32; 4];
+            for ((node, w), k) in grid[at_y..at_y + 3].iter().zip(wz).zip(-1..) {
+                let weight = mul30(wij, w);
+                for lane in 0..4 {
+                    let term = mul30(node[lane], weight);
+                    line[lane] += term;
+                    moment[2][lane] += term * k;
+                }
+            }
+            for lane in 0..4 {
+                slab[lane] += line[lane];
+                moment[1][lane] += line[lane] * j;
+            }
+            at_y += cells;
+        }
+        for lane in 0..4 {
+            total[lane] += slab[lane];
+            moment[0][lane] += slab[lane] * i;
+        }
+        at_x += plane;
+    }
+    let mut divergence = 0;
+    for row in 0..3 {
+        let v = total[1 + row];
+        for column in 0..3 {
+            let rate = 4 * (moment[column][1 + row] - mul24(v, stencil.offset[column]));
+            particle[6 + row * 3 + column] = rate.clamp(-MAX_RATE, MAX_RATE);
+        }
+        divergence += particle[6 + row * 4];
+        particle[3 + row] = v;
+        particle[row] = (particle[row] + v).clamp(2 * ONE, (cells as i32 - 2) * ONE - 1);
+    }
+    let density = mul24(total[0], inverse_density);
+    particle[15] = (density - mul24(density, divergence)).clamp(0, 2 * ONE);
+}
