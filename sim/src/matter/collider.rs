@@ -5,18 +5,27 @@
 //! its turn `R` (rows, Q30), and its angular velocity (Q24, per step).
 //!
 //! **Depth.** With `d = node − centre`, of which no component exceeds `reach`, and `l = Rᵀd` (`mul30`, summed over the
-//! rows), the distance to planes is the largest of `Σ mul30(l, normal) − offset`, the first of equal ones counts, and the
-//! normal is that plane's. From a segment, `l_y −= clamp(l_y, −half, half)`, the distance is `root(s) << 3`, `s` the sum of
+//! rows), the distance to a plane is `Σ mul30(l, normal) − offset`, and that to the planes the largest of them. From a segment, `l_y −= clamp(l_y, −half, half)`, the distance is `root(s) << 3`, `s` the sum of
 //! `mul30(l, l)` (Q18, unsigned), and the normal `div24(l, distance) << 6`; at distance 0 it is y. Either is lessened by
-//! `radius`, and the normal is turned by `R`. The body of the smallest distance counts at a node, the first of equal ones.
+//! `radius`. The body of the smallest distance counts at a node, the first of equal ones.
 //!
-//! **Contact.** Where the distance is negative and the node has mass, with `w = V + Ω × d` (`mul24`, limited to
-//! ±`MAX_SPEED`), `e = u − w` and `s = Σ mul30(e, n)`: where `s < 0`, the change is `−mul30(n, s)`, and with
-//! `t = e − mul30(n, s)` less `mul24(t, friction)`; `u += mul24(change, give)`. The node's impulse on the body is
-//! `j = −mul24(m, mul24(change, give))` (Q24), its moment `d × j` (`mul30`, Q18); both are summed in 64 bits.
+//! **Contact.** Where the distance is below 1 and the node has mass, with `w = V + Ω × d` (`mul24`, limited to
+//! ±`MAX_SPEED`) and `e = u − w`, each normal `n`, turned by `R`, takes away what goes inwards: `s = Σ mul30(e, n)`, and where
+//! `s < 0`, `e −= mul30(n, s)`. The normals are the segment's one, or those of the nearest plane, of all that the node is
+//! beyond, and, for a node inside, of all that it is less than 1½ cells behind: at an edge both of its faces hold, as what
+//! meets one there must not slip in past the other. Where any did, `e −= mul24(e, friction)`; with the whole change of `e`
+//! since, `c`, `u += mul24(c, give)`. The node's impulse on the body is `j = −mul24(m, mul24(c, give))` (Q24), its moment
+//! `d × j` (`mul30`, Q18); both are summed in 64 bits.
+//!
+//! Nodes up to a cell outside are held because the pressure of what lies against a surface acts on the nodes on either side
+//! of it, one half each: held on one side only, a body would feel half of it, and what is outside would be drawn in.
 //!
 //! `give` is what keeps light bodies stable, though a step takes the body's speed for given: the matter around it pushes as
 //! two masses meet that share their momentum, and not as at a wall.
+//!
+//! **Particles** that end a step inside a body (its distance negative) are set on its surface: `x += mul30(n, −distance)`,
+//! with the segment's normal or the first of the nearest planes, and `x` is limited again. Nodes alone do not keep them out:
+//! a particle moves with those beyond the surface too, and seeps in. Momentum stays what it was.
 //!
 //! **The mass that a body stands for** at a node is `mul24(cell mass, spread)` with the share of a quadratic B-spline
 //! around the node that lies within a plane at this distance `δ`, limited to ±1½: with `a = |δ|`, `½ − ¾a + a³/3`
@@ -34,6 +43,12 @@ use super::{MAX_SPEED, Node};
 
 /// Cells along a block of the grid for which the bodies near it are listed.
 pub const BLOCK: u32 = 8;
+
+/// How far a surface is felt on either side, Q24 cells.
+const FELT: i32 = ONE / 2 * 3;
+
+/// How far from a surface nodes are held by it, Q24 cells.
+const HELD: i32 = ONE;
 
 /// Largest reach of a body, in cells.
 pub const MAX_REACH: i32 = 40;
@@ -82,11 +97,10 @@ pub struct Colliders {
     listed: Vec<u32>,
 }
 
-/// A node's place in a body.
+/// The nearest body of a node.
 struct Contact {
     body: usize,
     distance: i32,
-    normal: [i32; 3],
     from_center: [i32; 3],
 }
 
@@ -157,16 +171,31 @@ impl Colliders {
         for id in near {
             let body = &self.bodies[*id as usize];
             let d: [i32; 3] = std::array::from_fn(|axis| place[axis].wrapping_sub(body.center[axis]));
-            let reach = body.reach + ONE / 2 * 3;
+            let reach = body.reach + FELT;
             if d.iter().any(|c| !(-reach..=reach).contains(c)) {
                 continue;
             }
-            let (distance, normal) = body.surface(&self.planes, d);
-            if distance < ONE / 2 * 3 && nearest.as_ref().is_none_or(|found| distance < found.distance) {
-                nearest = Some(Contact { body: *id as usize, distance, normal, from_center: d });
+            let distance = body.distance(&self.planes, body.local(d));
+            if distance < FELT && nearest.as_ref().is_none_or(|found| distance < found.distance) {
+                nearest = Some(Contact { body: *id as usize, distance, from_center: d });
             }
         }
         nearest
+    }
+
+    /// Sets a particle at `place` onto the surface of the body that it is in, if it is in one.
+    #[inline(always)]
+    pub(super) fn expel(&self, cells: u32, place: &mut [i32; 3]) {
+        let near = self.near(cells, place.map(|x| (x >> 24) as usize));
+        if near.is_empty() {
+            return;
+        }
+        let Some(contact) = self.contact(near, *place).filter(|contact| contact.distance < 0) else { return };
+        let body = &self.bodies[contact.body];
+        let normal = body.turned(body.normal(&self.planes, body.local(contact.from_center)));
+        for axis in 0..3 {
+            place[axis] += mul30(normal[axis], -contact.distance);
+        }
     }
 
     /// Lets the bodies near a node act on its velocity `node[1..]`, where it has mass. Gives the mass that a body stands for
@@ -181,59 +210,100 @@ impl Colliders {
     ) -> (i32, Option<(usize, [i32; 6])>) {
         let Some(contact) = self.contact(near, place) else { return (0, None) };
         let mass = mul24(cell_mass, spread(contact.distance));
-        let pushed = (contact.distance < 0 && node[0] > 0).then(|| self.bodies[contact.body].push(&contact, node));
+        let pushed = (contact.distance < HELD && node[0] > 0).then(|| self.bodies[contact.body].push(&self.planes, &contact, node));
         (mass, pushed.flatten().map(|impulse| (contact.body, impulse)))
     }
 }
 
 impl Collider {
-    /// Distance of a place, relative to the centre, to the surface (negative inside), and the normal there.
-    fn surface(&self, planes: &[[i32; 4]], d: [i32; 3]) -> (i32, [i32; 3]) {
+    /// A place relative to the centre, in the body's own frame.
+    fn local(&self, d: [i32; 3]) -> [i32; 3] {
         let turn = &self.turn;
-        let mut l: [i32; 3] = std::array::from_fn(|column| {
+        std::array::from_fn(|column| {
             mul30(d[0], turn[column]) + mul30(d[1], turn[3 + column]) + mul30(d[2], turn[6 + column])
-        });
-        let (mut distance, mut normal) = (i32::MIN, [0, ONE30, 0]);
-        if self.planes == 0 {
-            l[1] -= l[1].clamp(-self.half, self.half);
-            let squares = l.iter().fold(0u32, |sum, c| sum.wrapping_add(mul30(*c, *c) as u32));
-            distance = (root(squares) << 3) as i32;
-            if distance > 0 {
-                normal = l.map(|c| div24(c, distance) << 6);
-            }
+        })
+    }
+
+    /// A direction of the body's own frame.
+    fn turned(&self, n: [i32; 3]) -> [i32; 3] {
+        let turn = &self.turn;
+        std::array::from_fn(|row| dot30(n, [turn[row * 3], turn[row * 3 + 1], turn[row * 3 + 2]]))
+    }
+
+    fn own<'a>(&self, planes: &'a [[i32; 4]]) -> &'a [[i32; 4]] {
+        &planes[self.first_plane as usize..(self.first_plane + self.planes) as usize]
+    }
+
+    /// Of a place in the body's frame, where it is from the nearest one of the segment, and how far.
+    fn from_segment(&self, mut l: [i32; 3]) -> ([i32; 3], i32) {
+        l[1] -= l[1].clamp(-self.half, self.half);
+        let squares = l.iter().fold(0u32, |sum, c| sum.wrapping_add(mul30(*c, *c) as u32));
+        (l, (root(squares) << 3) as i32)
+    }
+
+    /// Distance of a place in the body's frame to its surface, negative inside.
+    fn distance(&self, planes: &[[i32; 4]], l: [i32; 3]) -> i32 {
+        let farthest = if self.planes == 0 {
+            self.from_segment(l).1
         } else {
-            for plane in &planes[self.first_plane as usize..(self.first_plane + self.planes) as usize] {
-                let beyond = mul30(l[0], plane[0]) + mul30(l[1], plane[1]) + mul30(l[2], plane[2]) - plane[3];
-                if beyond > distance {
-                    (distance, normal) = (beyond, [plane[0], plane[1], plane[2]]);
-                }
-            }
+            self.own(planes).iter().map(|plane| beyond(plane, l)).max().expect("some planes")
+        };
+        farthest - self.radius
+    }
+
+    /// The normal, in the body's frame, at the surface nearest to a place there.
+    fn normal(&self, planes: &[[i32; 4]], l: [i32; 3]) -> [i32; 3] {
+        if self.planes == 0 {
+            let (away, distance) = self.from_segment(l);
+            return if distance > 0 { away.map(|c| div24(c, distance) << 6) } else { [0, ONE30, 0] };
         }
-        let turned = std::array::from_fn(|row| {
-            mul30(normal[0], turn[row * 3]) + mul30(normal[1], turn[row * 3 + 1]) + mul30(normal[2], turn[row * 3 + 2])
+        let own = self.own(planes);
+        let nearest = own.iter().fold(&own[0], |found, plane| {
+            if beyond(plane, l) > beyond(found, l) { plane } else { found }
         });
-        (distance - self.radius, turned)
+        [nearest[0], nearest[1], nearest[2]]
     }
 
     /// Pushes a node's velocity out of the body; the impulse on the body, if there is one.
-    fn push(&self, contact: &Contact, node: &mut Node) -> Option<[i32; 6]> {
-        let (d, n, spin) = (contact.from_center, contact.normal, self.spin);
+    fn push(&self, planes: &[[i32; 4]], contact: &Contact, node: &mut Node) -> Option<[i32; 6]> {
+        let (d, spin) = (contact.from_center, self.spin);
         let swept = [
             mul24(d[2], spin[1]) - mul24(d[1], spin[2]),
             mul24(d[0], spin[2]) - mul24(d[2], spin[0]),
             mul24(d[1], spin[0]) - mul24(d[0], spin[1]),
         ];
-        let e: [i32; 3] = std::array::from_fn(|axis| {
+        let first: [i32; 3] = std::array::from_fn(|axis| {
             node[1 + axis] - (self.velocity[axis] + swept[axis]).clamp(-MAX_SPEED, MAX_SPEED)
         });
-        let inward = mul30(e[0], n[0]) + mul30(e[1], n[1]) + mul30(e[2], n[2]);
-        if inward >= 0 {
+        let mut e = first;
+        let mut hold = |normal: [i32; 3]| {
+            let n = self.turned(normal);
+            let inward = dot30(e, n);
+            if inward < 0 {
+                e = std::array::from_fn(|axis| e[axis] - mul30(n[axis], inward));
+            }
+            inward < 0
+        };
+        let l = self.local(d);
+        let mut held = false;
+        if self.planes == 0 {
+            held = hold(self.normal(planes, l));
+        } else {
+            let behind = if contact.distance < 0 { -FELT } else { 0 };
+            for plane in self.own(planes) {
+                let distance = beyond(plane, l) - self.radius;
+                if distance == contact.distance || distance > behind {
+                    held |= hold([plane[0], plane[1], plane[2]]);
+                }
+            }
+        }
+        if !held {
             return None;
         }
         let mut j = [0; 3];
         for axis in 0..3 {
-            let normal = mul30(n[axis], inward);
-            let change = mul24(-normal - mul24(e[axis] - normal, self.friction), self.give);
+            let kept = e[axis] - mul24(e[axis], self.friction);
+            let change = mul24(kept - first[axis], self.give);
             node[1 + axis] += change;
             j[axis] = -mul24(node[0], change);
         }
@@ -246,6 +316,15 @@ impl Collider {
             mul30(d[0], j[1]) - mul30(d[1], j[0]),
         ])
     }
+}
+
+fn dot30(a: [i32; 3], b: [i32; 3]) -> i32 {
+    mul30(a[0], b[0]) + mul30(a[1], b[1]) + mul30(a[2], b[2])
+}
+
+/// How far a place lies beyond a plane.
+fn beyond(plane: &[i32; 4], l: [i32; 3]) -> i32 {
+    dot30(l, [plane[0], plane[1], plane[2]]) - plane[3]
 }
 
 /// The share of a quadratic B-spline around a node that lies within a plane at this distance, Q24.

@@ -37,6 +37,7 @@ struct Constants {
     vessel: u32,
     kinds: u32,
     bodies: u32,
+    range: [[i32; 2]; 3],
     materials: [Material; MAX_MATERIALS],
 }
 
@@ -79,6 +80,7 @@ impl GpuMatter {
             vessel: u32::from(matches!(matter.vessel, Vessel::Box(..))),
             kinds: u32::from(!particles.kinds.is_empty()),
             bodies: bodies.bodies.len() as u32,
+            range: matter.vessel.range(matter.cells),
             materials,
         };
         // A binding is never empty.

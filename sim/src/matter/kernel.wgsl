@@ -24,6 +24,7 @@ struct Material {
     half_bulk: i32,
     yields: i32,
     friction: i32,
+    memory: i32,
 }
 
 struct Matter {
@@ -37,6 +38,8 @@ struct Matter {
     // Whether `inner` says what each particle is.
     kinds: u32,
     bodies: u32,
+    // Where particles may be along each axis: from here, to below there.
+    range: array<i32, 6>,
     materials: array<Material, 8>,
     planes: array<array<i32, 4>>,
 }
@@ -218,34 +221,98 @@ fn vector(at: u32) -> vec3<i32> {
     return vec3<i32>(bodies[at], bodies[at + 1u], bodies[at + 2u]);
 }
 
-// The normal at a place, relative to the centre, of the body whose words begin at `at`, and the distance to its surface.
-fn surface(at: u32, d: vec3<i32>) -> vec4<i32> {
-    let x = vector(at + 3u);
-    let y = vector(at + 6u);
-    let z = vector(at + 9u);
-    var l = scale30(x, d.x) + scale30(y, d.y) + scale30(z, d.z);
-    var normal = vec3<i32>(0, ONE30, 0);
-    var distance = -2147483647 - 1;
+// How far a surface is felt on either side.
+const FELT: i32 = ONE / 2 * 3;
+
+// How far from a surface nodes are held by it.
+const HELD: i32 = ONE;
+
+// The body whose words begin at `at`, as a place sees it.
+struct Contact {
+    at: u32,
+    distance: i32,
+    // The place relative to the centre, in the grid's frame and in the body's.
+    d: vec3<i32>,
+    l: vec3<i32>,
+}
+
+// A direction of the body's frame.
+fn turned(at: u32, n: vec3<i32>) -> vec3<i32> {
+    return vec3<i32>(dot30(n, vector(at + 3u)), dot30(n, vector(at + 6u)), dot30(n, vector(at + 9u)));
+}
+
+fn normal_of(plane: u32) -> vec3<i32> {
+    return vec3<i32>(matter.planes[plane][0], matter.planes[plane][1], matter.planes[plane][2]);
+}
+
+// How far a place in a body's frame lies beyond a plane.
+fn beyond(plane: u32, l: vec3<i32>) -> i32 {
+    return dot30(l, normal_of(plane)) - matter.planes[plane][3];
+}
+
+// Where a place in the body's frame is from the nearest one of the segment, and how far.
+fn from_segment(at: u32, place: vec3<i32>) -> vec4<i32> {
+    let half = bodies[at + 21u];
+    let l = vec3<i32>(place.x, place.y - clamp(place.y, -half, half), place.z);
+    let squares = u32(mul30(l.x, l.x)) + u32(mul30(l.y, l.y)) + u32(mul30(l.z, l.z));
+    return vec4<i32>(l, i32(root(squares) << 3u));
+}
+
+// Distance of a place in the body's frame to its surface, negative inside.
+fn distance_to(at: u32, l: vec3<i32>) -> i32 {
+    let first = u32(bodies[at + 18u]);
+    let count = u32(bodies[at + 19u]);
+    var farthest = -2147483647 - 1;
+    if (count == 0u) {
+        farthest = from_segment(at, l).w;
+    }
+    for (var plane = first; plane < first + count; plane++) {
+        farthest = max(farthest, beyond(plane, l));
+    }
+    return farthest - bodies[at + 20u];
+}
+
+// The normal, in the body's frame, at the surface nearest to a place there.
+fn normal_at(at: u32, l: vec3<i32>) -> vec3<i32> {
     let first = u32(bodies[at + 18u]);
     let count = u32(bodies[at + 19u]);
     if (count == 0u) {
-        let half = bodies[at + 21u];
-        l.y -= clamp(l.y, -half, half);
-        distance = i32(root(u32(mul30(l.x, l.x)) + u32(mul30(l.y, l.y)) + u32(mul30(l.z, l.z))) << 3u);
-        if (distance > 0) {
-            normal = vec3<i32>(div24(l.x, distance), div24(l.y, distance), div24(l.z, distance)) << vec3<u32>(6u);
-        }
-    } else {
-        for (var index = first; index < first + count; index++) {
-            let plane = vec3<i32>(matter.planes[index][0], matter.planes[index][1], matter.planes[index][2]);
-            let beyond = dot30(l, plane) - matter.planes[index][3];
-            if (beyond > distance) {
-                distance = beyond;
-                normal = plane;
-            }
+        let away = from_segment(at, l);
+        let normal = vec3<i32>(div24(away.x, away.w), div24(away.y, away.w), div24(away.z, away.w)) << vec3<u32>(6u);
+        return select(vec3<i32>(0, ONE30, 0), normal, away.w > 0);
+    }
+    var nearest = first;
+    for (var plane = first + 1u; plane < first + count; plane++) {
+        if (beyond(plane, l) > beyond(nearest, l)) {
+            nearest = plane;
         }
     }
-    return vec4<i32>(dot30(normal, x), dot30(normal, y), dot30(normal, z), distance - bodies[at + 20u]);
+    return normal_of(nearest);
+}
+
+// The nearest body of a place in the cell `cell`; its distance is FELT where none is near.
+fn contact(cell: vec3<i32>, place: vec3<i32>) -> Contact {
+    let blocks = (u32(matter.cells) + BLOCK - 1u) / BLOCK;
+    let block = vec3<u32>(cell) / BLOCK;
+    let starts = matter.bodies * COLLIDER;
+    let lists = starts + blocks * blocks * blocks + 1u;
+    let entry = starts + (block.x * blocks + block.y) * blocks + block.z;
+    var nearest: Contact;
+    nearest.distance = FELT;
+    for (var listed = u32(bodies[entry]); listed < u32(bodies[entry + 1u]); listed++) {
+        let at = u32(bodies[lists + listed]) * COLLIDER;
+        let d = place - vector(at);
+        let reach = bodies[at + 22u] + FELT;
+        if (any(d < vec3<i32>(-reach)) || any(d > vec3<i32>(reach))) {
+            continue;
+        }
+        let l = scale30(vector(at + 3u), d.x) + scale30(vector(at + 6u), d.y) + scale30(vector(at + 9u), d.z);
+        let distance = distance_to(at, l);
+        if (distance < nearest.distance) {
+            nearest = Contact(at, distance, d, l);
+        }
+    }
+    return nearest;
 }
 
 // Adds to a sum of two words, the low one first.
@@ -256,56 +323,55 @@ fn add_wide(at: u32, value: i32) {
     atomicAdd(&status[at + 1u], bitcast<u32>(value >> 31u) + carry);
 }
 
+// What of a relative velocity does not go inwards past a surface with this normal; w is 1 where any did.
+fn held_by(n: vec3<i32>, e: vec4<i32>) -> vec4<i32> {
+    let inward = dot30(e.xyz, n);
+    if (inward >= 0) {
+        return e;
+    }
+    return vec4<i32>(e.xyz - scale30(n, inward), 1);
+}
+
 // Lets the nearest body act on the velocity of a node of mass `mass` at `cell`: xyz is the new velocity, w the mass that
 // the body stands for.
 fn act(cell: vec3<i32>, mass: i32, velocity: vec3<i32>) -> vec4<i32> {
-    let blocks = (u32(matter.cells) + BLOCK - 1u) / BLOCK;
-    let block = vec3<u32>(cell) / BLOCK;
-    let starts = matter.bodies * COLLIDER;
-    let lists = starts + blocks * blocks * blocks + 1u;
-    let entry = starts + (block.x * blocks + block.y) * blocks + block.z;
-    let place = cell * ONE + ONE / 2;
-    var nearest = ONE / 2 * 3;
-    var body = 0u;
-    var n = vec3<i32>(0);
-    for (var listed = u32(bodies[entry]); listed < u32(bodies[entry + 1u]); listed++) {
-        let id = u32(bodies[lists + listed]);
-        let d = place - vector(id * COLLIDER);
-        let reach = bodies[id * COLLIDER + 22u] + ONE / 2 * 3;
-        if (any(d < vec3<i32>(-reach)) || any(d > vec3<i32>(reach))) {
-            continue;
-        }
-        let found = surface(id * COLLIDER, d);
-        if (found.w < nearest) {
-            nearest = found.w;
-            n = found.xyz;
-            body = id;
-        }
-    }
-    if (nearest == ONE / 2 * 3) {
+    let found = contact(cell, cell * ONE + ONE / 2);
+    if (found.distance == FELT) {
         return vec4<i32>(velocity, 0);
     }
-    let share = mul24(matter.cell_mass, spread(nearest));
-    if (nearest >= 0 || mass <= 0) {
+    let share = mul24(matter.cell_mass, spread(found.distance));
+    if (found.distance >= HELD || mass <= 0) {
         return vec4<i32>(velocity, share);
     }
-    let at = body * COLLIDER;
-    let d = place - vector(at);
+    let at = found.at;
+    let d = found.d;
     let spin = vector(at + 15u);
     let swept = vec3<i32>(
         mul24(d.z, spin.y) - mul24(d.y, spin.z),
         mul24(d.x, spin.z) - mul24(d.z, spin.x),
         mul24(d.y, spin.x) - mul24(d.x, spin.y),
     );
-    let e = velocity - clamp(vector(at + 12u) + swept, vec3<i32>(-MAX_SPEED), vec3<i32>(MAX_SPEED));
-    let inward = dot30(e, n);
-    if (inward >= 0) {
+    let first = velocity - clamp(vector(at + 12u) + swept, vec3<i32>(-MAX_SPEED), vec3<i32>(MAX_SPEED));
+    var e = vec4<i32>(first, 0);
+    let planes = u32(bodies[at + 18u]);
+    let count = u32(bodies[at + 19u]);
+    let behind = select(0, -FELT, found.distance < 0);
+    if (count == 0u) {
+        e = held_by(turned(at, normal_at(at, found.l)), e);
+    }
+    for (var plane = planes; plane < planes + count; plane++) {
+        let distance = beyond(plane, found.l) - bodies[at + 20u];
+        if (distance == found.distance || distance > behind) {
+            e = held_by(turned(at, normal_of(plane)), e);
+        }
+    }
+    if (e.w == 0) {
         return vec4<i32>(velocity, share);
     }
-    let along = scale30(n, inward);
-    let change = scale24(-along - scale24(e - along, bodies[at + 24u]), bodies[at + 23u]);
+    let kept = e.xyz - scale24(e.xyz, bodies[at + 24u]);
+    let change = scale24(kept - first, bodies[at + 23u]);
     let j = -scale24(change, mass);
-    let sum = 2u + body * 12u;
+    let sum = 2u + at / COLLIDER * 12u;
     add_wide(sum, j.x);
     add_wide(sum + 2u, j.y);
     add_wide(sum + 4u, j.z);
@@ -449,6 +515,13 @@ fn held(velocity: vec3<i32>, normal: vec3<i32>) -> vec3<i32> {
     return clamp(u, vec3<i32>(-MAX_SPEED), vec3<i32>(MAX_SPEED));
 }
 
+// A place where a particle may be.
+fn kept_in(x: vec3<i32>) -> vec3<i32> {
+    let low = vec3<i32>(matter.range[0], matter.range[2], matter.range[4]);
+    let high = vec3<i32>(matter.range[1], matter.range[3], matter.range[5]);
+    return clamp(x, low, high - 1);
+}
+
 @compute @workgroup_size(64)
 fn gather(@builtin(global_invocation_id) id: vec3<u32>) {
     let index = id.x;
@@ -495,19 +568,30 @@ fn gather(@builtin(global_invocation_id) id: vec3<u32>) {
         }
         divergence += (*p)[6 + row * 4];
         (*p)[3 + row] = v[row];
-        (*p)[row] = clamp(x[row] + v[row], 2 * ONE, (matter.cells - 2) * ONE - 1);
     }
-    let density = mul24(mass, matter.inverse_density);
-    (*p)[15] = clamp(density - mul24(density, divergence), 0, 2 * ONE);
-    if (matter.kinds != 0u) {
-        let of = matter.materials[inner[index].material];
-        if (of.law != 0) {
-            var c: array<i32, 9>;
-            for (var word = 0; word < 9; word++) {
-                c[word] = (*p)[6 + word];
-            }
-            inner[index].strain = strained(of, inner[index].strain, c, (*p)[15]);
+    var place = kept_in(x + v);
+    if (matter.bodies > 0u) {
+        let found = contact(place >> vec3<u32>(24u), place);
+        if (found.distance < 0) {
+            place = kept_in(place + scale30(turned(found.at, normal_at(found.at, found.l)), -found.distance));
         }
+    }
+    (*p)[0] = place.x;
+    (*p)[1] = place.y;
+    (*p)[2] = place.z;
+    var of = matter.materials[0];
+    if (matter.kinds != 0u) {
+        of = matter.materials[inner[index].material];
+    }
+    let here = mul24(mass, matter.inverse_density);
+    let density = here + mul24((*p)[15] - here, of.memory);
+    (*p)[15] = clamp(density - mul24(density, divergence), 0, 2 * ONE);
+    if (of.law != 0) {
+        var c: array<i32, 9>;
+        for (var word = 0; word < 9; word++) {
+            c[word] = (*p)[6 + word];
+        }
+        inner[index].strain = strained(of, inner[index].strain, c, (*p)[15]);
     }
 }
 

@@ -74,6 +74,8 @@ pub struct Material {
     yields: i32,
     /// Strain by which it yields later, per pressure over density.
     friction: i32,
+    /// Share of a particle's own density that it keeps, where the grid says another.
+    memory: i32,
 }
 
 impl Material {
@@ -82,7 +84,14 @@ impl Material {
     #[must_use]
     pub fn liquid(stiffness: f64, cohesion: f64, viscosity: f64) -> Self {
         let [stiffness, cohesion, viscosity] = [stiffness, cohesion, viscosity].map(q24);
-        Self { law: 0, stiffness, cohesion, viscosity, shear: 0, half_bulk: 0, yields: 0, friction: 0 }
+        Self { law: 0, stiffness, cohesion, viscosity, shear: 0, half_bulk: 0, yields: 0, friction: 0, memory: 0 }
+    }
+
+    /// The same, with particles that keep this share of their own density each step, 0 to 1, where the grid, which cannot
+    /// see how they lie within a cell, says another: what is nearly at rest stays even.
+    #[must_use]
+    pub fn remembering(self, memory: f64) -> Self {
+        Self { memory: q24(memory), ..self }
     }
 
     /// A jelly: its shear modulus and its second Lamé parameter over its density, cells² a step², up to 0.2 together.
@@ -120,6 +129,10 @@ impl Material {
 
     pub(super) fn viscosity(&self) -> i32 {
         self.viscosity
+    }
+
+    pub(super) fn memory(&self) -> i32 {
+        self.memory
     }
 
     pub(super) fn stiffness(&self) -> i32 {

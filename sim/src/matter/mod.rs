@@ -31,8 +31,10 @@
 //!
 //! **3. Gather.** `v' = Σ mul30(u, w)`, `ρ = Σ mul30(m, w)`, first moments `B = Σ mul30(u, w)·(offset of the node's
 //! cell from b)`; `C' = 4·(B − mul24(v', f₂₄))`, `f₂₄ = (x mod 1) − ½` in Q24, each entry limited to ±[`MAX_RATE`].
-//! `r' = mul24(ρ, 2/rest density)`, then `r' −= mul24(r', tr C')`, because the particle moves on, limited to 0..2.
-//! `S'` is what [`strained`] makes of `S` and `C'`. `x' = x + v'`, kept two cells from the grid's rim.
+//! With `ρ' = mul24(ρ, 2/rest density)` and the material's memory, `r' = ρ' + mul24(r − ρ', memory)`, then
+//! `r' −= mul24(r', tr C')`, because the particle moves on, limited to 0..2.
+//! `S'` is what [`strained`] makes of `S` and `C'`. `x' = x + v'`, kept inside a box, or two cells from the grid's rim
+//! where the vessel is a ball, and out of bodies.
 
 pub mod collider;
 pub mod force;

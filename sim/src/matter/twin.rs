@@ -90,7 +90,7 @@ impl TwinMatter {
         if heaviest >= most {
             return Err(KernelError::Overfull { step: self.steps, most: most / ONE * 2 });
         }
-        self.gather(step);
+        self.gather(step, bodies);
         Ok(impulses)
     }
 
@@ -222,14 +222,30 @@ impl TwinMatter {
         (done.iter().map(|(heaviest, _)| *heaviest).max().unwrap_or(0), sums)
     }
 
-    fn gather(&mut self, step: u32) {
+    fn gather(&mut self, step: u32, bodies: Option<&Colliders>) {
         let (cells, plane) = (self.matter.cells as usize, self.plane());
         let (grid, inverse_density, materials) = (&self.grid, self.inverse_density, &self.matter.materials);
+        let range = self.matter.vessel.range(self.matter.cells);
+        let settle = |particle: &mut Particle| {
+            let mut place = [particle[0], particle[1], particle[2]];
+            let keep = |place: &mut [i32; 3]| {
+                for (x, [low, high]) in place.iter_mut().zip(range) {
+                    *x = (*x).clamp(low, high - 1);
+                }
+            };
+            keep(&mut place);
+            if let Some(bodies) = bodies {
+                bodies.expel(cells as u32, &mut place);
+                keep(&mut place);
+            }
+            particle[..3].copy_from_slice(&place);
+        };
         let Particles { states, strains, kinds } = &mut self.particles;
         if kinds.is_empty() {
             states.par_chunks_mut(BATCH).for_each(|batch| {
                 for particle in batch {
-                    gather_one(particle, grid, inverse_density, cells, plane);
+                    gather_one(particle, grid, inverse_density, materials[0].memory(), cells, plane);
+                    settle(particle);
                 }
             });
             return;
@@ -238,8 +254,9 @@ impl TwinMatter {
         batches.for_each(|((states, strains), kinds)| {
             for ((state, strain), kind) in states.iter_mut().zip(strains).zip(kinds) {
                 if kind.birth <= step {
-                    gather_one(state, grid, inverse_density, cells, plane);
                     let material = &materials[kind.material as usize];
+                    gather_one(state, grid, inverse_density, material.memory(), cells, plane);
+                    settle(state);
                     if material.law() != Law::Liquid {
                         let c = state[6..15].try_into().expect("nine words");
                         *strain = strained(material, strain, c, state[15]);
@@ -366,7 +383,7 @@ fn hold(matter: &Matter, node: &mut Node, wall: &[i32; 4]) {
 }
 
 #[inline(always)]
-fn gather_one(particle: &mut Particle, grid: &[Node], inverse_density: i32, cells: usize, plane: usize) {
+fn gather_one(particle: &mut Particle, grid: &[Node], inverse_density: i32, memory: i32, cells: usize, plane: usize) {
     let stencil = Stencil::new(particle);
     let [bx, by, bz] = stencil.base;
     let [wx, wy, wz] = stencil.weights;
@@ -409,8 +426,9 @@ fn gather_one(particle: &mut Particle, grid: &[Node], inverse_density: i32, cell
         }
         divergence += particle[6 + row * 4];
         particle[3 + row] = v;
-        particle[row] = (particle[row] + v).clamp(2 * ONE, (cells as i32 - 2) * ONE - 1);
+        particle[row] += v;
     }
-    let density = mul24(total[0], inverse_density);
+    let here = mul24(total[0], inverse_density);
+    let density = here + mul24(particle[15] - here, memory);
     particle[15] = (density - mul24(density, divergence)).clamp(0, 2 * ONE);
 }

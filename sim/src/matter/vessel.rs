@@ -3,7 +3,8 @@
 //! **At a node beyond the wall**, with its stored outward normal `n`:
 //! - a ball's, `n` a unit vector in Q30: `s = Σ mul30(u, n)`; where `s > 0`, `u −= mul30(n, s)` and the rest is damped by
 //!   `u −= mul24(u, wall_friction)`.
-//! - a box's, each component of `n` one of −1, 0, 1: a component of `u` that points as `n`'s does becomes 0, and where
+//! - a box's, which nodes less than a cell inside have too (`collider.rs` says why), each component of `n` one of −1, 0, 1:
+//!   a component of `u` that points as `n`'s does becomes 0, and where
 //!   there was one the others are damped in the same way. So an edge holds as both of its faces do.
 //!
 //! **The mass that the wall stands for** at a node is the share of its surroundings beyond the wall, times a cell's mass
@@ -21,6 +22,14 @@ pub enum Vessel {
 }
 
 impl Vessel {
+    /// Where particles may be along each axis, Q24: from the first of each pair to below the second.
+    pub(super) fn range(self, cells: u32) -> [[i32; 2]; 3] {
+        match self {
+            Self::Ball(_) => [[2 * ONE, (cells as i32 - 2) * ONE]; 3],
+            Self::Box(low, high) => std::array::from_fn(|axis| [low[axis] as i32 * ONE, high[axis] as i32 * ONE]),
+        }
+    }
+
     /// For each node (x slowest) its normal, zero within; then the mass that it gains, Q24, where `cell_mass` is that of a
     /// cell at rest.
     pub(super) fn nodes(self, cells: u32, cell_mass: f64) -> Vec<[i32; 4]> {
@@ -47,7 +56,7 @@ fn boxed(place: [i64; 3], low: [u32; 3], high: [u32; 3], cell_mass: f64) -> [i32
     for axis in 0..3 {
         let at = place[axis] as f64 + 0.5;
         let (below, above) = (at - f64::from(low[axis]), f64::from(high[axis]) - at);
-        node[axis] = if below < 0.0 { -1 } else { i32::from(above < 0.0) };
+        node[axis] = if below < 1.0 { -1 } else { i32::from(above < 1.0) };
         within *= spread(below) - spread(-above);
     }
     node[3] = q24(cell_mass * (1.0 - within));
