@@ -28,6 +28,7 @@ pub mod gpu;
 pub mod gravity;
 pub mod merkle;
 pub mod palette;
+mod platform;
 pub mod random;
 pub mod recipe;
 pub mod scenario;
