@@ -1,5 +1,5 @@
 //! What `std` asks the platform's maths library is answered by `libm`.
-#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test of what is not to be called")]
+#![expect(clippy::disallowed_methods, reason = "a test of what is not to be called")]
 
 use std::hint::black_box;
 
@@ -9,7 +9,7 @@ use seedstorm_sim::{Backend, Film, Recipe, simulate};
 #[test]
 fn the_platform_has_no_say() {
     // The replacements are in programs that hold a world.
-    let recipe = Recipe::new("bloom@1", 1.into(), Film::DRAFT).unwrap();
+    let recipe = Recipe::new("bloom@1", 1.into(), Film::DRAFT).expect("a recipe");
     assert!(simulate(&recipe, Backend::Cpu, &mut |_, _| false).is_err());
     for number in (1..1 << 20).map(|n| n as f32 / (1 << 20) as f32) {
         let x = black_box(number);
