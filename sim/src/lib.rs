@@ -29,6 +29,7 @@ pub mod gravity;
 pub mod matter;
 pub mod merkle;
 pub mod palette;
+mod platform;
 pub mod random;
 pub mod recipe;
 pub mod scenario;

@@ -8,7 +8,7 @@ use miette::Result;
 
 use crate::summary::{Row, Summary, Verdict};
 use crate::workspace::Workspace;
-use crate::{contracts, deny, fuzz, process, setup, studio};
+use crate::{contracts, deny, fuzz, process, setup, studio, wasm};
 
 /// What to check, and what to do when a check fails.
 #[derive(Debug, Args)]
@@ -48,6 +48,8 @@ enum Step {
     Test,
     /// Without optimisation, and without the GPU feature, simulations have the same digests
     DebugGolden,
+    /// Under WebAssembly, in Node, simulations have the same digests
+    Wasm,
     /// Documentation builds without a warning
     Doc,
     /// The built binary makes a draft of each scenario, mints it and verifies it
@@ -97,6 +99,7 @@ impl Step {
                 test.args(["--package", "seedstorm-sim", "--no-default-features", "--test", "golden"]);
                 process::run(&mut test).map(silent)
             }
+            Self::Wasm => wasm::check(workspace).map(silent),
             Self::Doc => {
                 let mut doc = workspace.cargo("doc");
                 process::run(doc.args(["--workspace", "--no-deps", "--release"]).env("RUSTDOCFLAGS", "-D warnings"))

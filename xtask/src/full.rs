@@ -16,6 +16,7 @@ use crate::process;
 use crate::setup;
 use crate::studio::{Made, Scenario, Studio};
 use crate::sweep;
+use crate::wasm::{self, Host};
 use crate::workspace::{Workspace, write_atomically};
 
 /// Which runs to make.
@@ -40,6 +41,8 @@ enum Run {
     Fuzz,
     /// Sweeps of hundreds and thousands of seeds, and a census of each scenario
     Sweep,
+    /// Golden rows and whole worlds under WebAssembly, in Node and in a browser
+    Wasm,
     /// The contracts' tests with all their runs, their coverage, defences taken out, and mutations
     Contracts,
 }
@@ -61,6 +64,7 @@ impl Run {
             Self::Kernel => "kernel",
             Self::Fuzz => "fuzz",
             Self::Sweep => "sweep",
+            Self::Wasm => "wasm",
             Self::Contracts => "contracts",
         }
     }
@@ -93,6 +97,12 @@ impl Run {
                 "Sweeps of small flowers (`bloom` with 8 arms of 6 rings) through the built binary: 400 seeds with one job and \
                  with two, whose tables have to be equal, and 10,000 seeds on all cores; then how rare each option of each \
                  trait is among 10,000 seeds, beside what the scenario states."
+            }
+            Self::Wasm => {
+                "The simulation compiled to wasm32, one thread, in Node and in the page `sim/wasm/web` in a headless Chromium: \
+                 every row of `sim/tests/golden.json`, and the whole worlds of the pieces that the README showed at this \
+                 commit, beside the same worlds on this machine itself. All checkpoints, the `sim_root` and the digest of \
+                 the trajectory are equal."
             }
             Self::Contracts => {
                 "The contracts: *tests* with 10,000 runs of each fuzz test; *invariants* in 1,000 runs of 100 calls; \
@@ -127,6 +137,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
             Run::Kernel => kernel(workspace, &kept)?,
             Run::Fuzz => fuzz(workspace, &kept)?,
             Run::Sweep => sweeps(workspace, &commit, &kept)?,
+            Run::Wasm => under_wasm(workspace, &kept)?,
             Run::Contracts => long_checks_of_contracts(workspace, &kept)?,
         };
         let evidence = Evidence {
@@ -277,6 +288,38 @@ fn kernel(workspace: &Workspace, kept: &Kept<'_>) -> Result<Vec<Part>> {
         }
         Ok(vec![Figure::text("measured", measured.join("; "))])
     })?);
+    Ok(parts)
+}
+
+/// Golden rows and whole worlds, in every host.
+fn under_wasm(workspace: &Workspace, kept: &Kept<'_>) -> Result<Vec<Part>> {
+    const HOSTS: [(Host, &str); 2] = [(Host::Node, "Node, s"), (Host::Browser, "browser, s")];
+    let module = wasm::build(workspace)?;
+    let mut parts = vec![kept.or_measure("golden rows", || {
+        let mut figures = Vec::new();
+        for (host, name) in HOSTS {
+            let start = Instant::now();
+            wasm::golden(workspace, host, &module)?;
+            figures.push(Figure::number(name, start.elapsed().as_secs_f64()));
+        }
+        figures.extend(wasm::versions());
+        Ok(figures)
+    })?];
+    for (scenario, seed) in &images::pieces(workspace)? {
+        parts.push(kept.or_measure(scenario, || {
+            let native = wasm::prove_natively(workspace, scenario, seed)?;
+            let mut figures = vec![Figure::number("native, s", native.seconds)];
+            for (host, name) in HOSTS {
+                let found = wasm::prove(workspace, host, &module, scenario, seed)?;
+                if found.proof != native.proof {
+                    miette::bail!("{name}: {scenario} is {}, and not {}", found.proof, native.proof);
+                }
+                figures.push(Figure::number(name, found.seconds));
+            }
+            figures.extend(native.figures());
+            Ok(figures)
+        })?);
+    }
     Ok(parts)
 }
 

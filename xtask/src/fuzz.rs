@@ -15,7 +15,7 @@ use miette::{IntoDiagnostic, Result, WrapErr, bail, miette};
 
 use crate::evidence::Figure;
 use crate::workspace::Workspace;
-use crate::{process, setup};
+use crate::{machine, process, setup};
 
 /// The targets, with the longest input that is tried, in bytes. The slowest come first, so that none runs alone at last.
 pub(crate) const TARGETS: [(&str, u32); 7] = [
@@ -111,7 +111,7 @@ impl<'a> Fuzzers<'a> {
         if process::ask(&mut metadata).is_none() {
             bail!(help = "`cargo metadata` in fuzz/ writes it", "fuzz/Cargo.lock is not up to date");
         }
-        let host = host()?;
+        let host = machine::host()?;
         let target = workspace.built("fuzz");
         process::run(
             Command::new(&cargo_fuzz)
@@ -224,12 +224,6 @@ fn outcome(log: &str) -> Option<Outcome> {
 fn tail(log: &str) -> String {
     let lines: Vec<&str> = log.lines().collect();
     lines[lines.len().saturating_sub(40)..].join("\n")
-}
-
-fn host() -> Result<String> {
-    let version = process::ask(Command::new("rustc").arg("-vV")).unwrap_or_default();
-    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
-    host.map(str::to_owned).ok_or_else(|| miette!("`rustc -vV` does not say what it compiles for"))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::fs;
 use std::process::Command;
 
+use miette::{Result, miette};
 use serde::Serialize;
 
 use crate::process;
@@ -46,6 +47,17 @@ impl Machine {
 /// Processes that want a core, averaged over the last minute: above 0 before a run, its seconds are too many.
 pub(crate) fn load() -> Option<f64> {
     fs::read_to_string("/proc/loadavg").ok()?.split_whitespace().next()?.parse().ok()
+}
+
+/// What the compiler in use compiles for by itself.
+///
+/// # Errors
+///
+/// If it does not say.
+pub(crate) fn host() -> Result<String> {
+    let version = process::ask(Command::new("rustc").arg("-vV")).unwrap_or_default();
+    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
+    host.map(str::to_owned).ok_or_else(|| miette!("`rustc -vV` does not say what it compiles for"))
 }
 
 fn adapter() -> String {

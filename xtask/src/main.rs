@@ -17,6 +17,7 @@ mod setup;
 mod studio;
 mod summary;
 mod sweep;
+mod wasm;
 mod workspace;
 
 use std::process::ExitCode;

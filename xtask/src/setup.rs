@@ -18,8 +18,9 @@ const VULKAN: [&str; 2] = ["mesa-vulkan-drivers", "libvulkan1"];
 /// Python with what it takes to install Slither in a folder of its own.
 const PYTHON: [&str; 2] = ["python3", "python3-venv"];
 
-/// Folders with a `package-lock.json`: the contracts' tool set, and the implementation that CIDs are held against.
-const NPM_FOLDERS: [&str; 2] = ["contracts", "mint/tests/oracle"];
+/// Folders with a `package-lock.json`: the contracts' tool set, the implementation that CIDs are held against, and what
+/// drives a browser.
+const NPM_FOLDERS: [&str; 3] = ["contracts", "mint/tests/oracle", "sim/wasm"];
 
 /// The major version of Node that the npm packages need.
 const NODE_MAJOR: u32 = 20;
@@ -60,6 +61,22 @@ fn system_packages() -> Result<()> {
     if process::ask(Command::new("python3").args(["-c", "import ensurepip, venv"])).is_none() {
         missing.extend(PYTHON);
     }
+    install(&missing)
+}
+
+/// The browser that the wasm32 worlds are tried in, where it is not on the PATH.
+///
+/// # Errors
+///
+/// If it cannot be installed from here.
+pub(crate) fn chromium() -> Result<()> {
+    if process::ask(Command::new("chromium").args(["--no-sandbox", "--version"])).is_some() {
+        return Ok(());
+    }
+    install(&["chromium"])
+}
+
+fn install(missing: &[&str]) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
@@ -68,20 +85,34 @@ fn system_packages() -> Result<()> {
     if process::ask(Command::new("apt-get").arg("--version")).is_none() {
         bail!(help = by_hand, "{names}: missing, and there is no apt-get to install them with");
     }
-    if process::ask(Command::new("id").arg("-u")).as_deref() != Some("0") {
+    if !is_root() {
         bail!(help = by_hand, "{names}: missing, and only root can install them");
     }
-    let apt = |arguments: &[&str]| {
-        let mut command = Command::new("apt-get");
-        process::run(
-            command
-                .env("DEBIAN_FRONTEND", "noninteractive")
-                .args(["-qq", "-oAcquire::Retries=3", "-oDpkg::Use-Pty=0"])
-                .args(arguments),
-        )
-    };
-    apt(&["update"])?;
-    apt(&[&["install", "--yes", "--no-install-recommends"], &missing[..]].concat())
+    apt_update()?;
+    apt(&[&["install", "--yes", "--no-install-recommends"], missing].concat())
+}
+
+/// Learns which packages there are now, where that is allowed.
+///
+/// # Errors
+///
+/// If the archive does not answer.
+pub(crate) fn apt_update() -> Result<()> {
+    if is_root() { apt(&["update"]) } else { Ok(()) }
+}
+
+fn apt(arguments: &[&str]) -> Result<()> {
+    let mut command = Command::new("apt-get");
+    process::run(
+        command
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .args(["-qq", "-oAcquire::Retries=3", "-oDpkg::Use-Pty=0"])
+            .args(arguments),
+    )
+}
+
+fn is_root() -> bool {
+    process::ask(Command::new("id").arg("-u")).as_deref() == Some("0")
 }
 
 fn has_vulkan_loader() -> bool {
@@ -120,7 +151,12 @@ pub(crate) fn demand_software_gpu(command: &mut Command) -> Result<&mut Command>
     Ok(command)
 }
 
-fn npm_packages(workspace: &Workspace) -> Result<()> {
+/// Installs what the lock files say, where that was not done before.
+///
+/// # Errors
+///
+/// If Node is missing or too old, or npm fails.
+pub(crate) fn npm_packages(workspace: &Workspace) -> Result<()> {
     let node = process::ask(Command::new("node").arg("--version"));
     if node.as_deref().and_then(node_major).is_none_or(|major| major < NODE_MAJOR) {
         let found = node.unwrap_or_else(|| "none".to_owned());
