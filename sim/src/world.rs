@@ -420,6 +420,6 @@ pub fn simulate(
 /// No such scenario; overrides that it does not have or that are out of range.
 pub fn resolve(recipe: &Recipe) -> Result<(&'static dyn Scenario, Genome), RecipeError> {
     let scenario = scenario::find(&recipe.scenario)?;
-    let genome = Genome::resolve(&recipe.seed, &recipe.params, scenario.traits(), scenario.params())?;
+    let genome = Genome::resolve(&recipe.seed, &recipe.params, &scenario.traits(), &scenario.params())?;
     Ok((scenario, genome))
 }

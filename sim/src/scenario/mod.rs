@@ -11,6 +11,7 @@ use crate::{
     world::{Backend, Plan, SimError, World},
 };
 
+pub mod authored;
 mod bloom;
 mod noise;
 mod tempest;
@@ -32,17 +33,21 @@ pub enum Kind {
 /// A kind of piece. Everything it does is a pure function of the genome.
 pub trait Scenario: Debug + Sync {
     /// Its name: lower-case letters, digits and hyphens.
-    fn name(&self) -> &'static str;
+    fn name(&self) -> &str;
     /// Its version; any change of a digest or of a picture is a new one.
     fn version(&self) -> u32;
     /// What moves its world.
     fn kind(&self) -> Kind;
     /// One sentence for people.
-    fn about(&self) -> &'static str;
+    fn about(&self) -> &str;
+    /// What its pieces are called, for people.
+    fn title(&self) -> &str {
+        self.name()
+    }
     /// What a seed picks.
-    fn traits(&self) -> &'static [TraitSpec];
+    fn traits(&self) -> Vec<TraitSpec<'_>>;
     /// What a seed draws.
-    fn params(&self) -> &'static [ParamSpec];
+    fn params(&self) -> Vec<ParamSpec<'_>>;
     /// The moment that the poster shows, in [0, 1] of the duration.
     fn poster_time(&self) -> f64;
     /// How long the world runs and what is kept of it.
