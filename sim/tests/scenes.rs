@@ -5,8 +5,10 @@
 use std::collections::BTreeMap;
 
 use seedstorm_sim::{
-    Genome, Seed,
+    Backend, Film, Genome, Recipe, Seed, SimError, resolve,
     scenario::authored::{Blueprint, Document, Folder, Layout, MAX_BODIES, Particle, SceneError, import},
+    segment::Replayer,
+    simulate,
 };
 
 /// Files in memory.
@@ -234,6 +236,7 @@ cell = 0.05
 
 [materials.water]
 kind = "liquid"
+look = "red"
 
 [[matter]]
 material = "water"
@@ -451,4 +454,150 @@ fn overrides_are_checked_against_what_a_scene_declares() {
     assert!(over("mood", Text("wild".into())).is_ok());
     assert!(over("mood", Text("bright".into())).is_err());
     assert!(over("colour", Number(1.0)).is_err());
+}
+
+/// Falls, hangs, is pushed: small enough to be run again and again.
+const WORLD: &str = r#"
+[ground]
+friction = 0.7
+
+[[forces]]
+center = [0, 1, 0]
+keys = [{ at = 0.2 }, { at = 0.4, swirl = [0, 20, 0], drag = 0.5 }]
+
+[[bodies]]
+name = "bead"
+shape = { ball = 0.05 }
+arrange = { grid = [3, 4, 1], step = [0.3, -0.12, 1] }
+position = [0, 2, 0]
+look = "red"
+
+[[bodies]]
+shape = { box = [0.2, { between = [0.1, 0.2] }, 0.3] }
+arrange = { ring = 6, radius = 0.5, courses = 3, rise = 0.25 }
+position = [0, 0.3, 0]
+turn = [{ normal = [0, 5] }, 0, 0]
+look = "red"
+
+[[bodies]]
+name = "door"
+shape = { cylinder = [0.2, 0.1] }
+arrange = { wall = [2, 2, 1], step = [0.5, 0.2, 1] }
+position = [0, 1.2, -1]
+asleep = true
+look = "red"
+
+[[joints]]
+kind = "ball"
+chain = "bead"
+along = "y"
+hang = true
+
+[[joints]]
+kind = "hinge"
+between = ["ground", "door[0]"]
+axis = [0, 1, 0]
+limits = [-90, 90]
+
+[[joints]]
+kind = "slider"
+between = ["door[1]", "door[0]"]
+axis = [1, 0, 0]
+limits = [-0.1, 0.1]
+"#;
+
+fn recipe(body: &str, files: &mut Files) -> Recipe {
+    let document = import(&format!("{}{body}", HEAD.trim_start()), files).unwrap();
+    Recipe::of_scene(document, Seed::from(7), Film::DRAFT).unwrap()
+}
+
+fn meshes() -> Files {
+    let (json, bin) = cube(0.4);
+    Files([("shapes/cube.gltf", json.to_string().into_bytes()), ("shapes/cube.bin", bin)].into())
+}
+
+/// See `golden.rs` for what these are, and what it means when they fail.
+#[test]
+fn worlds_are_what_they_were() {
+    let (of_shapes, of_meshes) = (recipe(WORLD, &mut Files::default()), recipe(MESH, &mut meshes()));
+    let run = |recipe: &Recipe| {
+        let run = simulate(recipe, Backend::Cpu, &mut |_, _| true).unwrap();
+        (run.sim_root.to_string(), blake3::hash(run.trajectory.as_bytes()).to_string())
+    };
+    let expected = [("SHAPES_ROOT", "SHAPES_TRAJECTORY"), ("MESHES_ROOT", "MESHES_TRAJECTORY")];
+    for (recipe, (root, trajectory)) in [of_shapes, of_meshes].iter().zip(expected) {
+        let found = run(recipe);
+        if std::env::var_os("SEEDSTORM_GOLDEN").is_some() {
+            println!("{found:?}");
+            continue;
+        }
+        assert_eq!(found, (root.to_owned(), trajectory.to_owned()));
+        for threads in [1, 3] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            assert_eq!(pool.install(|| run(recipe)), found, "{threads} threads");
+        }
+    }
+}
+
+#[test]
+fn every_segment_leads_to_the_next_checkpoint() {
+    let recipe = recipe(WORLD, &mut Files::default());
+    let (scenario, genome) = resolve(&recipe).unwrap();
+    let plan = scenario.plan(&genome);
+    let mut world = scenario.world(&genome, Backend::Cpu).unwrap();
+    let mut states = vec![world.checkpoint().unwrap()];
+    for _ in 0..plan.steps / plan.checkpoint_every {
+        world.advance(plan.checkpoint_every).unwrap();
+        states.push(world.checkpoint().unwrap());
+    }
+    let mut replayer = Replayer::new(&recipe, Backend::Cpu).unwrap();
+    for segment in (0..replayer.segments()).rev() {
+        let replayed = replayer.replay(segment, &states[segment as usize]).unwrap();
+        assert!(replayed.checkpoint == states[segment as usize + 1], "segment {segment}");
+    }
+}
+
+/// A recipe that carries a scene is read as strictly as any, and its world depends on the scene.
+#[test]
+fn recipes_carry_scenes() {
+    let with = recipe(WORLD, &mut Files::default());
+    let read = Recipe::from_json(&with.canonical()).unwrap();
+    assert_eq!(read, with);
+    assert_eq!((read.cid(), read.world_id()), (with.cid(), with.world_id()));
+    let other = recipe(&WORLD.replace("friction = 0.7", "friction = 0.71"), &mut Files::default());
+    assert_ne!(other.world_id(), with.world_id());
+    let text = String::from_utf8(with.canonical()).unwrap();
+    for (from, to, word) in [
+        ("\"ball\":0.05", "\"ball\":-0.05", "bodies[0].shape.ball"),
+        ("\"ball\":0.05", "\"ball\":1e999", "scene"),
+        ("\"ball\":0.05", "\"ball\":null", "scene"),
+        ("\"ball\":0.05", "\"ball\":0.05,\"ball\":0.05", "scene"),
+        ("\"scene@1\"", "\"bloom@1\"", "scene"),
+    ] {
+        let bad = text.replacen(from, to, 1);
+        assert_ne!(bad, text);
+        let refused = Recipe::from_json(bad.as_bytes()).and_then(|recipe| resolve(&recipe).map(drop)).unwrap_err();
+        assert!(refused.to_string().contains(word), "{refused}");
+    }
+    let matter = recipe(WATER, &mut Files::default());
+    let refused = simulate(&matter, Backend::Cpu, &mut |_, _| true).unwrap_err();
+    assert!(matches!(refused, SimError::Matter), "{refused}");
+}
+
+#[test]
+fn chains_hold_and_stacks_stand() {
+    let recipe = recipe(WORLD, &mut Files::default());
+    let run = simulate(&recipe, Backend::Cpu, &mut |_, _| true).unwrap();
+    let count = run.trajectory.elements();
+    let last = run.trajectory.snapshot(run.trajectory.snapshots() - 1).unwrap();
+    let place = |body: usize| [0, 1, 2].map(|channel| last[channel * count + body] as f32 / 16384.0);
+    for strand in 0..3 {
+        for row in 1..4 {
+            let (a, b) = (place(strand + 3 * row), place(strand + 3 * (row - 1)));
+            let apart = (0..3).map(|i| (a[i] - b[i]) * (a[i] - b[i])).sum::<f32>().sqrt();
+            // Joined at points that lie halfway between them.
+            assert!(apart < 0.125, "{apart}");
+        }
+    }
+    assert!((0..count).all(|body| place(body)[1] > 0.02), "nothing falls through the floor");
 }

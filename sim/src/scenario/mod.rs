@@ -1,12 +1,12 @@
 //! Scenarios: what a seed can become.
 
-use std::fmt::Debug;
+use std::{fmt::Debug, ops::Deref, sync::Arc};
 
 use serde::Serialize;
 
 use crate::{
     genome::{Genome, ParamSpec, TraitSpec},
-    recipe::{RecipeError, ScenarioId},
+    recipe::{Recipe, RecipeError, ScenarioId},
     scene::Scene,
     world::{Backend, Plan, SimError, World},
 };
@@ -72,6 +72,38 @@ pub trait Stage: Send + Sync {
 #[must_use]
 pub fn all() -> &'static [&'static dyn Scenario] {
     &[&bloom::Bloom, &tempest::Tempest, &waltz::Waltz]
+}
+
+/// The scenario of a recipe: one of this engine, or the scene that it carries.
+#[derive(Debug, Clone)]
+pub enum Chosen {
+    /// One of [`all`].
+    Own(&'static dyn Scenario),
+    /// A scene.
+    Authored(Arc<authored::Authored>),
+}
+
+impl Deref for Chosen {
+    type Target = dyn Scenario;
+
+    fn deref(&self) -> &(dyn Scenario + 'static) {
+        match self {
+            Self::Own(scenario) => *scenario,
+            Self::Authored(scene) => &**scene,
+        }
+    }
+}
+
+/// The scenario of `recipe`.
+///
+/// # Errors
+/// [`RecipeError::UnknownScenario`]; a scene that is missing, makes no sense, or stands where none belongs.
+pub fn of(recipe: &Recipe) -> Result<Chosen, RecipeError> {
+    recipe.check_scene()?;
+    match &recipe.scene {
+        Some(document) => Ok(Chosen::Authored(Arc::new(authored::Authored::new(document)?))),
+        None => find(&recipe.scenario).map(Chosen::Own),
+    }
 }
 
 /// The scenario of that name and version.

@@ -213,7 +213,7 @@ impl DeclaredParam {
         }
         // A draw is rounded, to whole numbers or to three decimals, and must not leave the range by that.
         let grain = if integer { 1.0 } else { 1000.0 };
-        if [min, max].iter().chain(&usual).any(|end| (end * grain).fract().abs() > 1e-6) {
+        if [min, max].iter().chain(&usual).any(|end| (end * grain - (end * grain).round()).abs() > 1e-6) {
             let help = if integer { "the ends are whole numbers too" } else { "the ends have at most three decimals" };
             return Err(usual_field.wrong("is finer than what is drawn", help));
         }
@@ -291,7 +291,7 @@ impl Blueprint {
         let joints = table.get("joints").map_or(Ok(Vec::new()), |field| joints::read(&field, declared, &bodies))?;
 
         let tank = table.get("tank").map(|field| Tank::read(&field)).transpose()?;
-        let materials = named(&mut table, "materials", MAX_MATERIALS, Material::read)?;
+        let materials = named(&mut table, "materials", MAX_MATERIALS, |field| Material::read(field, &look_names))?;
         let (mut matter, mut emitters) = (Vec::new(), Vec::new());
         let mut most_particles = 0_u64;
         for (name, is_emitter) in [("matter", false), ("emitters", true)] {
@@ -366,6 +366,18 @@ impl Blueprint {
     #[must_use]
     pub fn most_particles(&self) -> usize {
         self.most_particles
+    }
+
+    /// Steps from the first state to the last.
+    #[must_use]
+    pub fn steps(&self) -> u32 {
+        self.time.steps()
+    }
+
+    /// Its duration, a whole number of 24ths of a second.
+    #[must_use]
+    pub fn seconds(&self) -> f64 {
+        self.time.seconds()
     }
 
     /// How many convex pieces its meshes have in all.

@@ -18,7 +18,7 @@ use super::SceneError;
 pub const MAX_FILE_BYTES: usize = 256 * 1024;
 
 /// The longest scene that a recipe carries, in bytes of its canonical JSON.
-pub const MAX_SCENE_BYTES: usize = 1 << 20;
+pub const MAX_SCENE_BYTES: usize = (1 << 20) - (1 << 16);
 
 /// How deep values lie within values at most.
 const MAX_DEPTH: usize = 12;

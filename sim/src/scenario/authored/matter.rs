@@ -37,6 +37,8 @@ pub struct Material {
     pub kind: MaterialKind,
     /// kg/m³.
     pub density: f64,
+    /// Which of the scene's looks, in the order of their names.
+    pub look: usize,
 }
 
 /// How matter moves.
@@ -171,7 +173,7 @@ impl Tank {
 }
 
 impl Material {
-    pub(super) fn read(field: &Field<'_>) -> Result<Self, SceneError> {
+    pub(super) fn read(field: &Field<'_>, looks: &[&str]) -> Result<Self, SceneError> {
         let mut table = field.table()?;
         let number = |table: &mut Table<'_>, name, low, high, unit, usual: f64| {
             table.get(name).map_or(Ok(usual), |field: Field<'_>| field.number(bounds(low, high, unit)))
@@ -193,8 +195,9 @@ impl Material {
             _ => MaterialKind::Paste { yield_stress: number(&mut table, "yield_stress", 0.01, 100.0, "kPa", 1.0)? },
         };
         let density = number(&mut table, "density", 100.0, 10_000.0, "kg/m³", 1000.0)?;
+        let look = table.need("look")?.one_of(looks)?;
         table.finish()?;
-        Ok(Self { kind, density })
+        Ok(Self { kind, density, look })
     }
 }
 
