@@ -524,7 +524,16 @@ fn worlds_are_what_they_were() {
         let run = simulate(recipe, Backend::Cpu, &mut |_, _| true).unwrap();
         (run.sim_root.to_string(), blake3::hash(run.trajectory.as_bytes()).to_string())
     };
-    let expected = [("SHAPES_ROOT", "SHAPES_TRAJECTORY"), ("MESHES_ROOT", "MESHES_TRAJECTORY")];
+    let expected = [
+        (
+            "7736b4f122f40282e6f00b16bec4c9985023cd56c1bf9401a32e3b9915be19d3",
+            "aeea1459ac093922c3e0c6b60954afff5e20fe2343260a9f9bbba40962af5b57",
+        ),
+        (
+            "c825ccc58abacb21d884dc85910660de40910f17b7d622ac8712280e0fd509a7",
+            "8cff4b885a4dd01aea210ff103d28a29338ef1532b35be16a1b4d745583afd1c",
+        ),
+    ];
     for (recipe, (root, trajectory)) in [of_shapes, of_meshes].iter().zip(expected) {
         let found = run(recipe);
         if std::env::var_os("SEEDSTORM_GOLDEN").is_some() {

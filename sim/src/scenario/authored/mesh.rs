@@ -7,6 +7,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use nalgebra::{Point3, Vector3};
+use rapier3d::prelude::{SharedShape, Vector};
 
 use super::{
     SceneError,
@@ -55,7 +56,8 @@ impl EmbeddedMesh {
         let list = pieces.list(MAX_PIECES)?;
         let read = |piece: &Field<'_>| {
             let triangles = Triangles::read(piece, MAX_CORNERS, 2 * MAX_CORNERS)?;
-            match triangles.convex_flaw() {
+            let flaw = triangles.convex_flaw().or_else(|| triangles.engine_flaw());
+            match flaw {
                 None => Ok(triangles),
                 Some(flaw) => Err(piece.wrong(format!("is not a closed convex body: {flaw}"), REMAKE)),
             }
@@ -150,6 +152,13 @@ impl Triangles {
             return Some("its corners are not those of one body");
         }
         (!(volume > width * width * width * 1e-6)).then_some("it is flat")
+    }
+
+    /// Whether the engine takes it, which it says only by trying.
+    fn engine_flaw(&self) -> Option<&'static str> {
+        let points = self.points.iter().map(|point| Vector::from(*point)).collect();
+        let faces: Vec<[u32; 3]> = self.faces.iter().map(|face| face.map(u32::from)).collect();
+        SharedShape::convex_mesh(points, &faces).is_none().then_some("its faces do not fit together")
     }
 
     /// As a renderer draws it.

@@ -25,6 +25,8 @@ const CHAIN_ITERATIONS: usize = 12;
 pub(super) struct AuthoredWorld {
     physics: PhysicsWorld,
     bodies: Vec<RigidBodyHandle>,
+    /// Which of them no force wakes.
+    sleepers: Vec<bool>,
     forces: Vec<Force>,
     dt: f64,
     step: u32,
@@ -66,7 +68,8 @@ impl AuthoredWorld {
             let poses = joint.bodies.map(|end| end.map_or(Pose::IDENTITY, |body| pose(&layout.bodies[body])));
             physics.insert_impulse_joint(a, b, joint_of(joint, poses));
         }
-        Ok(Self { physics, bodies, forces: layout.forces.clone(), dt: 1.0 / f64::from(layout.rate), step: 0 })
+        let sleepers = layout.bodies.iter().map(|body| body.asleep).collect();
+        Ok(Self { physics, bodies, sleepers, forces: layout.forces.clone(), dt: 1.0 / f64::from(layout.rate), step: 0 })
     }
 
     /// Changes velocities by what the fields of force do in one step.
@@ -75,10 +78,12 @@ impl AuthoredWorld {
         if keys.is_empty() {
             return;
         }
+        let acts = keys.iter().any(|(_, key)| [key.push, key.pull, key.swirl].iter().flatten().any(|x| *x != 0.0));
         let slowed = 1.0 / (1.0 + self.dt * keys.iter().map(|(_, key)| key.drag).sum::<f64>());
-        for handle in &self.bodies {
+        for (handle, sleeper) in self.bodies.iter().zip(&self.sleepers) {
             let body = &mut self.physics.bodies[*handle];
-            if !body.is_dynamic() || body.is_sleeping() {
+            // What came to rest is taken up again; what was put to sleep waits for a touch.
+            if !body.is_dynamic() || (body.is_sleeping() && (*sleeper || !acts)) {
                 continue;
             }
             let place = <[f32; 3]>::from(body.translation()).map(f64::from);
@@ -88,7 +93,7 @@ impl AuthoredWorld {
                 (0..3).for_each(|i| velocity[i] += acceleration[i] * self.dt);
             }
             let spin = body.angvel() * slowed as f32;
-            body.set_linvel(Vector::from(velocity.map(|v| (v * slowed) as f32)), false);
+            body.set_linvel(Vector::from(velocity.map(|v| (v * slowed) as f32)), acts);
             body.set_angvel(spin, false);
         }
     }
