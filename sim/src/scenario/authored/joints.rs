@@ -39,7 +39,7 @@ pub(super) struct Joint {
 #[derive(Debug, Clone)]
 pub(super) enum Joined {
     /// Two bodies; the ground is `None`. `at` is where they are joined at the start, else halfway between them.
-    Two { ends: [Option<(usize, u32)>; 2], at: Option<[Quantity; 3]> },
+    Two { ends: [Option<(usize, u32)>; 2], at: Option<Box<[Quantity; 3]>> },
     /// Each body of a group with the one before it along an axis; `hang` joins the first ones to the ground too.
     Chain { group: usize, axis: usize, hang: bool },
 }
@@ -52,7 +52,7 @@ impl Joint {
         let (form, value) = table.choice(&["between", "chain"])?;
         let of = if form == "between" {
             let ends = value.array::<2>()?;
-            let at = table.get("at").map(|field| field.quantities(declared, PLACE)).transpose()?;
+            let at = table.get("at").map(|field| field.quantities(declared, PLACE).map(Box::new)).transpose()?;
             Joined::Two { ends: [body(&ends[0], groups)?, body(&ends[1], groups)?], at }
         } else {
             let group = named(&value, value.text()?, groups)?;

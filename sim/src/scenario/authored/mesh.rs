@@ -95,8 +95,7 @@ impl Triangles {
     fn read(field: &Field<'_>, most_points: usize, most_faces: usize) -> Result<Self, SceneError> {
         let mut table = field.table()?;
         let points_field = table.need("points")?;
-        let points: Vec<[f32; 3]> =
-            decoded(&points_field, 12, most_points)?.chunks_exact(12).map(|b| floats(b)).collect();
+        let points: Vec<[f32; 3]> = decoded(&points_field, 12, most_points)?.chunks_exact(12).map(floats).collect();
         if points.iter().flatten().any(|x| !x.is_finite() || x.abs() > MAX_COORDINATE) {
             return Err(points_field.wrong(format!("holds a coordinate beyond {MAX_COORDINATE} m"), REMAKE));
         }
@@ -127,7 +126,7 @@ impl Triangles {
             let [a, b, c] = self.face(*face);
             let normal = (b - a).cross(&(c - a));
             let length = normal.norm();
-            if !(length > width * width * 1e-9) {
+            if length <= width * width * 1e-9 {
                 return Some("a face has no area");
             }
             for side in 0..3 {
@@ -151,7 +150,7 @@ impl Triangles {
         if used.len() != self.points.len() || self.points.len() + self.faces.len() != edges.len() / 2 + 2 {
             return Some("its corners are not those of one body");
         }
-        (!(volume > width * width * width * 1e-6)).then_some("it is flat")
+        (volume <= width * width * width * 1e-6).then_some("it is flat")
     }
 
     /// Whether the engine takes it, which it says only by trying.
