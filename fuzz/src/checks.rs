@@ -18,9 +18,13 @@ use seedstorm_mint::{
     unixfs::{self, Kind, Link, Node},
 };
 use seedstorm_sim::{
-    Backend, Film, Player, Recipe, SimError, Simulation, Trajectory,
-    recipe::{MAX_RECIPE_BYTES, ParamValue},
+    Backend, Film, Player, Recipe, Seed, SimError, Simulation, Trajectory,
+    recipe::{MAX_RECIPE_BYTES, MAX_SCENE_RECIPE_BYTES, ParamValue},
     resolve,
+    scenario::{
+        Scenario as _,
+        authored::{Authored, Document, Folder, Layout, MAX_BODIES, MAX_PARTICLES, import},
+    },
     world::{Seal, World},
 };
 
@@ -34,7 +38,7 @@ fn folder() -> tempfile::TempDir {
 /// A recipe that is read has one canonical form and one id, and reads back bit for bit.
 pub fn recipe(data: &[u8]) {
     let Ok(recipe) = Recipe::from_json(data) else { return };
-    assert!(data.len() <= MAX_RECIPE_BYTES);
+    assert!(data.len() <= if recipe.scene.is_some() { MAX_SCENE_RECIPE_BYTES } else { MAX_RECIPE_BYTES });
     let canonical = recipe.canonical();
     let again = Recipe::from_json(&canonical).expect("the canonical form is a recipe");
     assert_eq!(again, recipe);
@@ -54,6 +58,77 @@ pub fn recipe(data: &[u8]) {
         assert!(genome.params.iter().all(|param| param.value.is_finite()));
     }
 }
+
+/// A scene that is read has one canonical form, and makes the same sense as a recipe carries it; where it makes sense, every
+/// seed can be laid out within the bounds that were stated, and stepped where there is little of it.
+///
+/// First byte 0: the rest is a scene file; 1: it is a mesh that a scene names; else: it is a scene as a recipe carries it.
+pub fn scene(data: &[u8]) {
+    let Some((mode, rest)) = data.split_first() else { return };
+    let document = match mode {
+        0 => import(&String::from_utf8_lossy(rest), &mut OneFile(b"{}")),
+        1 => import(SCENE_WITH_MESH, &mut OneFile(rest)),
+        _ => match serde_json::from_slice(rest) {
+            Ok(document) => Ok(document),
+            Err(_) => return,
+        },
+    };
+    let document = match document {
+        Ok(document) => document,
+        Err(error) => {
+            assert!(!error.reason.is_empty() && !error.help.is_empty());
+            return;
+        }
+    };
+    let canonical = document.canonical();
+    let again: Document = serde_json::from_slice(&canonical).expect("the canonical form is a document");
+    assert!(again == document && again.canonical() == canonical);
+    let (Ok(scene), Ok(same)) = (Authored::new(&document), Authored::new(&again)) else {
+        assert!(Authored::new(&document).is_err() && Authored::new(&again).is_err());
+        return;
+    };
+    let blueprint = scene.blueprint();
+    let [fewest, most] = blueprint.bodies();
+    assert!(most <= MAX_BODIES && blueprint.most_particles() <= MAX_PARTICLES);
+    for seed in 0..2 {
+        let genome = blueprint.genome(&Seed::from(seed), &Default::default()).expect("no override is wrong");
+        let layout = Layout::new(blueprint, &genome);
+        assert!((fewest..=most).contains(&layout.bodies.len()));
+        assert!(layout.particles.len() <= blueprint.most_particles());
+        let numbers = layout.bodies.iter().flat_map(|body| [body.position, body.velocity, body.spin]);
+        assert!(numbers.flatten().all(f32::is_finite));
+        assert_eq!(layout.bodies, Layout::new(same.blueprint(), &genome).bodies);
+        if layout.bodies.len() <= 8 && layout.particles.is_empty() {
+            let mut world = scene.world(&genome, Backend::Cpu).expect("a world");
+            if world.advance(2).is_ok() {
+                let state = world.checkpoint().expect("it has a state");
+                world.restore(&state).expect("it goes on from its own state");
+                assert_eq!(world.checkpoint().expect("it has a state"), state);
+            }
+        }
+    }
+}
+
+/// A folder with one file, whatever it is called.
+struct OneFile<'a>(&'a [u8]);
+
+impl Folder for OneFile<'_> {
+    fn read(&mut self, _: &str, most: usize) -> Result<Vec<u8>, String> {
+        if self.0.len() > most { Err("is too large".into()) } else { Ok(self.0.to_vec()) }
+    }
+}
+
+/// A scene with the mesh `a.glb`.
+pub const SCENE_WITH_MESH: &str = r#"
+scene = 1
+title = "Fuzz"
+about = "One body falls"
+time = { duration = 0.5 }
+meshes.a = { file = "a.glb" }
+bodies = [{ shape = { mesh = "a" }, position = [0, 1, 0], look = "a" }]
+looks.a = { material = "lacquer", color = 0 }
+look = { palette = "ember", light = "noir", subject = [0, 0, 0], radius = 1, camera = { keys = [{ at = 0, eye = [0, 0, 5], target = [0, 0, 0] }] } }
+"#;
 
 /// A trajectory that is read can be read at every snapshot and every time, or says that it is damaged.
 ///

@@ -27,8 +27,8 @@ use crate::metadata::{MAX_METADATA_BYTES, Metadata, MetadataError};
 use crate::store::{Store, StoreError};
 use crate::unixfs::{self, BlockSink, Discard, Entry, Layout, UnixfsError};
 
-/// The largest recipe, in bytes. Below a chunk, so that the file's CID is the recipe's id.
-pub const MAX_RECIPE_BYTES: u64 = 64 << 10;
+/// The largest recipe, in bytes: not more than a chunk, so that the file's CID is the recipe's id.
+pub const MAX_RECIPE_BYTES: u64 = 1 << 20;
 /// The largest poster or frame, in bytes.
 pub const MAX_IMAGE_BYTES: u64 = 256 << 20;
 /// The largest film, in bytes.

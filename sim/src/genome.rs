@@ -1,6 +1,6 @@
 //! Traits and parameters: what a seed decides, how rare it is, and what a recipe overrides.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::Serialize;
 
@@ -12,30 +12,30 @@ use crate::{
 
 /// A property that a seed picks from a short list.
 #[derive(Debug, Clone, Copy, Serialize)]
-pub struct TraitSpec {
+pub struct TraitSpec<'a> {
     /// Its name, unique within the scenario.
-    pub name: &'static str,
+    pub name: &'a str,
     /// What it changes, for people.
-    pub about: &'static str,
+    pub about: &'a str,
     /// The values it can take.
-    pub options: &'static [TraitOption],
+    pub options: &'a [TraitOption],
 }
 
 /// One value of a trait. Its rarity is its weight over the sum of the trait's weights.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct TraitOption {
     /// The value's name.
-    pub value: &'static str,
+    pub value: Cow<'static, str>,
     /// How often it is picked, relative to its neighbours.
     pub weight: u32,
 }
 
 /// Shorthand for a list of trait options.
 pub(crate) const fn option(value: &'static str, weight: u32) -> TraitOption {
-    TraitOption { value, weight }
+    TraitOption { value: Cow::Borrowed(value), weight }
 }
 
-impl TraitSpec {
+impl TraitSpec<'_> {
     /// The share of seeds that show option `index`, in (0, 1].
     #[must_use]
     pub fn rarity(&self, index: usize) -> f64 {
@@ -46,13 +46,13 @@ impl TraitSpec {
 
 /// A number that a seed draws uniformly from a usual range, and that a recipe may set within wider bounds.
 #[derive(Debug, Clone, Copy, Serialize)]
-pub struct ParamSpec {
+pub struct ParamSpec<'a> {
     /// Its name, unique within the scenario.
-    pub name: &'static str,
+    pub name: &'a str,
     /// What it changes, for people.
-    pub about: &'static str,
+    pub about: &'a str,
     /// Its unit, or the empty text.
-    pub unit: &'static str,
+    pub unit: &'a str,
     /// The least value that a recipe may set.
     pub min: f64,
     /// The greatest value that a recipe may set.
@@ -108,8 +108,8 @@ impl Genome {
     pub fn resolve(
         seed: &Seed,
         overrides: &BTreeMap<String, ParamValue>,
-        trait_specs: &[TraitSpec],
-        param_specs: &[ParamSpec],
+        trait_specs: &[TraitSpec<'_>],
+        param_specs: &[ParamSpec<'_>],
     ) -> Result<Self, RecipeError> {
         for name in overrides.keys() {
             if !trait_specs.iter().any(|t| t.name == name) && !param_specs.iter().any(|p| p.name == name) {
@@ -157,9 +157,9 @@ impl Genome {
     }
 }
 
-fn resolve_trait(seed: &Seed, given: Option<&ParamValue>, spec: &TraitSpec) -> Result<Trait, RecipeError> {
+fn resolve_trait(seed: &Seed, given: Option<&ParamValue>, spec: &TraitSpec<'_>) -> Result<Trait, RecipeError> {
     let index = match given {
-        Some(ParamValue::Text(text)) => spec.options.iter().position(|o| o.value == text),
+        Some(ParamValue::Text(text)) => spec.options.iter().position(|o| o.value == *text),
         Some(ParamValue::Number(_)) => None,
         None => {
             let total: u32 = spec.options.iter().map(|o| o.weight).sum();
@@ -173,17 +173,17 @@ fn resolve_trait(seed: &Seed, given: Option<&ParamValue>, spec: &TraitSpec) -> R
     };
     let index = index.ok_or_else(|| RecipeError::BadTrait {
         name: spec.name.into(),
-        known: spec.options.iter().map(|o| o.value).collect::<Vec<_>>().join(", "),
+        known: spec.options.iter().map(|o| &*o.value).collect::<Vec<_>>().join(", "),
     })?;
     Ok(Trait {
         name: spec.name.into(),
-        value: spec.options[index].value.into(),
+        value: spec.options[index].value.to_string(),
         rarity: spec.rarity(index),
         overridden: given.is_some(),
     })
 }
 
-fn resolve_param(seed: &Seed, given: Option<&ParamValue>, spec: &ParamSpec) -> Result<Param, RecipeError> {
+fn resolve_param(seed: &Seed, given: Option<&ParamValue>, spec: &ParamSpec<'_>) -> Result<Param, RecipeError> {
     let value = match given {
         // A recipe's id does not tell −0 from 0, so neither may its world.
         Some(ParamValue::Number(value)) => *value + 0.0,

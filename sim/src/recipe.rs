@@ -10,13 +10,21 @@ use serde::{
 };
 use sha2::{Digest, Sha256};
 
-use crate::seed::Seed;
+use crate::{
+    scenario::authored::{self, Document, MAX_SCENE_BYTES, SceneError},
+    seed::Seed,
+};
 
 /// The engine that this build is. A recipe of another engine is refused: its bits would differ.
 pub const ENGINE: &str = "seedstorm/6";
 
-/// The longest recipe that is read, in bytes.
+/// The longest recipe without a scene that is read, in bytes.
 pub const MAX_RECIPE_BYTES: usize = 64 * 1024;
+
+/// The longest recipe with a scene that is read, in bytes.
+///
+/// A file of this length is still one block, so that the file's CID is the recipe's id.
+pub const MAX_SCENE_RECIPE_BYTES: usize = MAX_RECIPE_BYTES + MAX_SCENE_BYTES;
 
 /// A piece, as a document: engine, scenario, seed, overrides and film.
 ///
@@ -43,6 +51,9 @@ pub struct Recipe {
     /// How the world is filmed; the world does not depend on it.
     #[serde(deserialize_with = "film_object")]
     pub film: Film,
+    /// The scene, where the scenario is [`authored::SCENARIO`], and only there.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "scene_object")]
+    pub scene: Option<Document>,
 }
 
 /// A scenario's name and version, written `name@version`.
@@ -86,9 +97,12 @@ pub struct Film {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecipeError {
-    /// The document is longer than [`MAX_RECIPE_BYTES`].
-    #[error("the recipe is larger than {MAX_RECIPE_BYTES} bytes")]
+    /// The document is longer than [`MAX_RECIPE_BYTES`], or with a scene than [`MAX_SCENE_RECIPE_BYTES`].
+    #[error("the recipe is larger than {MAX_RECIPE_BYTES} bytes, or {MAX_SCENE_RECIPE_BYTES} with a scene")]
     TooLarge,
+    /// The scene that it carries makes no sense.
+    #[error("the recipe's scene: {0}")]
+    Scene(Box<SceneError>),
     /// The document is not JSON of the recipe's form.
     #[error("the recipe's field `{field}` is wrong: {reason}")]
     Field {
@@ -143,6 +157,12 @@ pub enum RecipeError {
     },
 }
 
+impl From<SceneError> for RecipeError {
+    fn from(error: SceneError) -> Self {
+        Self::Scene(Box::new(error))
+    }
+}
+
 impl Film {
     /// Small and quick.
     pub const DRAFT: Film = Film::square(48, 12, 256, 16);
@@ -192,7 +212,25 @@ impl Recipe {
             scenario.parse().map_err(|reason: String| RecipeError::Field { field: "scenario".into(), reason })?;
         let film = film.normalised();
         film.check()?;
-        Ok(Self { engine: ENGINE.into(), scenario, seed, params: BTreeMap::new(), film })
+        Ok(Self { engine: ENGINE.into(), scenario, seed, params: BTreeMap::new(), film, scene: None })
+    }
+
+    /// A recipe of a scene without overrides.
+    ///
+    /// # Errors
+    /// The film is out of range. Whether the scene makes sense is found by [`crate::resolve`].
+    pub fn of_scene(scene: Document, seed: Seed, film: Film) -> Result<Self, RecipeError> {
+        Ok(Self { scene: Some(scene), ..Self::new(authored::SCENARIO, seed, film)? })
+    }
+
+    /// Whether it carries a scene exactly if its scenario reads one.
+    pub(crate) fn check_scene(&self) -> Result<(), RecipeError> {
+        let wrong = |reason: String| Err(RecipeError::Field { field: "scene".into(), reason });
+        match (&self.scene, authored::is_scene(&self.scenario)) {
+            (Some(_), false) => wrong(format!("only a recipe of `{}` carries one", authored::SCENARIO)),
+            (None, true) => wrong(format!("a recipe of `{}` carries one", authored::SCENARIO)),
+            _ => Ok(()),
+        }
     }
 
     /// Reads a recipe from JSON, however it is laid out.
@@ -200,7 +238,7 @@ impl Recipe {
     /// # Errors
     /// Oversize documents, wrong types, unknown, missing or doubled fields, values out of range, other engines.
     pub fn from_json(bytes: &[u8]) -> Result<Self, RecipeError> {
-        if bytes.len() > MAX_RECIPE_BYTES {
+        if bytes.len() > MAX_SCENE_RECIPE_BYTES {
             return Err(RecipeError::TooLarge);
         }
         // serde would take an array of the fields' values for a struct as well.
@@ -218,6 +256,10 @@ impl Recipe {
             return Err(RecipeError::Engine { engine: recipe.engine });
         }
         recipe.film.check()?;
+        if recipe.scene.is_none() && bytes.len() > MAX_RECIPE_BYTES {
+            return Err(RecipeError::TooLarge);
+        }
+        recipe.check_scene()?;
         Ok(recipe)
     }
 
@@ -242,9 +284,11 @@ impl Recipe {
             scenario: &'a ScenarioId,
             seed: &'a Seed,
             params: &'a BTreeMap<String, ParamValue>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            scene: &'a Option<Document>,
         }
-        let Self { engine, scenario, seed, params, film: _ } = self;
-        raw_cid(&canonical_json(&World { engine, scenario, seed, params }))
+        let Self { engine, scenario, seed, params, film: _, scene } = self;
+        raw_cid(&canonical_json(&World { engine, scenario, seed, params, scene }))
     }
 }
 
@@ -274,6 +318,11 @@ fn film_object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Film, D::Er
         }
     }
     deserializer.deserialize_map(Object)
+}
+
+/// Reads `scene` where it stands: there, `null` is no scene.
+fn scene_object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Document>, D::Error> {
+    Document::deserialize(deserializer).map(Some)
 }
 
 /// Reads `params`, refusing a name that stands twice.
@@ -403,6 +452,9 @@ mod tests {
             (r#"0007"#, r#"007"#, "seed"),
             (r#""cpu""#, r#""abacus""#, "film.renderer"),
             (r#"seedstorm/6"#, r#"seedstorm/1"#, "engine"),
+            (r#""scenario""#, r#""scene":{},"scenario""#, "`scene`"),
+            (r#""scenario""#, r#""scene":null,"scenario""#, "scene"),
+            (r#"tempest@1"#, r#"scene@1"#, "`scene`"),
         ];
         for (from, to, field) in cases {
             let bad = good.replace(from, to);
@@ -410,7 +462,10 @@ mod tests {
             let error = Recipe::from_json(bad.as_bytes()).unwrap_err().to_string();
             assert!(error.contains(field), "{bad}: {error}");
         }
-        assert_eq!(Recipe::from_json(&vec![b' '; MAX_RECIPE_BYTES + 1]), Err(RecipeError::TooLarge));
+        let long = |most: usize| good.clone() + &" ".repeat(most - good.len());
+        assert!(Recipe::from_json(long(MAX_RECIPE_BYTES).as_bytes()).is_ok());
+        assert_eq!(Recipe::from_json(long(MAX_RECIPE_BYTES + 1).as_bytes()), Err(RecipeError::TooLarge));
+        assert_eq!(Recipe::from_json(long(MAX_SCENE_RECIPE_BYTES + 1).as_bytes()), Err(RecipeError::TooLarge));
         assert!(Recipe::from_json(format!("{good} x").as_bytes()).is_err());
     }
 }

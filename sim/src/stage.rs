@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn every_palette_of_the_trait_exists() {
         for option in PALETTES {
-            assert_eq!(Palette::named(option.value).name, option.value);
+            assert_eq!(Palette::named(&option.value).name, option.value);
         }
     }
 

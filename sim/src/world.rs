@@ -8,7 +8,7 @@ use crate::{
     genome::Genome,
     merkle::{self, Digest},
     recipe::{Recipe, RecipeError},
-    scenario::{self, Scenario},
+    scenario::{self, Chosen},
     trajectory::{Snapshot, Trajectory, TrajectoryError, TrajectoryWriter},
 };
 
@@ -114,6 +114,9 @@ pub enum SimError {
     /// A rigid world's state could not be written.
     #[error("the rigid world could not be written: {0}")]
     Rigid(String),
+    /// A scene with matter, which this engine checks and lays out, and does not step.
+    #[error("this engine does not step the matter of scenes: leave out [[matter]] and [[emitters]]")]
+    Matter,
     /// A body left the range of finite numbers.
     #[error("body {body} came to no finite place by step {step}: lower the forces")]
     NotFinite {
@@ -434,9 +437,9 @@ pub fn simulate(
 /// The scenario of `recipe`, and what its seed and overrides decide.
 ///
 /// # Errors
-/// No such scenario; overrides that it does not have or that are out of range.
-pub fn resolve(recipe: &Recipe) -> Result<(&'static dyn Scenario, Genome), RecipeError> {
-    let scenario = scenario::find(&recipe.scenario)?;
-    let genome = Genome::resolve(&recipe.seed, &recipe.params, scenario.traits(), scenario.params())?;
+/// No such scenario, or a scene that makes no sense; overrides that it does not have or that are out of range.
+pub fn resolve(recipe: &Recipe) -> Result<(Chosen, Genome), RecipeError> {
+    let scenario = scenario::of(recipe)?;
+    let genome = Genome::resolve(&recipe.seed, &recipe.params, &scenario.traits(), &scenario.params())?;
     Ok((scenario, genome))
 }

@@ -36,7 +36,7 @@ fn waltz() -> Recipe {
 fn states(recipe: &Recipe) -> (Vec<Vec<u8>>, Plan) {
     let (scenario, genome) = resolve(recipe).unwrap();
     let plan = scenario.plan(&genome);
-    (run(&mut *world(scenario, &genome), &plan, &[]), plan)
+    (run(&mut *world(&*scenario, &genome), &plan, &[]), plan)
 }
 
 /// A beginning of a world: where many are forged, the rest of each would only take time.
@@ -48,7 +48,7 @@ fn beginning(recipe: &Recipe) -> Plan {
 
 fn replayer(recipe: &Recipe, plan: Plan) -> Replayer {
     let (scenario, genome) = resolve(recipe).unwrap();
-    Replayer::of(world(scenario, &genome), plan).unwrap()
+    Replayer::of(world(&*scenario, &genome), plan).unwrap()
 }
 
 fn world(scenario: &dyn Scenario, genome: &Genome) -> Box<dyn World> {
@@ -164,7 +164,7 @@ impl Forged {
     /// `honest` spares the way to the forgery.
     fn new(recipe: &Recipe, plan: Plan, honest: &[Vec<u8>], forged: u32) -> Self {
         let (scenario, genome) = resolve(recipe).unwrap();
-        let mut world = world(scenario, &genome);
+        let mut world = world(&*scenario, &genome);
         let begin = (forged - 1) / plan.checkpoint_every;
         world.restore(&honest[begin as usize]).unwrap();
         let mut states = honest[..=begin as usize].to_vec();
@@ -235,7 +235,7 @@ fn a_hundred_forgeries_are_found_to_their_step() {
     for (recipe, trials) in [(bloom(), 0..60), (tempest(), 60..96), (waltz(), 96..100)] {
         let plan = beginning(&recipe);
         let (scenario, genome) = resolve(&recipe).unwrap();
-        let states = run(&mut *world(scenario, &genome), &plan, &[]);
+        let states = run(&mut *world(&*scenario, &genome), &plan, &[]);
         let mut honest = Honest::new(&recipe, plan, &states);
         let mut replayer = replayer(&recipe, plan);
         for trial in trials {
@@ -297,9 +297,9 @@ fn spot_checks_find_what_they_are_said_to_find() {
     for history in 0..histories {
         let forged = draw(120, 12, &Stream::new(&Seed::from(history), "forged"));
         let last_steps: Vec<u32> = forged.iter().map(|segment| (segment + 1) * plan.checkpoint_every).collect();
-        let states = run(&mut *world(scenario, &genome), &plan, &last_steps);
+        let states = run(&mut *world(&*scenario, &genome), &plan, &last_steps);
         let claimed = digests(&states, &plan);
-        let mut replayer = Replayer::of(world(scenario, &genome), plan).unwrap();
+        let mut replayer = Replayer::of(world(&*scenario, &genome), plan).unwrap();
         let wrong: Vec<u32> = (0..120)
             .filter(|segment| {
                 let at = *segment as usize;

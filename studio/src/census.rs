@@ -19,7 +19,7 @@ pub struct Census {
 #[derive(Debug, Clone, Serialize)]
 pub struct Counted {
     /// The trait.
-    pub name: &'static str,
+    pub name: String,
     /// Its options, in the scenario's order.
     pub options: Vec<Share>,
 }
@@ -28,7 +28,7 @@ pub struct Counted {
 #[derive(Debug, Clone, Serialize)]
 pub struct Share {
     /// The option.
-    pub value: &'static str,
+    pub value: String,
     /// The share of seeds that the scenario states, in [0, 1].
     pub stated: f64,
     /// The share that was found.
@@ -53,26 +53,27 @@ impl Census {
 /// # Errors
 /// A scenario whose own traits cannot be drawn.
 pub fn census(scenario: &dyn Scenario, seeds: u64) -> Result<Census, RecipeError> {
-    let mut counts: Vec<Vec<u64>> = scenario.traits().iter().map(|spec| vec![0; spec.options.len()]).collect();
+    let (traits, params) = (scenario.traits(), scenario.params());
+    let mut counts: Vec<Vec<u64>> = traits.iter().map(|spec| vec![0; spec.options.len()]).collect();
     let none = std::collections::BTreeMap::new();
     for seed in 0..seeds {
-        let genome = Genome::resolve(&Seed::from(seed), &none, scenario.traits(), scenario.params())?;
-        for ((spec, counts), drawn) in scenario.traits().iter().zip(&mut counts).zip(&genome.traits) {
+        let genome = Genome::resolve(&Seed::from(seed), &none, &traits, &params)?;
+        for ((spec, counts), drawn) in traits.iter().zip(&mut counts).zip(&genome.traits) {
             if let Some(option) = spec.options.iter().position(|option| option.value == drawn.value) {
                 counts[option] += 1;
             }
         }
     }
-    let share = |spec: &seedstorm_sim::genome::TraitSpec, option: usize, count: u64| {
+    let share = |spec: &seedstorm_sim::genome::TraitSpec<'_>, option: usize, count: u64| {
         let (stated, draws) = (spec.rarity(option), seeds as f64);
         let deviation = (count as f64 - stated * draws) / (draws * stated * (1.0 - stated)).sqrt();
         let found = count as f64 / draws;
         // A trait with one option has no deviation.
         let deviation = if deviation.is_finite() { deviation } else { 0.0 };
-        Share { value: spec.options[option].value, stated, found, count, deviation }
+        Share { value: spec.options[option].value.to_string(), stated, found, count, deviation }
     };
-    let traits = scenario.traits().iter().zip(&counts).map(|(spec, counts)| Counted {
-        name: spec.name,
+    let traits = traits.iter().zip(&counts).map(|(spec, counts)| Counted {
+        name: spec.name.to_owned(),
         options: counts.iter().enumerate().map(|(option, count)| share(spec, option, *count)).collect(),
     });
     let scenario_id = format!("{}@{}", scenario.name(), scenario.version());

@@ -16,8 +16,12 @@ use seedstorm_mint::{
 };
 use seedstorm_sim::{
     Backend, Film, Recipe, RecipeError, Seed,
-    recipe::{MAX_RECIPE_BYTES, ParamValue},
-    resolve, scenario,
+    recipe::{MAX_SCENE_RECIPE_BYTES, ParamValue},
+    resolve,
+    scenario::{
+        self,
+        authored::{self, Authored, Document},
+    },
 };
 use seedstorm_studio::{
     Home, StudioError,
@@ -27,7 +31,7 @@ use seedstorm_studio::{
     import::import_car,
     ledger::Ledger,
     located::locate,
-    make, random_bytes,
+    make, random_bytes, scene_file,
     sweep::{self, Sweep},
     verify,
 };
@@ -80,6 +84,9 @@ enum Command {
     },
     /// List the scenarios with their parameters and traits.
     Scenarios,
+    /// Work on scene files.
+    #[command(subcommand)]
+    Scene(SceneCommand),
     /// Show what a seed decides.
     Traits {
         #[command(flatten)]
@@ -145,7 +152,8 @@ enum Command {
     Sweep(SweepArguments),
     /// Count how rare each trait really is.
     Census {
-        /// A scenario.
+        /// A scenario, or a scene file ending in .toml.
+        #[arg(value_name = "SCENARIO|SCENE.toml")]
         scenario: String,
         /// How many seeds to draw, from 0 on.
         #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
@@ -178,11 +186,21 @@ enum Command {
     },
 }
 
+#[derive(Debug, Subcommand)]
+enum SceneCommand {
+    /// Say whether a scene file is right, and what it holds; what is wrong is named with its line and field.
+    Check {
+        /// The scene file.
+        #[arg(value_name = "SCENE.toml")]
+        file: PathBuf,
+    },
+}
+
 /// A scenario with a seed, or a recipe in a file.
 #[derive(Debug, Args)]
 struct Source {
-    /// A scenario (`bloom`, or `bloom@1` to be exact) or a recipe file ending in .json.
-    #[arg(value_name = "SCENARIO|RECIPE.json")]
+    /// A scenario (`bloom`, or `bloom@1` to be exact), a scene file ending in .toml, or a recipe file ending in .json.
+    #[arg(value_name = "SCENARIO|SCENE.toml|RECIPE.json")]
     what: String,
     /// 64 hexadecimal digits or a whole number; a random one where it is left out.
     #[arg(long)]
@@ -197,7 +215,8 @@ struct Source {
 
 #[derive(Debug, Args)]
 struct SweepArguments {
-    /// A scenario (`bloom`, or `bloom@1` to be exact).
+    /// A scenario (`bloom`, or `bloom@1` to be exact), or a scene file ending in .toml.
+    #[arg(value_name = "SCENARIO|SCENE.toml")]
     scenario: String,
     /// The seeds, as A..B; B is excluded.
     #[arg(long, value_name = "A..B", value_parser = seed_range)]
@@ -318,7 +337,7 @@ impl Source {
             resolve(&recipe)?;
             return Ok(recipe);
         }
-        let id = scenario_id(&self.what)?;
+        let wanted = Wanted::of(&self.what)?;
         let seed = match self.seed {
             Some(seed) => seed,
             None => Seed(random_bytes()?),
@@ -328,10 +347,42 @@ impl Source {
             Some(Quality::Film) => Film::FILM,
             Some(Quality::Master) => Film::MASTER,
         };
-        let mut recipe = Recipe::new(&id, seed, film)?;
+        let mut recipe = wanted.recipe(seed, film)?;
         recipe.params = params(&self.params)?;
         resolve(&recipe)?;
         Ok(recipe)
+    }
+}
+
+/// What a piece is to be of.
+enum Wanted {
+    Scenario(String),
+    Scene(Document),
+}
+
+impl Wanted {
+    /// A scenario by its name, the newest where no version is given; or a scene by its file.
+    fn of(what: &str) -> Result<Self, Failure> {
+        if what.to_lowercase().ends_with(".toml") {
+            return Ok(Self::Scene(checked_scene(Path::new(what))?.0));
+        }
+        scenario_id(what).map(Self::Scenario)
+    }
+
+    fn recipe(self, seed: Seed, film: Film) -> Result<Recipe, RecipeError> {
+        match self {
+            Self::Scenario(id) => Recipe::new(&id, seed, film),
+            Self::Scene(document) => Recipe::of_scene(document, seed, film),
+        }
+    }
+}
+
+/// A scene file that makes sense.
+fn checked_scene(path: &Path) -> Result<(Document, Authored), StudioError> {
+    let document = scene_file::read(path)?;
+    match Authored::new(&document) {
+        Ok(scene) => Ok((document, scene)),
+        Err(error) => Err(StudioError::Scene { path: path.to_owned(), error: Box::new(error) }),
     }
 }
 
@@ -368,7 +419,7 @@ fn read_bounded(path: &Path) -> Result<Vec<u8>, Failure> {
         Err(_) => return Err(Failure::Use(format!("there is no recipe at {}", path.display()))),
     }
     let file = File::open(path).map_err(error)?;
-    file.take(MAX_RECIPE_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(error)?;
+    file.take(MAX_SCENE_RECIPE_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(error)?;
     Ok(bytes)
 }
 
@@ -405,6 +456,11 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
         }
         Command::Recipe { source } => output::raw(&source.recipe()?.canonical()),
         Command::Scenarios => output::scenarios(json),
+        Command::Scene(SceneCommand::Check { file }) => {
+            let (document, scene) = checked_scene(file)?;
+            let recipe = Recipe::of_scene(document, 0.into(), Film::DRAFT)?;
+            output::scene(file, &recipe, &scene, json);
+        }
         Command::Traits { source } => {
             let recipe = source.recipe()?;
             output::traits(&recipe, &resolve(&recipe)?.1, json);
@@ -455,8 +511,8 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
         }
         Command::Sweep(arguments) => run_sweep(arguments, json)?,
         Command::Census { scenario, seeds } => {
-            let id = scenario_id(scenario)?.parse().map_err(Failure::Use)?;
-            output::census(&census(scenario::find(&id)?, *seeds)?, json);
+            let scenario = scenario::of(&Wanted::of(scenario)?.recipe(0.into(), Film::DRAFT)?)?;
+            output::census(&census(&*scenario, *seeds)?, json);
         }
         Command::Doctor => output::diagnosis(&diagnose(&Home::default_place()?), json),
         Command::Completions { shell } => {
@@ -504,8 +560,13 @@ fn run_sweep(arguments: &SweepArguments, json: bool) -> Result<(), Failure> {
             "`{text}` is no range: write NAME=LOW..HIGH:COUNT, with a COUNT of 1 to 65535"
         )));
     }
+    let (scenario, scene) = match Wanted::of(&arguments.scenario)? {
+        Wanted::Scenario(id) => (id, None),
+        Wanted::Scene(document) => (authored::SCENARIO.to_owned(), Some(document)),
+    };
     let mut sweep = Sweep {
-        scenario: scenario_id(&arguments.scenario)?,
+        scenario,
+        scene,
         seeds: arguments.seeds.clone(),
         fixed: params(&fixed)?,
         grid: Vec::new(),

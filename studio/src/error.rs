@@ -6,7 +6,7 @@ use seedstorm_mint::{
     chain::{ChainError, INTERNAL_ERROR},
     collection::CollectionError,
 };
-use seedstorm_sim::{Digest, RecipeError, SimError, trajectory::TrajectoryError};
+use seedstorm_sim::{Digest, RecipeError, SimError, scenario::authored::SceneError, trajectory::TrajectoryError};
 
 /// Why the pipeline stopped.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +15,14 @@ pub enum StudioError {
     /// The recipe cannot be used.
     #[error(transparent)]
     Recipe(#[from] RecipeError),
+    /// The scene file cannot be used.
+    #[error("{path}: {error}")]
+    Scene {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: Box<SceneError>,
+    },
     /// The world could not be run.
     #[error(transparent)]
     Sim(SimError),
@@ -132,12 +140,13 @@ impl StudioError {
     pub fn is_wrong_use(&self) -> bool {
         match self {
             Self::Recipe(_)
+            | Self::Scene { .. }
             | Self::Sweep(_)
             | Self::NoSuchPiece(_)
             | Self::Named(_)
             | Self::Password
             | Self::OtherWorld
-            | Self::Sim(SimError::NoSegment { .. }) => true,
+            | Self::Sim(SimError::NoSegment { .. } | SimError::Matter) => true,
             Self::Mint(error) => matches!(**error, seedstorm_mint::Error::Metadata(_)),
             _ => false,
         }
@@ -148,8 +157,9 @@ impl StudioError {
     pub fn help(&self) -> Option<String> {
         match self {
             Self::Recipe(RecipeError::UnknownScenario { .. }) => Some("`seedstorm scenarios` lists them".into()),
+            Self::Scene { error, .. } | Self::Recipe(RecipeError::Scene(error)) => Some(error.help.clone()),
             Self::Recipe(RecipeError::UnknownParam { .. } | RecipeError::BadTrait { .. }) => {
-                Some("`seedstorm scenarios` lists each scenario's parameters and traits".into())
+                Some("`seedstorm scenarios` lists each scenario's parameters and traits; `seedstorm scene check FILE` a scene's".into())
             }
             Self::NoSuchPiece(_) => Some("`seedstorm tokens` lists what was minted here".into()),
             Self::NotStored { .. } => {

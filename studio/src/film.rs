@@ -128,6 +128,7 @@ mod tests {
         recipe.params.insert("ground".into(), ParamValue::Text("night".into()));
         let run = simulate(&recipe, Backend::Cpu, &mut |_, _| true).unwrap();
         let (scenario, genome) = resolve(&recipe).unwrap();
+        let scenario = &*scenario;
         let mut shoot = Shoot::new(scenario, &genome, &recipe.film, &run.trajectory);
         let whole = shoot.frame(1, &|_| false).unwrap();
         for (x, y, width, height) in [(0, 0, 16, 16), (31, 20, 33, 17), (74, 54, 16, 16)] {

@@ -29,6 +29,7 @@ pub mod located;
 pub mod make;
 mod making;
 mod observer;
+pub mod scene_file;
 pub mod sweep;
 pub mod verify;
 

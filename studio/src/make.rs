@@ -98,7 +98,7 @@ pub fn make(home: &Home, recipe: &Recipe, options: &Options, observer: &dyn Obse
     let mut clock = Clock { observer, stages: BTreeMap::new() };
     // Fail before the work rather than after it: on a name that is too long, a wrong password, a damaged chain.
     let some_folder = Cid::new_v1(seedstorm_mint::block::DAG_PB, *recipe.cid().hash());
-    metadata(scenario, &genome, recipe, Digest([0; 32]), some_folder, options).to_json()?;
+    metadata(&*scenario, &genome, recipe, Digest([0; 32]), some_folder, options).to_json()?;
     let ledger = if options.mint { Some(Ledger::write(home)?) } else { None };
     let store = Store::open(home.store())?;
     store.clear_up()?;
@@ -116,7 +116,7 @@ pub fn make(home: &Home, recipe: &Recipe, options: &Options, observer: &dyn Obse
     let folder = home.bundles().join(recipe.cid().to_string());
     let mut reused = folder.exists();
     if !reused || Making::is_begun(home, recipe) {
-        let piece = Piece { home, scenario, genome: &genome, recipe, options };
+        let piece = Piece { home, scenario: &*scenario, genome: &genome, recipe, options };
         reused |= !piece.fill(&folder, &store, before.as_ref(), &mut clock)?;
     }
     let spoiled = |problem: String| StudioError::Spoiled { folder: folder.clone(), problem };
@@ -127,7 +127,7 @@ pub fn make(home: &Home, recipe: &Recipe, options: &Options, observer: &dyn Obse
         return Err(spoiled(format!("it is of recipe {}", content.recipe)));
     }
     // What is minted cannot be taken back.
-    if let Some(wrong) = wrong_metadata(scenario, &genome, recipe, &content, &metadata) {
+    if let Some(wrong) = wrong_metadata(&*scenario, &genome, recipe, &content, &metadata) {
         return Err(spoiled(format!("{}: {wrong}", folder.join("metadata.json").display())));
     }
     let root =
@@ -169,7 +169,7 @@ pub fn make(home: &Home, recipe: &Recipe, options: &Options, observer: &dyn Obse
 /// What is made.
 struct Piece<'a> {
     home: &'a Home,
-    scenario: &'static dyn Scenario,
+    scenario: &'a dyn Scenario,
     genome: &'a Genome,
     recipe: &'a Recipe,
     options: &'a Options,
@@ -260,13 +260,13 @@ pub(crate) fn metadata(
     bundle: Cid,
     options: &Options,
 ) -> Metadata {
-    let title = capitalised(scenario.name());
+    let title = capitalised(scenario.title());
     let seed = genome.seed.to_string();
     let short = seed.trim_start_matches('0');
     let short = if short.is_empty() { "0" } else { &short[..short.len().min(8)] };
     let words: Vec<&str> = genome.traits.iter().map(|t| t.value.as_str()).collect();
-    let description =
-        format!("{}. {}. Every particle of it can be checked.", scenario.about(), capitalised(&words.join(", ")));
+    let words = if words.is_empty() { String::new() } else { format!(" {}.", capitalised(&words.join(", "))) };
+    let description = format!("{}.{words} Every particle of it can be checked.", scenario.about());
     let rarity = |overridden: bool, share: f64| if overridden { Rarity::Overridden } else { Rarity::Drawn(share) };
     let traits = genome.traits.iter().map(|t| Trait {
         name: capitalised(&t.name),

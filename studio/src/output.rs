@@ -3,7 +3,13 @@
 use std::{io::Write as _, path::Path};
 
 use seedstorm_mint::{Token, car::Car};
-use seedstorm_sim::{Genome, Recipe, RecipeError, recipe::ParamValue, resolve, scenario, segment::Right};
+use seedstorm_sim::{
+    Genome, Recipe, RecipeError,
+    recipe::ParamValue,
+    resolve,
+    scenario::{self, Scenario as _, authored::Authored},
+    segment::Right,
+};
 use seedstorm_studio::{
     census::{Census, Share},
     check::{Dispute, Odds, Outcome, Replay, SpotCheck},
@@ -198,19 +204,55 @@ pub(crate) fn scenarios(json: bool) {
     }
     for s in scenario::all() {
         raw(format!("{}@{} — {}", s.name(), s.version(), s.about()).as_bytes());
-        for spec in s.traits() {
-            let options: Vec<String> = (0..spec.options.len())
-                .map(|i| format!("{} {:.0} %", spec.options[i].value, spec.rarity(i) * 100.0))
-                .collect();
-            line(spec.name, format!("{}: {}", spec.about, options.join(", ")));
-        }
-        for spec in s.params() {
-            let [low, high] = spec.usual;
-            let usual = if low == high { format!("{low}") } else { format!("{low} to {high}") };
-            let unit = if spec.unit.is_empty() { String::new() } else { format!(" {}", spec.unit) };
-            line(spec.name, format!("{}: {usual}{unit}, may be set from {} to {}", spec.about, spec.min, spec.max));
-        }
+        decided(*s);
     }
+}
+
+/// A line for each trait and parameter.
+fn decided(s: &dyn scenario::Scenario) {
+    for spec in s.traits() {
+        let options: Vec<String> = (0..spec.options.len())
+            .map(|i| format!("{} {:.0} %", spec.options[i].value, spec.rarity(i) * 100.0))
+            .collect();
+        line(spec.name, format!("{}: {}", spec.about, options.join(", ")));
+    }
+    for spec in s.params() {
+        let [low, high] = spec.usual;
+        let usual = if low == high { format!("{low}") } else { format!("{low} to {high}") };
+        let unit = if spec.unit.is_empty() { String::new() } else { format!(" {}", spec.unit) };
+        line(spec.name, format!("{}: {usual}{unit}, may be set from {} to {}", spec.about, spec.min, spec.max));
+    }
+}
+
+/// What a scene holds.
+pub(crate) fn scene(path: &Path, recipe: &Recipe, scene: &Authored, json: bool) {
+    let blueprint = scene.blueprint();
+    let bytes = recipe.scene.as_ref().map_or(0, |document| document.canonical().len());
+    let [fewest, most] = blueprint.bodies();
+    if json {
+        document(&json!({
+            "file": path,
+            "title": blueprint.title(),
+            "about": scene.about(),
+            "kind": scene.kind(),
+            "bodies": { "fewest": fewest, "most": most },
+            "particles": { "most": blueprint.most_particles() },
+            "convex_pieces": blueprint.convex_pieces(),
+            "steps": blueprint.steps(),
+            "seconds": blueprint.seconds(),
+            "bytes": bytes,
+            "traits": scene.traits(),
+            "params": scene.params(),
+        }));
+        return;
+    }
+    raw(format!("{} — {}", blueprint.title(), scene.about()).as_bytes());
+    line("bodies", if fewest == most { format!("{most}") } else { format!("{fewest} to {most}") });
+    line("particles", format!("at most {}", blueprint.most_particles()));
+    line("meshes", format!("{} convex pieces", blueprint.convex_pieces()));
+    line("steps", format!("{} in {} s", blueprint.steps(), blueprint.seconds()));
+    line("recipe", format!("carries it in {bytes} bytes"));
+    decided(scene);
 }
 
 pub(crate) fn traits(recipe: &Recipe, genome: &Genome, json: bool) {

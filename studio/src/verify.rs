@@ -133,7 +133,7 @@ fn check_all(
         }
         Err(error) => return Ok(Some(failed("metadata", error))),
     };
-    let wrong = wrong_metadata(scenario, &genome, &recipe, &content, &metadata);
+    let wrong = wrong_metadata(&*scenario, &genome, &recipe, &content, &metadata);
     let metadata_cid = seedstorm_mint::block::raw_cid(&metadata_bytes);
     pass("metadata", wrong.is_none(), wrong.unwrap_or_else(|| metadata_cid.to_string()));
 
@@ -156,7 +156,7 @@ fn check_all(
         Err(error) => pass("store", false, error.to_string()),
     }
 
-    let (film_ok, film) = need!("film", check_film(&recipe, scenario, &bundle));
+    let (film_ok, film) = need!("film", check_film(&recipe, &*scenario, &bundle));
     pass("film", film_ok, film);
 
     let trajectory = need!("trajectory", Trajectory::from_bytes(need!("trajectory", bundle.trajectory())));
@@ -209,7 +209,7 @@ fn check_all(
         height: TILE.min(recipe.film.height),
     };
     let stored = crop(&need!("pixels", frame_image(located.path(), frame)), tile);
-    let again = Shoot::new(scenario, &genome, &recipe.film, &run.trajectory).tile(frame, tile)?;
+    let again = Shoot::new(&*scenario, &genome, &recipe.film, &run.trajectory).tile(frame, tile)?;
     let place = format!("frame {frame}, {} × {} pixels at {}, {}", tile.width, tile.height, tile.x, tile.y);
     let same = stored == again;
     pass(

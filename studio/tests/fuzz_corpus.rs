@@ -25,8 +25,9 @@ use seedstorm_sim::{Digest, Film, Recipe, recipe::ParamValue, trajectory::Trajec
 
 type Check = fn(&[u8]);
 
-const CHECKS: [(&str, Check); 7] = [
+const CHECKS: [(&str, Check); 8] = [
     ("recipe", checks::recipe),
+    ("scene", checks::scene),
     ("trajectory", checks::trajectory),
     ("checkpoint", checks::checkpoint),
     ("car", checks::car),
@@ -45,6 +46,7 @@ type Seeds = BTreeMap<String, Vec<u8>>;
 fn seeds() -> Seeds {
     let mut seeds = Seeds::new();
     recipes(&mut seeds);
+    scenes(&mut seeds);
     trajectories(&mut seeds);
     checkpoints(&mut seeds);
     archives(&mut seeds);
@@ -85,6 +87,78 @@ fn recipes(seeds: &mut Seeds) {
         ("near-array", b"[\"seedstorm/2\",\"bloom@1\"]".to_vec()),
     ];
     seeds.extend(list.map(|(name, bytes)| (format!("recipe/{name}"), bytes)));
+}
+
+fn scenes(seeds: &mut Seeds) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/scenes");
+    let file = |text: &str| [&[0], text.as_bytes()].concat();
+    let example = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
+    let (curtain, tower) = (example("curtain.toml"), example("tower.toml"));
+    let near = |from: &str, to: &str| {
+        let changed = checks::SCENE_WITH_MESH.replace(from, to);
+        assert_ne!(changed, checks::SCENE_WITH_MESH);
+        changed
+    };
+    // Few enough to be stepped.
+    let small = "{ ball = 0.1 }, arrange = { row = 3, step = [0.5, 0, 0] }, name = \"a\"";
+    let balls = near("{ mesh = \"a\" }", small).replace("meshes.a = { file = \"a.glb\" }\n", "");
+    let joined = |joints: &str| file(&format!("joints = [{joints}]\n{balls}"));
+    let document = seedstorm_sim::scenario::authored::Document::from_toml(&balls).unwrap();
+    let json = String::from_utf8(document.canonical()).unwrap();
+    let carried = |text: &str| [&[2], text.as_bytes()].concat();
+    let mesh = |bytes: &[u8]| [&[1], bytes].concat();
+    let (gltf, glb) = triangle_meshes();
+    let list = [
+        ("valid-curtain", file(&curtain)),
+        ("valid-tower", file(&tower)),
+        ("valid-balls", file(&balls)),
+        ("valid-joints", joined("{ kind = \"ball\", chain = \"a\", hang = true }")),
+        ("valid-carried", carried(&json)),
+        ("valid-gltf", mesh(gltf.as_bytes())),
+        ("valid-glb", mesh(&glb)),
+        ("near-many", file(&balls.replace("row = 3", "row = 1000000000"))),
+        ("near-nan", file(&balls.replace("0.1", "nan"))),
+        ("near-negative", file(&balls.replace("0.1", "-0.1"))),
+        ("near-loop", joined("{ kind = \"ball\", between = [\"a[0]\", \"a[0]\"] }")),
+        ("near-outside", file(&near("a.glb", "../a.glb"))),
+        ("near-deep", file(&format!("a{} = 1", ".a".repeat(2000)))),
+        ("near-twice", carried(&json.replace("\"scene\":1", "\"scene\":1,\"scene\":1"))),
+        ("near-count", mesh(gltf.replace("\"count\":4", "\"count\":4000000000").as_bytes())),
+        ("near-offset", mesh(gltf.replace("\"byteOffset\":48", "\"byteOffset\":18446744073709551615").as_bytes())),
+        ("near-cut", mesh(&glb[..glb.len() - 7])),
+    ];
+    seeds.extend(list.map(|(name, bytes)| (format!("scene/{name}"), bytes)));
+}
+
+/// A tetrahedron, with its bytes in a data URI and behind it.
+fn triangle_meshes() -> (String, Vec<u8>) {
+    let points: [f32; 12] = [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0];
+    let faces: [u16; 12] = [0, 2, 1, 0, 1, 3, 0, 3, 2, 1, 2, 3];
+    let bytes: Vec<u8> =
+        points.iter().flat_map(|x| x.to_le_bytes()).chain(faces.iter().flat_map(|i| i.to_le_bytes())).collect();
+    let json = |uri: &str| {
+        format!(
+            "{{\"asset\":{{\"version\":\"2.0\"}},\"scenes\":[{{\"nodes\":[0]}}],\"nodes\":[{{\"mesh\":0}}],\
+             \"meshes\":[{{\"primitives\":[{{\"attributes\":{{\"POSITION\":0}},\"indices\":1}}]}}],\"accessors\":[\
+             {{\"bufferView\":0,\"componentType\":5126,\"count\":4,\"type\":\"VEC3\"}},\
+             {{\"bufferView\":1,\"componentType\":5123,\"count\":12,\"type\":\"SCALAR\"}}],\"bufferViews\":[\
+             {{\"buffer\":0,\"byteLength\":48}},{{\"buffer\":0,\"byteOffset\":48,\"byteLength\":24}}],\
+             \"buffers\":[{{{uri}\"byteLength\":72}}]}}"
+        )
+    };
+    let base64 = "AAAAAAAAAAAAAAAAAACAPwAAAAAAAAAAAAAAAAAAgD8AAAAAAAAAAAAAAAAAAIA/AAACAAEAAAABAAMAAAADAAIAAQACAAMA";
+    let gltf = json(&format!("\"uri\":\"data:application/octet-stream;base64,{base64}\","));
+    let mut text = json("").into_bytes();
+    text.resize(text.len().next_multiple_of(4), b' ');
+    let words = |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>();
+    let glb = [
+        b"glTF".as_slice(),
+        &words(&[2, (28 + text.len() + bytes.len()) as u32, text.len() as u32, 0x4E4F_534A]),
+        &text,
+        &words(&[bytes.len() as u32, 0x004E_4942]),
+        &bytes,
+    ];
+    (gltf, glb.concat())
 }
 
 fn trajectories(seeds: &mut Seeds) {

@@ -18,11 +18,12 @@ use crate::workspace::Workspace;
 use crate::{machine, process, setup};
 
 /// The targets, with the longest input that is tried, in bytes. The slowest come first, so that none runs alone at last.
-pub(crate) const TARGETS: [(&str, u32); 7] = [
+pub(crate) const TARGETS: [(&str, u32); 8] = [
     ("checkpoint", 4096),
     ("chain", 65_536),
     ("car", 8192),
     ("keystore", 2048),
+    ("scene", 8192),
     ("trajectory", 4096),
     ("metadata", 4096),
     ("recipe", 4096),

@@ -1,16 +1,17 @@
 //! Scenarios: what a seed can become.
 
-use std::fmt::Debug;
+use std::{fmt::Debug, ops::Deref, sync::Arc};
 
 use serde::Serialize;
 
 use crate::{
     genome::{Genome, ParamSpec, TraitSpec},
-    recipe::{RecipeError, ScenarioId},
+    recipe::{Recipe, RecipeError, ScenarioId},
     scene::Scene,
     world::{Backend, Plan, SimError, World},
 };
 
+pub mod authored;
 mod bloom;
 mod noise;
 mod tempest;
@@ -32,17 +33,21 @@ pub enum Kind {
 /// A kind of piece. Everything it does is a pure function of the genome.
 pub trait Scenario: Debug + Sync {
     /// Its name: lower-case letters, digits and hyphens.
-    fn name(&self) -> &'static str;
+    fn name(&self) -> &str;
     /// Its version; any change of a digest or of a picture is a new one.
     fn version(&self) -> u32;
     /// What moves its world.
     fn kind(&self) -> Kind;
     /// One sentence for people.
-    fn about(&self) -> &'static str;
+    fn about(&self) -> &str;
+    /// What its pieces are called, for people.
+    fn title(&self) -> &str {
+        self.name()
+    }
     /// What a seed picks.
-    fn traits(&self) -> &'static [TraitSpec];
+    fn traits(&self) -> Vec<TraitSpec<'_>>;
     /// What a seed draws.
-    fn params(&self) -> &'static [ParamSpec];
+    fn params(&self) -> Vec<ParamSpec<'_>>;
     /// The moment that the poster shows, in [0, 1] of the duration.
     fn poster_time(&self) -> f64;
     /// How long the world runs and what is kept of it.
@@ -67,6 +72,38 @@ pub trait Stage: Send + Sync {
 #[must_use]
 pub fn all() -> &'static [&'static dyn Scenario] {
     &[&bloom::Bloom, &tempest::Tempest, &waltz::Waltz]
+}
+
+/// The scenario of a recipe: one of this engine, or the scene that it carries.
+#[derive(Debug, Clone)]
+pub enum Chosen {
+    /// One of [`all`].
+    Own(&'static dyn Scenario),
+    /// A scene.
+    Authored(Arc<authored::Authored>),
+}
+
+impl Deref for Chosen {
+    type Target = dyn Scenario;
+
+    fn deref(&self) -> &(dyn Scenario + 'static) {
+        match self {
+            Self::Own(scenario) => *scenario,
+            Self::Authored(scene) => &**scene,
+        }
+    }
+}
+
+/// The scenario of `recipe`.
+///
+/// # Errors
+/// [`RecipeError::UnknownScenario`]; a scene that is missing, makes no sense, or stands where none belongs.
+pub fn of(recipe: &Recipe) -> Result<Chosen, RecipeError> {
+    recipe.check_scene()?;
+    match &recipe.scene {
+        Some(document) => Ok(Chosen::Authored(Arc::new(authored::Authored::new(document)?))),
+        None => find(&recipe.scenario).map(Chosen::Own),
+    }
 }
 
 /// The scenario of that name and version.

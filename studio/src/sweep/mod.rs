@@ -25,7 +25,12 @@ use std::{
 
 use seedstorm_mint::files::{self, Access};
 use seedstorm_render::image_file::{Rgb8Image, decode_png, encode_png};
-use seedstorm_sim::{Backend, Film, Recipe, Seed, Simulation, recipe::ParamValue, resolve};
+use seedstorm_sim::{
+    Backend, Film, Recipe, Seed, Simulation,
+    recipe::{ParamValue, raw_cid},
+    resolve,
+    scenario::authored::Document,
+};
 use serde::Serialize;
 
 pub use measures::{Measures, Metric};
@@ -48,6 +53,8 @@ const FINAL: Film = Film { frames: 1, fps: 12, width: 256, height: 256, samples:
 pub struct Sweep {
     /// The scenario, with its version.
     pub scenario: String,
+    /// The scene, where the scenario is one.
+    pub scene: Option<Document>,
     /// The seeds; the end is excluded.
     pub seeds: Range<u64>,
     /// Traits and parameters that are the same for all.
@@ -141,6 +148,7 @@ impl Sweep {
     fn recipe(&self, index: u64) -> Result<Recipe, StudioError> {
         let (seed, params) = self.piece(index);
         let mut recipe = Recipe::new(&self.scenario, Seed::from(seed), Film::DRAFT)?;
+        recipe.scene = self.scene.clone();
         recipe.params = self.fixed.clone();
         recipe.params.extend(params);
         Ok(recipe)
@@ -148,7 +156,7 @@ impl Sweep {
 
     /// Names what the measures of this sweep depend on.
     fn identity(&self) -> String {
-        let parts = serde_json::json!([
+        let mut parts = serde_json::json!([
             seedstorm_sim::recipe::ENGINE,
             self.scenario,
             self.seeds.start,
@@ -157,7 +165,10 @@ impl Sweep {
             self.grid,
             QUICK_SHARE
         ]);
-        let mut name = seedstorm_sim::recipe::raw_cid(parts.to_string().as_bytes()).to_string();
+        if let (Some(scene), Some(list)) = (&self.scene, parts.as_array_mut()) {
+            list.push(serde_json::Value::String(raw_cid(&scene.canonical()).to_string()));
+        }
+        let mut name = raw_cid(parts.to_string().as_bytes()).to_string();
         name.drain(..7);
         name.truncate(24);
         name
@@ -307,7 +318,8 @@ impl Sweep {
             let mut out = BufWriter::new(file.as_file_mut());
             let (scenario, _) = resolve(&self.recipe(0)?)?;
             let grid = self.grid.iter().map(|(name, _)| name.as_str());
-            let traits = scenario.traits().iter().map(|spec| spec.name);
+            let specs = scenario.traits();
+            let traits = specs.iter().map(|spec| spec.name);
             let header: Vec<&str> =
                 ["seed"].into_iter().chain(grid).chain(traits).chain(Measures::NAMES).chain(["surprise"]).collect();
             writeln!(out, "{}", header.join(",")).map_err(error)?;
@@ -358,7 +370,7 @@ fn look(recipe: &Recipe, backend: Backend, share: u32, film: &Film) -> Result<(M
     while simulation.step() < last && simulation.advance()? {}
     let trajectory = simulation.so_far()?;
     let time = if share == 1 { scenario.poster_time() } else { 1.0 };
-    let image = Shoot::new(scenario, &genome, film, &trajectory).moment(time, 1.0 / f64::from(share))?;
+    let image = Shoot::new(&*scenario, &genome, film, &trajectory).moment(time, 1.0 / f64::from(share))?;
     Ok((Measures::of(&trajectory, &image)?, image))
 }
 

@@ -39,7 +39,7 @@ const CHANNELS: usize = 8;
 #[derive(Debug)]
 pub(super) struct Bloom;
 
-const TRAITS: &[TraitSpec] = &[
+const TRAITS: &[TraitSpec<'_>] = &[
     TraitSpec {
         name: "form",
         about: "how the arms run outward",
@@ -69,7 +69,7 @@ const TRAITS: &[TraitSpec] = &[
     },
 ];
 
-const PARAMS: &[ParamSpec] = &[
+const PARAMS: &[ParamSpec<'_>] = &[
     ParamSpec {
         name: "arms",
         about: "number of arms",
@@ -125,12 +125,12 @@ impl Scenario for Bloom {
         "A ball drops on a flower of standing tiles, and the smallest fells the largest"
     }
 
-    fn traits(&self) -> &'static [TraitSpec] {
-        TRAITS
+    fn traits(&self) -> Vec<TraitSpec<'_>> {
+        TRAITS.to_vec()
     }
 
-    fn params(&self) -> &'static [ParamSpec] {
-        PARAMS
+    fn params(&self) -> Vec<ParamSpec<'_>> {
+        PARAMS.to_vec()
     }
 
     fn poster_time(&self) -> f64 {

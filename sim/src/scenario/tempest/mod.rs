@@ -26,7 +26,7 @@ const DETAIL: f64 = 16.0;
 #[derive(Debug)]
 pub(super) struct Tempest;
 
-const TRAITS: &[TraitSpec] = &[
+const TRAITS: &[TraitSpec<'_>] = &[
     TraitSpec {
         name: "motion",
         about: "what happens to the liquid",
@@ -58,7 +58,7 @@ const TRAITS: &[TraitSpec] = &[
     },
 ];
 
-const PARAMS: &[ParamSpec] = &[
+const PARAMS: &[ParamSpec<'_>] = &[
     ParamSpec {
         name: "energy",
         about: "strength of the motion",
@@ -114,12 +114,12 @@ impl Scenario for Tempest {
         "Bodies of coloured liquid are thrown at each other, and gather into one"
     }
 
-    fn traits(&self) -> &'static [TraitSpec] {
-        TRAITS
+    fn traits(&self) -> Vec<TraitSpec<'_>> {
+        TRAITS.to_vec()
     }
 
-    fn params(&self) -> &'static [ParamSpec] {
-        PARAMS
+    fn params(&self) -> Vec<ParamSpec<'_>> {
+        PARAMS.to_vec()
     }
 
     fn poster_time(&self) -> f64 {

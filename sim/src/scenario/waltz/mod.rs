@@ -34,7 +34,7 @@ const SNAPSHOT_UNIT: i32 = 128;
 #[derive(Debug)]
 pub(super) struct Waltz;
 
-const TRAITS: &[TraitSpec] = &[
+const TRAITS: &[TraitSpec<'_>] = &[
     TraitSpec {
         name: "encounter",
         about: "who meets whom, and how",
@@ -75,7 +75,7 @@ const TRAITS: &[TraitSpec] = &[
     },
 ];
 
-const PARAMS: &[ParamSpec] = &[
+const PARAMS: &[ParamSpec<'_>] = &[
     ParamSpec {
         name: "reach",
         about: "how near they pass each other",
@@ -154,12 +154,12 @@ impl Scenario for Waltz {
         "Galaxies that waltz, and tear each other into calligraphy"
     }
 
-    fn traits(&self) -> &'static [TraitSpec] {
-        TRAITS
+    fn traits(&self) -> Vec<TraitSpec<'_>> {
+        TRAITS.to_vec()
     }
 
-    fn params(&self) -> &'static [ParamSpec] {
-        PARAMS
+    fn params(&self) -> Vec<ParamSpec<'_>> {
+        PARAMS.to_vec()
     }
 
     fn poster_time(&self) -> f64 {

@@ -1,0 +1,208 @@
+//! How a scene is to be photographed: palette, light, floor, camera, and the looks of its bodies.
+
+use super::{
+    Declared, Named, SceneError,
+    bodies::{PLACE, number},
+    quantity::{Quantity, Word},
+    reader::{Field, bounds},
+};
+use crate::stage::{LIGHTS, PALETTES};
+
+/// The most looks, and the most moments of the camera.
+const MAX_LOOKS: usize = 32;
+const MAX_KEYS: usize = 16;
+
+/// What things can be made of.
+pub(super) const SUBSTANCES: &[&str] = &[
+    "lacquer",
+    "porcelain",
+    "pearl",
+    "wax",
+    "rubber",
+    "velvet",
+    "glass",
+    "frosted",
+    "mercury",
+    "steel",
+    "gold",
+    "copper",
+    "glow",
+];
+
+/// The picture as a whole.
+#[derive(Debug, Clone)]
+pub(super) struct Look {
+    pub(super) palette: Word,
+    pub(super) light: Word,
+    pub(super) floor: Word,
+    /// Added to the light's own, in stops.
+    pub(super) exposure: Quantity,
+    /// What is lit: its middle and its radius.
+    pub(super) subject: [Quantity; 3],
+    pub(super) radius: Quantity,
+    pub(super) camera: Camera,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Camera {
+    /// Full vertical angle of view, degrees.
+    pub(super) fov: Quantity,
+    /// Radius of the lens, metres.
+    pub(super) lens: Quantity,
+    pub(super) keys: Vec<CameraKey>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct CameraKey {
+    /// Share of the duration, in [0, 1].
+    pub(super) at: f64,
+    pub(super) eye: [Quantity; 3],
+    pub(super) target: [Quantity; 3],
+}
+
+/// The look of bodies or of a material.
+#[derive(Debug, Clone)]
+pub(super) struct Finish {
+    pub(super) substance: Word,
+    pub(super) color: Color,
+}
+
+/// Where a colour comes from.
+#[derive(Debug, Clone)]
+pub(super) enum Color {
+    /// One of the palette.
+    Of(Ink),
+    /// One of several, by chance for each body.
+    Pick(Vec<Ink>),
+    /// Along the palette's four colours, as a measure runs from the first number to the second.
+    By(Measure, [f64; 2]),
+}
+
+/// A colour of the palette.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Ink {
+    /// 0 to 3, and between.
+    Ramp(f32),
+    Accent,
+    Ground,
+}
+
+/// What colours can follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Measure {
+    /// Height at the start, metres.
+    Height,
+    /// Distance from the y axis at the start, metres.
+    Radius,
+    /// Place among the bodies of its group, 0 to 1.
+    Order,
+    /// By chance, 0 to 1.
+    Chance,
+    /// m/s.
+    Speed,
+    /// Metres from where it was at the start.
+    Travel,
+}
+
+impl Look {
+    pub(super) fn read(field: &Field<'_>, declared: &Declared) -> Result<Self, SceneError> {
+        let names = |options: &'static [crate::genome::TraitOption]| -> Vec<&'static str> {
+            options.iter().map(|option| &*option.value).collect()
+        };
+        let mut table = field.table()?;
+        let palette = table.need("palette")?.word(declared, &names(PALETTES))?;
+        let light = table.need("light")?.word(declared, &names(LIGHTS))?;
+        let floor = table.get("floor").map_or_else(
+            || Ok(Word::Constant("cove".into())),
+            |field| field.word(declared, &["cove", "plain", "none"]),
+        )?;
+        let exposure = number(&mut table, "exposure", declared, bounds(-8.0, 8.0, "stops"), 0.0)?;
+        let subject = table.need("subject")?.quantities(declared, PLACE)?;
+        let radius = table.need("radius")?.quantity(declared, bounds(0.02, 500.0, "m"))?;
+        let camera = Camera::read(&table.need("camera")?, declared)?;
+        table.finish()?;
+        Ok(Self { palette, light, floor, exposure, subject, radius, camera })
+    }
+}
+
+impl Camera {
+    fn read(field: &Field<'_>, declared: &Declared) -> Result<Self, SceneError> {
+        let mut table = field.table()?;
+        let fov = number(&mut table, "fov", declared, bounds(4.0, 120.0, "°"), 35.0)?;
+        let lens = number(&mut table, "lens", declared, bounds(0.0, 2.0, "m"), 0.0)?;
+        let list = table.need("keys")?;
+        let mut keys: Vec<CameraKey> = Vec::new();
+        for field in list.list(MAX_KEYS)? {
+            let mut key = field.table()?;
+            let moment = key.need("at")?;
+            let at = moment.number(bounds(0.0, 1.0, "of the duration"))?;
+            if keys.last().is_some_and(|last| last.at >= at) {
+                return Err(moment.wrong("is not after the one before", "give the keys in rising order of time"));
+            }
+            let eye = key.need("eye")?.quantities(declared, PLACE)?;
+            let target = key.need("target")?.quantities(declared, PLACE)?;
+            key.finish()?;
+            keys.push(CameraKey { at, eye, target });
+        }
+        if keys.is_empty() {
+            return Err(list.wrong("is empty", "a camera has at least one key"));
+        }
+        table.finish()?;
+        Ok(Self { fov, lens, keys })
+    }
+}
+
+impl Finish {
+    pub(super) fn read_all(field: &Field<'_>, declared: &Declared) -> Result<Named<Self>, SceneError> {
+        let read = |(name, field): (&str, Field<'_>)| {
+            let mut table = field.table()?;
+            let substance = table.need("material")?.word(declared, SUBSTANCES)?;
+            let color = Color::read(&table.need("color")?)?;
+            table.finish()?;
+            Ok((name.to_owned(), Self { substance, color }))
+        };
+        field.table()?.named(MAX_LOOKS)?.into_iter().map(read).collect()
+    }
+}
+
+impl Color {
+    fn read(field: &Field<'_>) -> Result<Self, SceneError> {
+        use super::document::Value;
+        if !matches!(field.node.value, Value::Table(_)) {
+            return Ok(Self::Of(Ink::read(field)?));
+        }
+        let mut table = field.table()?;
+        let (kind, value) = table.choice(&["pick", "by"])?;
+        let color = if kind == "pick" {
+            let inks = value.list(16)?.iter().map(Ink::read).collect::<Result<Vec<_>, _>>()?;
+            if inks.is_empty() {
+                return Err(value.wrong("is empty", "give at least one colour"));
+            }
+            Self::Pick(inks)
+        } else {
+            use Measure::{Chance, Height, Order, Radius, Speed, Travel};
+            let measure = [Height, Radius, Order, Chance, Speed, Travel]
+                [value.one_of(&["height", "radius", "order", "chance", "speed", "travel"])?];
+            let mut end = |name, usual| {
+                table.get(name).map_or(Ok(usual), |field: Field<'_>| field.number(bounds(-1000.0, 1000.0, "")))
+            };
+            let (from, to) = (end("from", 0.0)?, end("to", 1.0)?);
+            if from == to {
+                return Err(value.wrong("runs from a number to itself", "let `from` and `to` differ"));
+            }
+            Self::By(measure, [from, to])
+        };
+        table.finish()?;
+        Ok(color)
+    }
+}
+
+impl Ink {
+    fn read(field: &Field<'_>) -> Result<Self, SceneError> {
+        use super::document::Value;
+        if matches!(field.node.value, Value::Number(_)) {
+            return Ok(Self::Ramp(field.number(bounds(0.0, 3.0, ""))? as f32));
+        }
+        Ok([Self::Accent, Self::Ground][field.one_of(&["accent", "ground"])?])
+    }
+}

@@ -1,0 +1,290 @@
+//! Matter of a scene: its tank, what it is made of, the blocks that are there at first and the emitters.
+
+use super::{
+    Declared, Named, SceneError, Time,
+    bodies::{PLACE, SPEED, vector},
+    mesh::EmbeddedMesh,
+    quantity::Quantity,
+    reader::{Field, Table, bounds},
+};
+
+/// The most particles of a scene.
+pub const MAX_PARTICLES: usize = 400_000;
+
+/// The most cells of a tank along an axis, and the fewest.
+pub const MAX_CELLS: u32 = 96;
+const MIN_CELLS: u32 = 8;
+
+/// Cells that are kept free of matter along each wall.
+const MARGIN_CELLS: f64 = 2.0;
+
+/// Particles along a cell.
+pub(super) const PER_CELL: f64 = 2.0;
+
+/// A box around the origin of x and z, from y = 0 up, that matter cannot leave.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Tank {
+    /// Cells along x, y and z, 8 to 96 each.
+    pub cells: [u32; 3],
+    /// The edge of a cell, metres.
+    pub cell: f64,
+}
+
+/// What matter is made of.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Material {
+    /// How it moves.
+    pub kind: MaterialKind,
+    /// kg/m³.
+    pub density: f64,
+    /// Which of the scene's looks, in the order of their names.
+    pub look: usize,
+}
+
+/// How matter moves.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum MaterialKind {
+    /// Flows.
+    Liquid {
+        /// Pressure for a volume change, relative to water in these tanks, 0.1 to 10.
+        stiffness: f64,
+        /// Relative to water, 0 to 1000.
+        viscosity: f64,
+        /// How it holds together, 0 to 1.
+        cohesion: f64,
+    },
+    /// Springs back.
+    Jelly {
+        /// Shear modulus, kPa, 0.1 to 1000.
+        shear: f64,
+        /// Bulk modulus, kPa, 0.1 to 1000.
+        bulk: f64,
+    },
+    /// Sand: slides when it is steeper than its friction angle.
+    Grains {
+        /// Radians, from 0 to 60°.
+        friction_angle: f64,
+    },
+    /// Holds its shape until it is pushed harder than it can bear.
+    Paste {
+        /// kPa, 0.01 to 100.
+        yield_stress: f64,
+    },
+}
+
+/// Matter that is there at first.
+#[derive(Debug, Clone)]
+pub(super) struct Block {
+    pub(super) material: usize,
+    pub(super) path: String,
+    pub(super) shape: BlockShape,
+    pub(super) position: [Quantity; 3],
+    pub(super) velocity: [Quantity; 3],
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum BlockShape {
+    Box([Quantity; 3]),
+    Ball(Quantity),
+    Mesh(usize, Quantity),
+}
+
+/// Gives off matter.
+#[derive(Debug, Clone)]
+pub(super) struct Emitter {
+    pub(super) material: usize,
+    pub(super) path: String,
+    /// Half widths of the box that particles come from; a disc is as wide as it is deep, and flat.
+    pub(super) mouth: Mouth,
+    pub(super) position: [Quantity; 3],
+    pub(super) velocity: [Quantity; 3],
+    /// Particles a second.
+    pub(super) rate: f64,
+    /// Seconds.
+    pub(super) from: f64,
+    pub(super) until: f64,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Mouth {
+    Box([Quantity; 3]),
+    /// Of this radius, facing along the velocity.
+    Disc(Quantity),
+}
+
+impl Tank {
+    pub(super) fn read(field: &Field<'_>) -> Result<Self, SceneError> {
+        let mut table = field.table()?;
+        let size = table.need("size")?;
+        let edges = size.numbers::<3>(bounds(0.05, 100.0, "m"))?;
+        let cell_field = table.need("cell")?;
+        let cell = cell_field.number(bounds(0.002, 5.0, "m"))?;
+        table.finish()?;
+        let cells = edges.map(|edge| (edge / cell).round());
+        if let Some(many) = cells.iter().find(|n| !(f64::from(MIN_CELLS)..=f64::from(MAX_CELLS)).contains(*n)) {
+            let help = format!("each axis has {MIN_CELLS} to {MAX_CELLS} cells: choose another `size` or `cell`");
+            return Err(cell_field.wrong(format!("makes {many} cells along an axis"), help));
+        }
+        Ok(Self { cells: cells.map(|n| n as u32), cell })
+    }
+
+    /// Its edges, in metres.
+    #[must_use]
+    pub fn size(&self) -> [f64; 3] {
+        self.cells.map(|n| f64::from(n) * self.cell)
+    }
+
+    /// Metres between particles at rest.
+    pub(super) fn spacing(&self) -> f64 {
+        self.cell / PER_CELL
+    }
+
+    /// Refuses matter that could stand outside, for some seed.
+    fn holds(
+        &self,
+        field: &Field<'_>,
+        position: &[Quantity; 3],
+        half: [f64; 3],
+        declared: &Declared,
+    ) -> Result<(), SceneError> {
+        let (size, margin) = (self.size(), self.cell * MARGIN_CELLS - 1e-9);
+        for axis in 0..3 {
+            let (low, high) = if axis == 1 { (0.0, size[1]) } else { (-size[axis] / 2.0, size[axis] / 2.0) };
+            let [least, most] = position[axis].reach(declared);
+            if least - half[axis] < low + margin || most + half[axis] > high - margin {
+                return Err(field.wrong(
+                    format!(
+                        "can reach from {:.3} to {:.3} m in {}",
+                        least - half[axis],
+                        most + half[axis],
+                        ["x", "y", "z"][axis]
+                    ),
+                    format!(
+                        "matter stays {:.3} m from the tank's walls: there, from {:.3} to {:.3} m",
+                        self.cell * MARGIN_CELLS,
+                        low + margin,
+                        high - margin
+                    ),
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Material {
+    pub(super) fn read(field: &Field<'_>, looks: &[&str]) -> Result<Self, SceneError> {
+        let mut table = field.table()?;
+        let number = |table: &mut Table<'_>, name, low, high, unit, usual: f64| {
+            table.get(name).map_or(Ok(usual), |field: Field<'_>| field.number(bounds(low, high, unit)))
+        };
+        let kind = match table.need("kind")?.one_of(&["liquid", "jelly", "grains", "paste"])? {
+            0 => MaterialKind::Liquid {
+                stiffness: number(&mut table, "stiffness", 0.1, 10.0, "", 1.0)?,
+                viscosity: number(&mut table, "viscosity", 0.0, 1000.0, "", 1.0)?,
+                cohesion: number(&mut table, "cohesion", 0.0, 1.0, "", 0.0)?,
+            },
+            1 => MaterialKind::Jelly {
+                shear: number(&mut table, "shear", 0.1, 1000.0, "kPa", 10.0)?,
+                bulk: number(&mut table, "bulk", 0.1, 1000.0, "kPa", 40.0)?,
+            },
+            2 => MaterialKind::Grains {
+                friction_angle: number(&mut table, "friction_angle", 0.0, 60.0, "°", 35.0)?
+                    * (std::f64::consts::PI / 180.0),
+            },
+            _ => MaterialKind::Paste { yield_stress: number(&mut table, "yield_stress", 0.01, 100.0, "kPa", 1.0)? },
+        };
+        let density = number(&mut table, "density", 100.0, 10_000.0, "kg/m³", 1000.0)?;
+        let look = table.need("look")?.one_of(looks)?;
+        table.finish()?;
+        Ok(Self { kind, density, look })
+    }
+}
+
+impl Block {
+    /// The block, and the most particles that it can be.
+    pub(super) fn read(
+        field: &Field<'_>,
+        declared: &Declared,
+        tank: &Tank,
+        materials: &[&str],
+        meshes: &Named<EmbeddedMesh>,
+    ) -> Result<(Self, u64), SceneError> {
+        let mut table = field.table()?;
+        let material = table.need("material")?.one_of(materials)?;
+        let size = bounds(tank.cell, 100.0, "m");
+        let (kind, value) = table.choice(&["box", "ball", "mesh"])?;
+        let shape = match kind {
+            "box" => BlockShape::Box(value.quantities(declared, size)?),
+            "ball" => BlockShape::Ball(value.quantity(declared, size)?),
+            _ => {
+                let names: Vec<&str> = meshes.iter().map(|(name, _)| name.as_str()).collect();
+                let mesh = value.one_of(&names)?;
+                let scale = super::bodies::number(&mut table, "scale", declared, bounds(0.01, 100.0, ""), 1.0)?;
+                BlockShape::Mesh(mesh, scale)
+            }
+        };
+        let place = table.need("position")?;
+        let position = place.quantities(declared, PLACE)?;
+        let velocity = vector(&mut table, "velocity", declared, SPEED)?;
+        table.finish()?;
+        let most = |quantity: &Quantity| quantity.reach(declared)[1];
+        let half: [f64; 3] = match &shape {
+            BlockShape::Box(edges) => edges.each_ref().map(|edge| most(edge) / 2.0),
+            BlockShape::Ball(radius) => [most(radius); 3],
+            BlockShape::Mesh(mesh, scale) => {
+                let (_, EmbeddedMesh { low, high, .. }) = &meshes[*mesh];
+                std::array::from_fn(|i| most(scale) * f64::from(high[i].abs().max(low[i].abs())))
+            }
+        };
+        tank.holds(&place, &position, half, declared)?;
+        let along = half.map(|half| (2.0 * half / tank.spacing()).round().max(1.0));
+        let all = along.iter().product::<f64>();
+        // Of the points of a grid, a ball holds little more than its share of their volume.
+        let count =
+            if matches!(shape, BlockShape::Ball(_)) { (0.53 * all + 4.0 * along[0] * along[0]).min(all) } else { all };
+        Ok((Self { material, path: field.path.clone(), shape, position, velocity }, count as u64))
+    }
+}
+
+impl Emitter {
+    /// The emitter, and how many particles it gives off.
+    pub(super) fn read(
+        field: &Field<'_>,
+        declared: &Declared,
+        tank: &Tank,
+        materials: &[&str],
+        time: &Time,
+    ) -> Result<(Self, u64), SceneError> {
+        let mut table = field.table()?;
+        let material = table.need("material")?.one_of(materials)?;
+        let (kind, value) = table.choice(&["disc", "box"])?;
+        let size = bounds(tank.cell / 2.0, 100.0, "m");
+        let mouth = match kind {
+            "disc" => Mouth::Disc(value.quantity(declared, size)?),
+            _ => Mouth::Box(value.quantities(declared, size)?),
+        };
+        let place = table.need("position")?;
+        let position = place.quantities(declared, PLACE)?;
+        let velocity = vector(&mut table, "velocity", declared, SPEED)?;
+        let most = |quantity: &Quantity| quantity.reach(declared)[1];
+        let half = match &mouth {
+            Mouth::Box(edges) => edges.each_ref().map(|edge| most(edge) / 2.0),
+            Mouth::Disc(radius) => [most(radius); 3],
+        };
+        tank.holds(&place, &position, half, declared)?;
+        let rate = table.need("rate")?.number(bounds(1.0, 1e6, "particles a second"))?;
+        let second = bounds(0.0, time.seconds(), "s");
+        let from = table.get("from").map_or(Ok(0.0), |field| field.number(second))?;
+        let until = table.get("until");
+        let end = until.as_ref().map_or(Ok(time.seconds()), |field| field.number(second))?;
+        if end < from {
+            return Err(until
+                .unwrap_or(place)
+                .wrong("is before `from`", "an emitter gives off between `from` and `until`"));
+        }
+        table.finish()?;
+        let count = (rate * (end - from)).ceil() as u64;
+        Ok((Self { material, path: field.path.clone(), mouth, position, velocity, rate, from, until: end }, count))
+    }
+}
