@@ -14,7 +14,15 @@ use seedstorm_sim::{
 const Q: f64 = ONE as f64;
 
 /// A box of a material, filled up to `level`, with eight particles a cell.
-fn basin(cells: u32, low: [u32; 3], high: [u32; 3], level: u32, gravity: f64, steps: usize, material: Material) -> Setup {
+fn basin(
+    cells: u32,
+    low: [u32; 3],
+    high: [u32; 3],
+    level: u32,
+    gravity: f64,
+    steps: usize,
+    material: Material,
+) -> Setup {
     let mut particles = Vec::new();
     for x in low[0] * 2..high[0] * 2 {
         for y in low[1] * 2..level * 2 {
@@ -65,10 +73,13 @@ fn a_liquid_at_rest_stays_at_rest() {
     let start = world.particles().unwrap();
     world.advance(5_000).unwrap();
     let end = world.particles().unwrap();
-    let drift = start.states.iter().zip(&end.states).flat_map(|(a, b)| (0..3).map(|axis| (b[axis] - a[axis]).abs()));
-    let drift = f64::from(drift.max().unwrap()) / Q;
-    println!("measured: of {} particles the one that drifts farthest goes {drift:.1e} cells", start.states.len());
-    assert!(drift < 1e-3, "{drift}");
+    let moved = |axis: usize| start.states.iter().zip(&end.states).map(move |(a, b)| f64::from(b[axis] - a[axis]) / Q);
+    let count = start.states.len() as f64;
+    let drift = [0, 1, 2].map(|axis| moved(axis).sum::<f64>() / count);
+    let square = (0..3).flat_map(moved).map(|d| d * d).sum::<f64>() / count;
+    println!("measured: drift {:.1e}, {:.1e}, {:.1e} cells, rms {:.1e}", drift[0], drift[1], drift[2], square.sqrt());
+    assert!(drift.iter().all(|c| c.abs() < 1e-6), "{drift:?}");
+    assert!(square.sqrt() < 5e-3, "{square}");
 }
 
 #[test]
@@ -82,7 +93,8 @@ fn a_liquid_under_its_weight_feels_no_wind() {
     let after = middle(&world);
     let drift = [0, 1, 2].map(|axis| after[axis] - before[axis]);
     println!("measured: its middle drifts by {:.1e}, {:.1e}, {:.1e} cells", drift[0], drift[1], drift[2]);
-    assert!(drift.iter().all(|c| c.abs() < 1e-3), "{drift:?}");
+    // It settles a little still, but goes nowhere.
+    assert!(drift[0].abs() < 1e-5 && drift[2].abs() < 1e-5 && drift[1].abs() < 5e-3, "{drift:?}");
 }
 
 #[test]
@@ -122,9 +134,15 @@ fn momentum_passes_from_one_to_the_other() {
     for particle in &mut setup.particles.states {
         (particle[3], particle[4]) = (q24(0.1), q24(0.02));
     }
-    let turned = Body { rotation: [0.0, 0.0, 0.382_683_43, 0.923_879_53], ..Body::new(Shape::Cuboid([4.0; 3]), [28.0, 18.0, 19.0], 1.5) };
+    let turned = Body {
+        rotation: [0.0, 0.0, 0.382_683_43, 0.923_879_53],
+        ..Body::new(Shape::Cuboid([4.0; 3]), [28.0, 18.0, 19.0], 1.5)
+    };
     let ball = Body { velocity: [-0.05, 0.0, 0.0], ..Body::new(Shape::Ball(3.0), [28.0, 27.0, 17.0], 3.0) };
-    let pill = Body { spin: [0.0, 0.02, 0.0], ..Body::new(Shape::Capsule { half: 3.0, radius: 2.0 }, [17.0, 17.0, 28.0], 0.5) };
+    let pill = Body {
+        spin: [0.0, 0.02, 0.0],
+        ..Body::new(Shape::Capsule { half: 3.0, radius: 2.0 }, [17.0, 17.0, 28.0], 0.5)
+    };
     setup.bodies.extend([turned, ball, pill]);
     let count = setup.particles.states.len();
     let mut world = CoupledWorld::open(setup, Backend::Cpu).unwrap();
@@ -143,7 +161,10 @@ fn momentum_passes_from_one_to_the_other() {
     let bound = 100.0 * (momentum_bound(count) + bodies);
     for axis in 0..3 {
         let change = after[axis].0 - before[axis].0;
-        println!("measured: {:.1} pass over, {change:.1e} are lost, of {bound:.1e} that may be", before[axis].1 - after[axis].1);
+        println!(
+            "measured: {:.1} pass over, {change:.1e} are lost, of {bound:.1e} that may be",
+            before[axis].1 - after[axis].1
+        );
         assert!(change.abs() < bound, "{axis}: {change} {bound}");
     }
     assert!(before[0].1 - after[0].1 > 50.0, "nothing passed over");
@@ -209,18 +230,21 @@ fn grains_make_a_heap_and_a_liquid_a_puddle() {
         [extent(&world, 0), extent(&world, 1)]
     };
     let liquid = slump(Material::liquid(0.03, 0.0, 0.02));
-    let loose = slump(Material::grains(0.03, 0.03, 20.0));
-    let rough = slump(Material::grains(0.03, 0.03, 45.0));
+    let loose = slump(Material::grains(0.05, 0.1, 20.0));
+    let rough = slump(Material::grains(0.05, 0.1, 45.0));
     let paste = slump(Material::paste(0.03, 0.0, 0.02, 0.03, 0.012));
-    println!("measured: liquid {liquid:.1?}, grains of 20° {loose:.1?}, of 45° {rough:.1?}, paste {paste:.1?} cells wide and high");
+    println!(
+        "measured: liquid {liquid:.1?}, grains of 20° {loose:.1?}, of 45° {rough:.1?}, paste {paste:.1?} cells wide and high"
+    );
     assert!(liquid[1] < loose[1] && loose[1] < rough[1], "the rougher, the higher");
     assert!(liquid[0] > loose[0] && loose[0] > rough[0], "the rougher, the narrower");
     assert!(paste[1] > 0.9 * 13.0, "a paste below its yield stress stands: {paste:?}");
 }
 
 /// All materials, particles that come later, and bodies of each shape, thrown about.
-pub fn medley(steps: usize) -> Setup {
-    let mut setup = block([12, 10, 12], [10, 6, 10], 0.0008, steps, Material::liquid(0.05, 0.005, 0.03).remembering(0.9));
+fn medley(steps: usize) -> Setup {
+    let mut setup =
+        block([12, 10, 12], [10, 6, 10], 0.0008, steps, Material::liquid(0.05, 0.005, 0.03).remembering(0.9));
     setup.matter.materials.extend([
         Material::jelly(0.02, 0.05),
         Material::grains(0.03, 0.03, 35.0),
@@ -277,20 +301,25 @@ fn threads_change_nothing() {
 #[test]
 fn the_kernel_and_its_twin_agree() {
     use seedstorm_sim::gpu::{Gpu, Products};
-    if let Err(error) = Gpu::open(Products::Auto) {
-        assert!(std::env::var_os("SEEDSTORM_REQUIRE_GPU").is_none(), "no adapter: {error}");
-        eprintln!("not compared: {error}");
-        return;
-    }
-    let mut twin = CoupledWorld::open(medley(120), Backend::Cpu).unwrap();
-    let mut kernel = CoupledWorld::open(medley(120), Backend::Gpu).unwrap();
-    for step in 1..=120 {
-        twin.advance(1).unwrap();
-        kernel.advance(1).unwrap();
-        assert_eq!(twin.impulses(), kernel.impulses(), "step {step}");
-        if step % 20 == 0 {
-            assert!(twin.checkpoint().unwrap() == kernel.checkpoint().unwrap(), "step {step}");
+    for products in [Products::Auto, Products::Split] {
+        let gpu = match Gpu::open(products) {
+            Ok(gpu) => gpu,
+            Err(error) if std::env::var_os("SEEDSTORM_REQUIRE_GPU").is_none() => {
+                eprintln!("not compared: {error}");
+                return;
+            }
+            Err(error) => panic!("no adapter: {error}"),
+        };
+        let mut twin = CoupledWorld::open(medley(120), Backend::Cpu).unwrap();
+        let mut kernel = CoupledWorld::on(medley(120), gpu).unwrap();
+        for step in 1..=120 {
+            twin.advance(1).unwrap();
+            kernel.advance(1).unwrap();
+            assert_eq!(twin.impulses(), kernel.impulses(), "step {step}");
+            if step % 20 == 0 {
+                assert!(twin.checkpoint().unwrap() == kernel.checkpoint().unwrap(), "step {step}");
+            }
         }
+        assert!(twin.impulses().iter().any(|impulse| *impulse != [0; 6]), "nothing touched");
     }
-    assert!(twin.impulses().iter().any(|impulse| *impulse != [0; 6]), "nothing touched");
 }

@@ -8,8 +8,8 @@
 use seedstorm_sim::{
     Backend, Film, Recipe, Seed,
     fixed::{ONE, q24},
-    matter::{Force, Material, Matter, Particles, Vessel, gpu::GpuMatter, twin::TwinMatter},
     gpu::{Gpu, Products},
+    matter::{Force, Material, Matter, Particles, Vessel, gpu::GpuMatter, twin::TwinMatter},
     random::Stream,
     recipe::ParamValue,
     simulate,

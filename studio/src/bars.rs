@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{FormattedDuration, ProgressBar, ProgressStyle};
 use seedstorm_studio::{Observer, Stage};
 
 use crate::output;
@@ -47,7 +47,7 @@ pub(crate) const INTERRUPTED: u8 = 130;
 impl Observer for Bars {
     fn begin(&self, stage: Stage, total: u64) {
         let template = if total > 1 {
-            "{prefix:>10} {bar:36.cyan/dim} {percent:>3} %  {elapsed} gone, {eta} left"
+            "{prefix:>10} {bar:36.cyan/dim} {percent:>3} %  {elapsed} gone, {msg} left"
         } else {
             "{prefix:>10} {spinner}"
         };
@@ -64,12 +64,16 @@ impl Observer for Bars {
             && let Some(bar) = &*lock(&self.present)
         {
             bar.set_position(done);
+            let total = bar.length().unwrap_or(done).max(1);
+            // Work of one kind takes as long from here as it did up to here; a bar's own guess goes wild over slow steps.
+            let left = bar.elapsed().mul_f64(total.saturating_sub(done) as f64 / done as f64);
+            bar.set_message(FormattedDuration(left).to_string());
             if let Some(said) = &mut *lock(&self.said)
                 && said.elapsed() >= LINE_EVERY
             {
                 *said = Instant::now();
-                let share = 100.0 * done as f64 / bar.length().unwrap_or(done).max(1) as f64;
-                output::aside(&format!("{} {share:.0} %, {} s left", bar.prefix(), bar.eta().as_secs()));
+                let share = 100.0 * done as f64 / total as f64;
+                output::aside(&format!("{} {share:.0} %, {} s left", bar.prefix(), left.as_secs()));
             }
         }
     }

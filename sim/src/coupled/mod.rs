@@ -77,10 +77,38 @@ impl CoupledWorld {
     /// # Errors
     /// The backend that was asked for is not there; a body has no volume or is too large.
     pub fn open(setup: Setup, backend: Backend) -> Result<Self, SimError> {
-        let rigid = if setup.bodies.is_empty() { None } else { Some(Rigid::new(&setup)?) };
+        #[cfg(feature = "gpu")]
+        if let Some(gpu) = crate::gpu::Gpu::wanted(backend)? {
+            match Self::on(setup.clone(), gpu) {
+                Err(SimError::Kernel(_)) if backend != Backend::Gpu => {}
+                opened => return opened,
+            }
+        }
+        #[cfg(not(feature = "gpu"))]
+        if backend == Backend::Gpu {
+            return Err(crate::world::KernelError::Device("this build has no kernels for it".into()).into());
+        }
+        let rigid = Rigid::of(&setup)?;
+        let engine = Engine::Twin(TwinMatter::new(setup.matter.clone(), setup.particles.clone(), 0));
+        Ok(Self::of(setup, rigid, engine, "cpu".into()))
+    }
+
+    /// The world of `setup` at its first step, its matter on this device.
+    ///
+    /// # Errors
+    /// The device lacks memory or refuses the kernel; a body has no volume or is too large.
+    #[cfg(feature = "gpu")]
+    pub fn on(setup: Setup, gpu: crate::gpu::Gpu) -> Result<Self, SimError> {
+        let rigid = Rigid::of(&setup)?;
+        let name = format!("wgpu: {}", gpu.name());
+        let bodies = rigid.as_ref().map(|rigid| &rigid.colliders);
+        let matter = crate::matter::gpu::GpuMatter::new(gpu, &setup.matter, &setup.particles, &setup.forces, bodies)?;
+        Ok(Self::of(setup, rigid, Engine::Gpu(matter), name))
+    }
+
+    fn of(setup: Setup, rigid: Option<Rigid>, engine: Engine, name: String) -> Self {
         let Setup { matter, particles, forces, .. } = setup;
-        let (engine, name) = engine(&matter, &particles, &forces, rigid.as_ref(), backend)?;
-        Ok(Self { engine, rigid, matter, first: particles, forces, step: 0, name, impulses: Vec::new() })
+        Self { engine, rigid, matter, first: particles, forces, step: 0, name, impulses: Vec::new() }
     }
 
     /// The particles as they are.
@@ -102,7 +130,9 @@ impl CoupledWorld {
         let tick = f64::from(TICK);
         let bodies = self.rigid.iter().flat_map(Rigid::bodies);
         bodies
-            .map(|body| (wide(body.center_of_mass()), wide(body.linvel()).map(|v| v * tick), f64::from(body.mass()) * 2.0))
+            .map(|body| {
+                (wide(body.center_of_mass()), wide(body.linvel()).map(|v| v * tick), f64::from(body.mass()) * 2.0)
+            })
             .collect()
     }
 
@@ -130,32 +160,6 @@ impl std::fmt::Debug for CoupledWorld {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "CoupledWorld at step {} on {}", self.step, self.name)
     }
-}
-
-/// What steps the matter, and its name.
-fn engine(
-    matter: &Matter,
-    particles: &Particles,
-    forces: &[Force],
-    rigid: Option<&Rigid>,
-    backend: Backend,
-) -> Result<(Engine, String), SimError> {
-    #[cfg(feature = "gpu")]
-    if let Some(gpu) = crate::gpu::Gpu::wanted(backend)? {
-        let name = format!("wgpu: {}", gpu.name());
-        let bodies = rigid.map(|rigid| &rigid.colliders);
-        match crate::matter::gpu::GpuMatter::new(gpu, matter, particles, forces, bodies) {
-            Ok(gpu) => return Ok((Engine::Gpu(gpu), name)),
-            Err(error) if backend == Backend::Gpu => return Err(error.into()),
-            Err(_) => {}
-        }
-    }
-    #[cfg(not(feature = "gpu"))]
-    if backend == Backend::Gpu {
-        return Err(crate::world::KernelError::Device("this build has no kernels for it".into()).into());
-    }
-    let _ = (forces, rigid);
-    Ok((Engine::Twin(TwinMatter::new(matter.clone(), particles.clone(), 0)), "cpu".into()))
 }
 
 impl World for CoupledWorld {
@@ -210,10 +214,12 @@ impl World for CoupledWorld {
         if step as usize > self.forces.len() || count != self.first.states.len() {
             return Err(wrong);
         }
-        let (states_size, strains_size) = (count * size_of::<Particle>(), self.first.strains.len() * size_of::<Strain>());
-        let (Some((matter, rigid)), true) =
-            (rest.split_at_checked(states_size + strains_size), self.rigid.is_some() || rest.len() == states_size + strains_size)
-        else {
+        let (states_size, strains_size) =
+            (count * size_of::<Particle>(), self.first.strains.len() * size_of::<Strain>());
+        let (Some((matter, rigid)), true) = (
+            rest.split_at_checked(states_size + strains_size),
+            self.rigid.is_some() || rest.len() == states_size + strains_size,
+        ) else {
             return Err(wrong);
         };
         let words: Vec<i32> = matter.as_chunks::<4>().0.iter().map(|bytes| i32::from_le_bytes(*bytes)).collect();

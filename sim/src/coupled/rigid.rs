@@ -3,18 +3,16 @@
 use rapier3d::{
     math::Real,
     prelude::{
-        ColliderBuilder, FixedJointBuilder, GenericJoint, PhysicsWorld, Pose, PrismaticJointBuilder, RevoluteJointBuilder,
-        RigidBody, RigidBodyBuilder, RigidBodyHandle, Rotation, SharedShape, SphericalJointBuilder, Vector,
+        ColliderBuilder, FixedJointBuilder, GenericJoint, PhysicsWorld, Pose, PrismaticJointBuilder,
+        RevoluteJointBuilder, RigidBody, RigidBodyBuilder, RigidBodyHandle, Rotation, SharedShape,
+        SphericalJointBuilder, Vector,
     },
 };
 
 use super::setup::{Body, Joint, JointKind, Setup, Shape};
 use crate::{
     fixed::{ONE, q24, q30},
-    matter::{
-        Collider, Colliders, Impulse, MAX_SPEED,
-        collider::MAX_REACH,
-    },
+    matter::{Collider, Colliders, Impulse, MAX_SPEED, collider::MAX_REACH},
     world::SimError,
 };
 
@@ -39,7 +37,12 @@ fn vector(v: [f64; 3]) -> Vector {
 }
 
 impl Rigid {
-    pub(super) fn new(setup: &Setup) -> Result<Self, SimError> {
+    /// The bodies of `setup`, if it has any.
+    pub(super) fn of(setup: &Setup) -> Result<Option<Self>, SimError> {
+        if setup.bodies.is_empty() { Ok(None) } else { Self::new(setup).map(Some) }
+    }
+
+    fn new(setup: &Setup) -> Result<Self, SimError> {
         let mut physics = PhysicsWorld::new();
         let per_second = f64::from(1.0 / TICK);
         physics.gravity = vector(setup.gravity.map(|g| g * per_second * per_second));
@@ -256,17 +259,13 @@ fn show(body: &RigidBody, part: &mut Collider) {
     // The engine's velocity is that of the centre of mass.
     let mass = wide(body.center_of_mass());
     let arm: [f64; 3] = std::array::from_fn(|axis| place[axis] - mass[axis]);
-    let swept = [
-        spin[1] * arm[2] - spin[2] * arm[1],
-        spin[2] * arm[0] - spin[0] * arm[2],
-        spin[0] * arm[1] - spin[1] * arm[0],
-    ];
+    let swept =
+        [spin[1] * arm[2] - spin[2] * arm[1], spin[2] * arm[0] - spin[0] * arm[2], spin[0] * arm[1] - spin[1] * arm[0]];
     let velocity = wide(body.linvel());
     part.center = place.map(q24);
     for (to, from) in part.turn.iter_mut().zip(rows.iter().flatten()) {
         *to = q30(*from);
     }
-    part.velocity =
-        std::array::from_fn(|axis| q24(velocity[axis] * tick + swept[axis]).clamp(-MAX_SPEED, MAX_SPEED));
+    part.velocity = std::array::from_fn(|axis| q24(velocity[axis] * tick + swept[axis]).clamp(-MAX_SPEED, MAX_SPEED));
     part.spin = spin.map(|c| q24(c).clamp(-MAX_SPIN, MAX_SPIN));
 }

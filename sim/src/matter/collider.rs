@@ -210,7 +210,8 @@ impl Colliders {
     ) -> (i32, Option<(usize, [i32; 6])>) {
         let Some(contact) = self.contact(near, place) else { return (0, None) };
         let mass = mul24(cell_mass, spread(contact.distance));
-        let pushed = (contact.distance < HELD && node[0] > 0).then(|| self.bodies[contact.body].push(&self.planes, &contact, node));
+        let pushed = (contact.distance < HELD && node[0] > 0)
+            .then(|| self.bodies[contact.body].push(&self.planes, &contact, node));
         (mass, pushed.flatten().map(|impulse| (contact.body, impulse)))
     }
 }
@@ -235,7 +236,7 @@ impl Collider {
     }
 
     /// Of a place in the body's frame, where it is from the nearest one of the segment, and how far.
-    fn from_segment(&self, mut l: [i32; 3]) -> ([i32; 3], i32) {
+    fn off_segment(&self, mut l: [i32; 3]) -> ([i32; 3], i32) {
         l[1] -= l[1].clamp(-self.half, self.half);
         let squares = l.iter().fold(0u32, |sum, c| sum.wrapping_add(mul30(*c, *c) as u32));
         (l, (root(squares) << 3) as i32)
@@ -244,7 +245,7 @@ impl Collider {
     /// Distance of a place in the body's frame to its surface, negative inside.
     fn distance(&self, planes: &[[i32; 4]], l: [i32; 3]) -> i32 {
         let farthest = if self.planes == 0 {
-            self.from_segment(l).1
+            self.off_segment(l).1
         } else {
             self.own(planes).iter().map(|plane| beyond(plane, l)).max().expect("some planes")
         };
@@ -254,13 +255,12 @@ impl Collider {
     /// The normal, in the body's frame, at the surface nearest to a place there.
     fn normal(&self, planes: &[[i32; 4]], l: [i32; 3]) -> [i32; 3] {
         if self.planes == 0 {
-            let (away, distance) = self.from_segment(l);
+            let (away, distance) = self.off_segment(l);
             return if distance > 0 { away.map(|c| div24(c, distance) << 6) } else { [0, ONE30, 0] };
         }
         let own = self.own(planes);
-        let nearest = own.iter().fold(&own[0], |found, plane| {
-            if beyond(plane, l) > beyond(found, l) { plane } else { found }
-        });
+        let nearest =
+            own.iter().fold(&own[0], |found, plane| if beyond(plane, l) > beyond(found, l) { plane } else { found });
         [nearest[0], nearest[1], nearest[2]]
     }
 

@@ -1,6 +1,8 @@
 //! The kernel on a graphics device, through wgpu.
 
-use super::{Colliders, Force, Impulse, Kind, MAX_MATERIALS, Material, Matter, Particle, Particles, Strain, Vessel, collider};
+use super::{
+    Colliders, Force, Impulse, Kind, MAX_MATERIALS, Material, Matter, Particle, Particles, Strain, Vessel, collider,
+};
 use crate::{
     fixed::ONE,
     gpu::{Contents, Gpu, Kernel, Role, WORKGROUP},
@@ -50,7 +52,12 @@ struct Inner {
 }
 
 fn inner(particles: &Particles) -> Vec<Inner> {
-    particles.strains.iter().zip(&particles.kinds).map(|(strain, kind)| Inner { strain: *strain, kind: *kind }).collect()
+    particles
+        .strains
+        .iter()
+        .zip(&particles.kinds)
+        .map(|(strain, kind)| Inner { strain: *strain, kind: *kind })
+        .collect()
 }
 
 impl GpuMatter {
@@ -134,11 +141,7 @@ impl GpuMatter {
     /// As [`GpuMatter::advance`].
     pub fn step(&mut self, bodies: &Colliders) -> Result<Vec<Impulse>, KernelError> {
         debug_assert!(bodies.listed().len() <= bodies.most_listed(self.cells));
-        let words = [
-            bytemuck::cast_slice::<_, u32>(&bodies.bodies),
-            bodies.starts(),
-            bodies.listed(),
-        ];
+        let words = [bytemuck::cast_slice::<_, u32>(&bodies.bodies), bodies.starts(), bodies.listed()];
         self.kernel.write(BODIES, &words.concat());
         let mut status = vec![0; STATUS_HEAD + bodies.bodies.len() * 12];
         status[0] = self.steps;

@@ -132,16 +132,16 @@ fn root(s: u32) -> u32 {
     return found;
 }
 
-fn pressure(of: Material, density: i32) -> i32 {
+fn pressure(own: Material, density: i32) -> i32 {
     let r = clamp(density, 0, 2 * ONE);
     let squared = mul24(r, r);
     let sixth = mul24(mul24(squared, squared), squared);
-    return clamp(mul24(of.stiffness, sixth - ONE), -of.cohesion, MAX_PRESSURE);
+    return clamp(mul24(own.stiffness, sixth - ONE), -own.cohesion, MAX_PRESSURE);
 }
 
-fn stress(of: Material, strain: array<i32, 6>) -> array<i32, 6> {
+fn stress(own: Material, strain: array<i32, 6>) -> array<i32, 6> {
     var volume = 0;
-    if (of.law == 1) {
+    if (own.law == 1) {
         let xx = strain[0] + ONE;
         let yy = strain[1] + ONE;
         let zz = strain[2] + ONE;
@@ -152,17 +152,17 @@ fn stress(of: Material, strain: array<i32, 6>) -> array<i32, 6> {
         let second = mul24(xy, zz) - mul24(yz, xz);
         let third = mul24(xy, yz) - mul24(yy, xz);
         let determinant = mul24(xx, first) - mul24(xy, second) + mul24(xz, third);
-        volume = mul24(of.half_bulk, determinant - ONE);
+        volume = mul24(own.half_bulk, determinant - ONE);
     }
     var result: array<i32, 6>;
     for (var word = 0; word < 6; word++) {
         let more = select(0, volume, word < 3);
-        result[word] = clamp(mul24(of.shear, strain[word]) + more, -MAX_STRESS, MAX_STRESS);
+        result[word] = clamp(mul24(own.shear, strain[word]) + more, -MAX_STRESS, MAX_STRESS);
     }
     return result;
 }
 
-fn strained(of: Material, strain: array<i32, 6>, c: array<i32, 9>, density: i32) -> array<i32, 6> {
+fn strained(own: Material, strain: array<i32, 6>, c: array<i32, 9>, density: i32) -> array<i32, 6> {
     let b = array<vec3<i32>, 3>(
         vec3<i32>(strain[0] + ONE, strain[3], strain[4]),
         vec3<i32>(strain[3], strain[1] + ONE, strain[5]),
@@ -183,7 +183,7 @@ fn strained(of: Material, strain: array<i32, 6>, c: array<i32, 9>, density: i32)
     result[3] = clamp(dot24(carried[0], m[1]), -MAX_SHEAR, MAX_SHEAR);
     result[4] = clamp(dot24(carried[0], m[2]), -MAX_SHEAR, MAX_SHEAR);
     result[5] = clamp(dot24(carried[1], m[2]), -MAX_SHEAR, MAX_SHEAR);
-    if (of.law != 2) {
+    if (own.law != 2) {
         return result;
     }
     let mean = mul24(result[0] + result[1] + result[2], ONE / 3);
@@ -194,7 +194,7 @@ fn strained(of: Material, strain: array<i32, 6>, c: array<i32, 9>, density: i32)
         squares += square * select(2u, 1u, word < 3);
     }
     let norm = i32(root(squares) >> 3u);
-    let limit = of.yields + mul24(max(pressure(of, density), 0), of.friction);
+    let limit = own.yields + mul24(max(pressure(own, density), 0), own.friction);
     if (norm > limit) {
         let kept = div24(limit, norm);
         for (var word = 0; word < 6; word++) {
@@ -251,7 +251,7 @@ fn beyond(plane: u32, l: vec3<i32>) -> i32 {
 }
 
 // Where a place in the body's frame is from the nearest one of the segment, and how far.
-fn from_segment(at: u32, place: vec3<i32>) -> vec4<i32> {
+fn off_segment(at: u32, place: vec3<i32>) -> vec4<i32> {
     let half = bodies[at + 21u];
     let l = vec3<i32>(place.x, place.y - clamp(place.y, -half, half), place.z);
     let squares = u32(mul30(l.x, l.x)) + u32(mul30(l.y, l.y)) + u32(mul30(l.z, l.z));
@@ -264,7 +264,7 @@ fn distance_to(at: u32, l: vec3<i32>) -> i32 {
     let count = u32(bodies[at + 19u]);
     var farthest = -2147483647 - 1;
     if (count == 0u) {
-        farthest = from_segment(at, l).w;
+        farthest = off_segment(at, l).w;
     }
     for (var plane = first; plane < first + count; plane++) {
         farthest = max(farthest, beyond(plane, l));
@@ -277,7 +277,7 @@ fn normal_at(at: u32, l: vec3<i32>) -> vec3<i32> {
     let first = u32(bodies[at + 18u]);
     let count = u32(bodies[at + 19u]);
     if (count == 0u) {
-        let away = from_segment(at, l);
+        let away = off_segment(at, l);
         let normal = vec3<i32>(div24(away.x, away.w), div24(away.y, away.w), div24(away.z, away.w)) << vec3<u32>(6u);
         return select(vec3<i32>(0, ONE30, 0), normal, away.w > 0);
     }
@@ -406,26 +406,26 @@ fn scatter(@builtin(global_invocation_id) id: vec3<u32>) {
     let wy = weights(offset.y);
     let wz = weights(offset.z);
 
-    var of = matter.materials[0];
+    var own = matter.materials[0];
     if (matter.kinds != 0u) {
         if (inner[index].birth > atomicLoad(&status[0])) {
             return;
         }
-        of = matter.materials[inner[index].material];
+        own = matter.materials[inner[index].material];
     }
 
     // Columns of the affine matrix.
-    let bulk = select(4 * pressure(of, (*p)[15]), 0, of.law == 1);
+    let bulk = select(4 * pressure(own, (*p)[15]), 0, own.law == 1);
     var a: array<vec3<i32>, 3>;
     for (var column = 0; column < 3; column++) {
         for (var row = 0; row < 3; row++) {
             let shear = (*p)[6 + row * 3 + column] + (*p)[6 + column * 3 + row];
-            a[column][row] = (*p)[6 + row * 3 + column] - 4 * mul24(of.viscosity, shear);
+            a[column][row] = (*p)[6 + row * 3 + column] - 4 * mul24(own.viscosity, shear);
         }
         a[column][column] += bulk;
     }
-    if (of.law != 0) {
-        let t = stress(of, inner[index].strain);
+    if (own.law != 0) {
+        let t = stress(own, inner[index].strain);
         a[0] -= 4 * vec3<i32>(t[0], t[3], t[4]);
         a[1] -= 4 * vec3<i32>(t[3], t[1], t[5]);
         a[2] -= 4 * vec3<i32>(t[4], t[5], t[2]);
@@ -579,19 +579,19 @@ fn gather(@builtin(global_invocation_id) id: vec3<u32>) {
     (*p)[0] = place.x;
     (*p)[1] = place.y;
     (*p)[2] = place.z;
-    var of = matter.materials[0];
+    var own = matter.materials[0];
     if (matter.kinds != 0u) {
-        of = matter.materials[inner[index].material];
+        own = matter.materials[inner[index].material];
     }
     let here = mul24(mass, matter.inverse_density);
-    let density = here + mul24((*p)[15] - here, of.memory);
+    let density = here + mul24((*p)[15] - here, own.memory);
     (*p)[15] = clamp(density - mul24(density, divergence), 0, 2 * ONE);
-    if (of.law != 0) {
+    if (own.law != 0) {
         var c: array<i32, 9>;
         for (var word = 0; word < 9; word++) {
             c[word] = (*p)[6 + word];
         }
-        inner[index].strain = strained(of, inner[index].strain, c, (*p)[15]);
+        inner[index].strain = strained(own, inner[index].strain, c, (*p)[15]);
     }
 }
 

@@ -152,8 +152,7 @@ pub fn stress(material: &Material, strain: &Strain) -> Strain {
     if material.law() == Law::Jelly {
         let [xx, yy, zz, xy, xz, yz] = *strain;
         let [xx, yy, zz] = [xx + ONE, yy + ONE, zz + ONE];
-        let minors =
-            [mul24(yy, zz) - mul24(yz, yz), mul24(xy, zz) - mul24(yz, xz), mul24(xy, yz) - mul24(yy, xz)];
+        let minors = [mul24(yy, zz) - mul24(yz, yz), mul24(xy, zz) - mul24(yz, xz), mul24(xy, yz) - mul24(yy, xz)];
         let determinant = mul24(xx, minors[0]) - mul24(xy, minors[1]) + mul24(xz, minors[2]);
         volume = mul24(material.half_bulk, determinant - ONE);
     }

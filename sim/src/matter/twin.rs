@@ -34,6 +34,9 @@ pub struct TwinMatter {
     steps: u32,
 }
 
+/// A body, and what a node gives it.
+type Push = (usize, [i32; 6]);
+
 /// The cells around a particle and their weights.
 struct Stencil {
     /// Index of the first of the 27 nodes within a grid whose first plane is −1.
@@ -182,7 +185,7 @@ impl TwinMatter {
         let (plane, cells) = (self.plane(), self.matter.cells as usize);
         let (matter, center, cell_mass) = (&self.matter, self.matter.center(), self.matter.cell_mass());
         let planes = self.grid[plane..(cells + 1) * plane].par_chunks_mut(plane).zip(self.wall.par_chunks(plane));
-        let done: Vec<(i32, Vec<(usize, [i32; 6])>)> = planes
+        let done: Vec<(i32, Vec<Push>)> = planes
             .enumerate()
             .map(|(x, (nodes, wall))| {
                 let (mut heaviest, mut impulses) = (0, Vec::new());

@@ -3,8 +3,8 @@
 use crate::{
     coupled::Setup,
     fixed::q24,
-    matter::{Force, Material, Matter, Particles, Vessel},
     genome::Genome,
+    matter::{Force, Material, Matter, Particles, Vessel},
     random::Stream,
     scenario::vector::{GOLDEN, cross, dot, leaning, times, unit},
 };
