@@ -155,7 +155,10 @@ fn a_folder_that_is_no_bundle_is_refused_with_the_name_of_what_is_wrong() {
     refused(|at| fs::write(at.join(".DS_Store"), "").unwrap(), ".DS_Store does not belong");
     refused(|at| fs::remove_file(at.join("frames/0003.png")).unwrap(), "0004.png is out of order");
     refused(|at| fs::write(at.join("frames/12.png"), "").unwrap(), "12.png is out of order");
-    refused(|at| fs::write(at.join("recipe.json"), vec![b' '; 65 << 10]).unwrap(), "recipe.json: has 66560 bytes");
+    refused(
+        |at| fs::write(at.join("recipe.json"), vec![b' '; (1 << 20) + 1]).unwrap(),
+        "recipe.json: has 1048577 bytes",
+    );
     refused(
         |at| fs::write(at.join("metadata.json"), vec![b' '; 300 << 10]).unwrap(),
         "metadata.json: has 307200 bytes",

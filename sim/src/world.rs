@@ -114,9 +114,6 @@ pub enum SimError {
     /// A rigid world's state could not be written.
     #[error("the rigid world could not be written: {0}")]
     Rigid(String),
-    /// A scene with matter, which this engine checks and lays out, and does not step.
-    #[error("this engine does not step the matter of scenes: leave out [[matter]] and [[emitters]]")]
-    Matter,
     /// A body left the range of finite numbers.
     #[error("body {body} came to no finite place by step {step}: lower the forces")]
     NotFinite {

@@ -2,14 +2,97 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+use rapier3d::prelude::{
+    ColliderBuilder, PhysicsWorld, RigidBodyBuilder, RigidBodyHandle, Rotation, SharedShape, Vector,
+};
 use seedstorm_sim::{
-    Backend, Seed,
-    coupled::{Body, CoupledWorld, Setup, Shape},
+    Backend, Seed, SimError,
+    coupled::{Scale, Setup, Tank},
     fixed::{ONE, q24},
     matter::{Force, Kind, Material, Matter, Particles, Vessel},
     random::Stream,
-    world::World,
 };
+
+/// Rapier's seconds in a step; its lengths are cells here, and its masses those of cells of matter at rest.
+const TICK: f32 = 1.0 / 240.0;
+
+/// Matter and bodies, stepped together.
+struct World {
+    tank: Tank,
+    physics: PhysicsWorld,
+    bodies: Vec<RigidBodyHandle>,
+}
+
+/// A body: its shape, place, density, velocity in cells a step and spin.
+struct Body {
+    shape: SharedShape,
+    place: [f32; 3],
+    density: f32,
+    velocity: [f32; 3],
+    spin: [f32; 3],
+    turn: Rotation,
+    fixed: bool,
+}
+
+impl Body {
+    fn new(shape: SharedShape, place: [f32; 3], density: f32) -> Self {
+        let (velocity, spin, turn) = ([0.0; 3], [0.0; 3], Rotation::from_xyzw(0.0, 0.0, 0.0, 1.0));
+        Self { shape, place, density, velocity, spin, turn, fixed: false }
+    }
+}
+
+impl World {
+    fn open(setup: Setup, bodies: Vec<Body>, gravity: f32) -> Self {
+        Self::with(bodies, gravity, |rigid| Tank::open(setup, Some(rigid), Backend::Cpu))
+    }
+
+    fn with(
+        bodies: Vec<Body>,
+        gravity: f32,
+        tank: impl FnOnce((&PhysicsWorld, Vec<RigidBodyHandle>, Scale)) -> Result<Tank, SimError>,
+    ) -> Self {
+        let mut physics = PhysicsWorld::new();
+        physics.gravity = Vector::new(0.0, -gravity / TICK / TICK, 0.0);
+        physics.integration_parameters.dt = TICK;
+        physics.integration_parameters.length_unit = 8.0;
+        let floor = physics.insert_body(RigidBodyBuilder::fixed().translation(Vector::new(0.0, 4.0, 0.0)));
+        physics.insert_collider(ColliderBuilder::new(SharedShape::halfspace(Vector::Y)), Some(floor));
+        let insert = |body: Body| {
+            let builder = if body.fixed { RigidBodyBuilder::fixed() } else { RigidBodyBuilder::dynamic() };
+            let per_second = |v: [f32; 3]| Vector::from(v) / TICK;
+            let builder = builder.pose(rapier3d::prelude::Pose::from_parts(Vector::from(body.place), body.turn));
+            let handle = physics.insert_body(builder.linvel(per_second(body.velocity)).angvel(per_second(body.spin)));
+            physics.insert_collider(ColliderBuilder::new(body.shape).density(body.density), Some(handle));
+            handle
+        };
+        let bodies: Vec<RigidBodyHandle> = bodies.into_iter().map(insert).collect();
+        let scale = Scale { cell: 1.0, corner: [0.0; 3], density: 1.0, drag: 0.0 };
+        let tank = tank((&physics, bodies.clone(), scale)).unwrap();
+        Self { tank, physics, bodies }
+    }
+
+    fn advance(&mut self, steps: u32) {
+        for _ in 0..steps {
+            self.tank.step(&mut self.physics).unwrap();
+            self.physics.step();
+        }
+    }
+
+    /// A body's place, and its velocity in cells a step.
+    fn body(&self, index: usize) -> ([f64; 3], [f64; 3]) {
+        let body = &self.physics.bodies[self.bodies[index]];
+        let wide = |v: Vector| [f64::from(v.x), f64::from(v.y), f64::from(v.z)];
+        (wide(body.center_of_mass()), wide(body.linvel() * TICK))
+    }
+
+    fn states(&self) -> Vec<[i32; 16]> {
+        self.tank.particles().unwrap().states
+    }
+
+    fn state(&self) -> Vec<u8> {
+        postcard::to_extend(&self.physics, self.tank.write().unwrap()).unwrap()
+    }
+}
 
 const Q: f64 = ONE as f64;
 
@@ -41,10 +124,6 @@ fn basin(
         },
         particles: Particles::liquid(particles),
         forces: vec![Force::new([0.0, -gravity, 0.0], [[0.0; 3]; 3], 0.0); steps],
-        gravity: [0.0, -gravity, 0.0],
-        bodies: Vec::new(),
-        joints: Vec::new(),
-        unit: 8.0,
     }
 }
 
@@ -59,8 +138,8 @@ fn settle(forces: &mut [Force]) {
     }
 }
 
-fn middle(world: &CoupledWorld) -> [f64; 3] {
-    let states = world.particles().unwrap().states;
+fn middle(world: &World) -> [f64; 3] {
+    let states = world.states();
     [0, 1, 2].map(|axis| states.iter().map(|p| f64::from(p[axis])).sum::<f64>() / Q / states.len() as f64)
 }
 
@@ -68,13 +147,13 @@ fn middle(world: &CoupledWorld) -> [f64; 3] {
 fn a_liquid_at_rest_stays_at_rest() {
     let mut setup = basin(24, [4; 3], [20; 3], 20, 0.0, 8_000, water());
     settle(&mut setup.forces[..3_000]);
-    let mut world = CoupledWorld::open(setup, Backend::Cpu).unwrap();
-    world.advance(3_000).unwrap();
-    let start = world.particles().unwrap();
-    world.advance(5_000).unwrap();
-    let end = world.particles().unwrap();
-    let moved = |axis: usize| start.states.iter().zip(&end.states).map(move |(a, b)| f64::from(b[axis] - a[axis]) / Q);
-    let count = start.states.len() as f64;
+    let mut world = World::open(setup, Vec::new(), 0.0);
+    world.advance(3_000);
+    let start = world.states();
+    world.advance(5_000);
+    let end = world.states();
+    let moved = |axis: usize| start.iter().zip(&end).map(move |(a, b)| f64::from(b[axis] - a[axis]) / Q);
+    let count = start.len() as f64;
     let drift = [0, 1, 2].map(|axis| moved(axis).sum::<f64>() / count);
     let square = (0..3).flat_map(moved).map(|d| d * d).sum::<f64>() / count;
     println!("measured: drift {:.1e}, {:.1e}, {:.1e} cells, rms {:.1e}", drift[0], drift[1], drift[2], square.sqrt());
@@ -86,10 +165,10 @@ fn a_liquid_at_rest_stays_at_rest() {
 fn a_liquid_under_its_weight_feels_no_wind() {
     let mut setup = basin(24, [4; 3], [20; 3], 14, 0.0003, 8_000, water());
     settle(&mut setup.forces[..3_000]);
-    let mut world = CoupledWorld::open(setup, Backend::Cpu).unwrap();
-    world.advance(3_000).unwrap();
+    let mut world = World::open(setup, Vec::new(), 0.0);
+    world.advance(3_000);
     let before = middle(&world);
-    world.advance(5_000).unwrap();
+    world.advance(5_000);
     let after = middle(&world);
     let drift = [0, 1, 2].map(|axis| after[axis] - before[axis]);
     println!("measured: its middle drifts by {:.1e}, {:.1e}, {:.1e} cells", drift[0], drift[1], drift[2]);
@@ -106,13 +185,14 @@ fn half_the_density_floats_half_submerged() {
     // The level that they will have around it, half submerged.
     let cells = setup.particles.states.len() as f64 / 8.0;
     let level = 4.0 + (cells + HALF * 2.0 * HALF * 2.0 * HALF) / 1600.0;
-    setup.bodies.push(Body { drag: 0.0, ..Body::new(Shape::Cuboid([HALF; 3]), start, 0.5) });
-    let mut world = CoupledWorld::open(setup, Backend::Cpu).unwrap();
-    world.advance(300).unwrap();
+    let half = HALF as f32;
+    let body = Body::new(SharedShape::cuboid(half, half, half), start.map(|c| c as f32), 0.5);
+    let mut world = World::open(setup, vec![body], 0.0003);
+    world.advance(300);
     let mut depth = 0.0;
     for _ in 0..40 {
-        world.advance(10).unwrap();
-        depth += (level - (world.bodies()[0].0[1] - HALF)) / (2.0 * HALF) / 40.0;
+        world.advance(10);
+        depth += (level - (world.body(0).0[1] - HALF)) / (2.0 * HALF) / 40.0;
     }
     println!("measured: {:.1} % of it are submerged", depth * 100.0);
     assert!((depth - 0.5).abs() < 0.025, "{depth}");
@@ -134,37 +214,32 @@ fn momentum_passes_from_one_to_the_other() {
     for particle in &mut setup.particles.states {
         (particle[3], particle[4]) = (q24(0.1), q24(0.02));
     }
-    let turned = Body {
-        rotation: [0.0, 0.0, 0.382_683_43, 0.923_879_53],
-        ..Body::new(Shape::Cuboid([4.0; 3]), [28.0, 18.0, 19.0], 1.5)
-    };
-    let ball = Body { velocity: [-0.05, 0.0, 0.0], ..Body::new(Shape::Ball(3.0), [28.0, 27.0, 17.0], 3.0) };
-    let pill = Body {
-        spin: [0.0, 0.02, 0.0],
-        ..Body::new(Shape::Capsule { half: 3.0, radius: 2.0 }, [17.0, 17.0, 28.0], 0.5)
-    };
-    setup.bodies.extend([turned, ball, pill]);
+    let quarter = Rotation::from_xyzw(0.0, 0.0, 0.382_683_43, 0.923_879_5);
+    let turned = Body { turn: quarter, ..Body::new(SharedShape::cuboid(4.0, 4.0, 4.0), [28.0, 18.0, 19.0], 1.5) };
+    let ball = Body { velocity: [-0.05, 0.0, 0.0], ..Body::new(SharedShape::ball(3.0), [28.0, 27.0, 17.0], 3.0) };
+    let pill = Body { spin: [0.0, 0.02, 0.0], ..Body::new(SharedShape::capsule_y(3.0, 2.0), [17.0, 17.0, 28.0], 0.5) };
     let count = setup.particles.states.len();
-    let mut world = CoupledWorld::open(setup, Backend::Cpu).unwrap();
-    let momentum = |world: &CoupledWorld| {
-        let (states, bodies) = (world.particles().unwrap().states, world.bodies());
+    let mut world = World::open(setup, vec![turned, ball, pill], 0.0);
+    // Eight particles have a cell's mass.
+    let masses = [0, 1, 2].map(|index| f64::from(world.physics.bodies[world.bodies[index]].mass()) * 8.0);
+    let momentum = |world: &World| {
+        let states = world.states();
         [0, 1, 2].map(|axis| {
             let liquid = states.iter().map(|p| f64::from(p[3 + axis]) / Q).sum::<f64>();
-            (liquid + bodies.iter().map(|(_, v, mass)| v[axis] * mass).sum::<f64>(), liquid)
+            let bodies = (0..3).map(|index| world.body(index).1[axis] * masses[index]).sum::<f64>();
+            (liquid + bodies, liquid)
         })
     };
     let before = momentum(&world);
-    world.advance(100).unwrap();
+    world.advance(100);
     let after = momentum(&world);
-    // Beside it, one rounding of each body's speed and impulse to an f32 a step.
-    let bodies = world.bodies().iter().map(|(_, _, mass)| mass * 0.2 / f64::from(1 << 22)).sum::<f64>();
+    // Beside it, the rounding of each body's speed and impulse to an f32 a step.
+    let bodies = masses.iter().map(|mass| mass * 0.2 / f64::from(1 << 22)).sum::<f64>();
     let bound = 100.0 * (momentum_bound(count) + bodies);
     for axis in 0..3 {
         let change = after[axis].0 - before[axis].0;
-        println!(
-            "measured: {:.1} pass over, {change:.1e} are lost, of {bound:.1e} that may be",
-            before[axis].1 - after[axis].1
-        );
+        let passed = before[axis].1 - after[axis].1;
+        println!("measured: {passed:.1} pass over, {change:.1e} are lost, of {bound:.1e} that may be");
         assert!(change.abs() < bound, "{axis}: {change} {bound}");
     }
     assert!(before[0].1 - after[0].1 > 50.0, "nothing passed over");
@@ -195,8 +270,8 @@ fn block(size: [u32; 3], at: [u32; 3], gravity: f64, steps: usize, material: Mat
 }
 
 /// How far the particles reach along an axis, the outermost hundredth left out.
-fn extent(world: &CoupledWorld, axis: usize) -> f64 {
-    let mut places: Vec<i32> = world.particles().unwrap().states.iter().map(|p| p[axis]).collect();
+fn extent(world: &World, axis: usize) -> f64 {
+    let mut places: Vec<i32> = world.states().iter().map(|p| p[axis]).collect();
     places.sort_unstable();
     f64::from(places[places.len() * 99 / 100] - places[places.len() / 100]) / Q
 }
@@ -206,11 +281,11 @@ fn a_jelly_goes_back_to_its_shape() {
     let mut setup = block([8, 8, 8], [16, 10, 16], 0.0006, 3_000, Material::jelly(0.01, 0.03));
     // In the end nothing weighs on it.
     setup.forces[1_500..].fill(Force::new([0.0; 3], [[0.0; 3]; 3], 0.02));
-    let mut world = CoupledWorld::open(setup, Backend::Cpu).unwrap();
+    let mut world = World::open(setup, Vec::new(), 0.0);
     let before = [0, 1, 2].map(|axis| extent(&world, axis));
     let mut least = before[1];
     for _ in 0..60 {
-        world.advance(50).unwrap();
+        world.advance(50);
         least = least.min(extent(&world, 1));
     }
     let after = [0, 1, 2].map(|axis| extent(&world, axis));
@@ -225,8 +300,8 @@ fn a_jelly_goes_back_to_its_shape() {
 fn grains_make_a_heap_and_a_liquid_a_puddle() {
     let slump = |material| {
         let setup = block([10, 14, 10], [15, 4, 15], 0.0006, 1_500, material);
-        let mut world = CoupledWorld::open(setup, Backend::Cpu).unwrap();
-        world.advance(1_500).unwrap();
+        let mut world = World::open(setup, Vec::new(), 0.0);
+        world.advance(1_500);
         [extent(&world, 0), extent(&world, 1)]
     };
     let liquid = slump(Material::liquid(0.03, 0.0, 0.02));
@@ -253,43 +328,53 @@ fn medley(steps: usize) -> Setup {
     for (kind, index) in setup.particles.kinds.iter_mut().zip(0u32..) {
         *kind = Kind { material: index / 500 % 4, birth: index % 3 * 20 };
     }
-    let point = |x: f64, y: f64, z: f64| [x, y, z];
-    let wedge = vec![point(-2.0, -1.5, -2.0), point(2.5, -1.5, -2.0), point(0.0, -1.5, 3.0), point(0.0, 2.5, 0.0)];
-    let fast = |body: Body, velocity: [f64; 3]| Body { velocity, spin: [0.01, -0.02, 0.015], ..body };
-    setup.bodies = vec![
-        fast(Body::new(Shape::Ball(3.0), [13.0, 22.0, 13.0], 4.0), [0.02, -0.1, 0.0]),
-        fast(Body::new(Shape::Cuboid([2.0, 3.0, 1.5]), [21.0, 21.0, 14.0], 0.4), [-0.01, -0.08, 0.02]),
-        fast(Body::new(Shape::Capsule { half: 2.0, radius: 1.5 }, [14.0, 21.0, 21.0], 1.5), [0.0, -0.09, -0.01]),
-        fast(Body::new(Shape::Hulls(vec![wedge]), [21.0, 22.0, 21.0], 2.0), [-0.02, -0.1, -0.02]),
-        Body { fixed: true, ..Body::new(Shape::Cuboid([2.0, 4.0, 2.0]), [16.0, 8.0, 30.0], 1.0) },
-    ];
     setup
+}
+
+/// Bodies of each shape, on their way down.
+fn bodies() -> Vec<Body> {
+    let point = |x: f32, y: f32, z: f32| Vector::new(x, y, z);
+    let wedge = [point(-2.0, -1.5, -2.0), point(2.5, -1.5, -2.0), point(0.0, -1.5, 3.0), point(0.0, 2.5, 0.0)];
+    let fast = |shape: SharedShape, place: [f32; 3], density: f32, velocity: [f32; 3]| Body {
+        velocity,
+        spin: [0.01, -0.02, 0.015],
+        ..Body::new(shape, place, density)
+    };
+    vec![
+        fast(SharedShape::ball(3.0), [13.0, 22.0, 13.0], 4.0, [0.02, -0.1, 0.0]),
+        fast(SharedShape::cuboid(2.0, 3.0, 1.5), [21.0, 21.0, 14.0], 0.4, [-0.01, -0.08, 0.02]),
+        fast(SharedShape::capsule_y(2.0, 1.5), [14.0, 21.0, 21.0], 1.5, [0.0, -0.09, -0.01]),
+        fast(SharedShape::convex_hull(&wedge).unwrap(), [21.0, 22.0, 21.0], 2.0, [-0.02, -0.1, -0.02]),
+        Body { fixed: true, ..Body::new(SharedShape::cuboid(2.0, 4.0, 2.0), [16.0, 8.0, 30.0], 1.0) },
+    ]
 }
 
 #[test]
 fn a_state_goes_on_as_it_would_have() {
-    let mut whole = CoupledWorld::open(medley(120), Backend::Cpu).unwrap();
-    whole.advance(50).unwrap();
-    let state = whole.checkpoint().unwrap();
-    whole.advance(70).unwrap();
-    let mut later = CoupledWorld::open(medley(120), Backend::Cpu).unwrap();
-    later.restore(&state).unwrap();
-    assert!(later.checkpoint().unwrap() == state, "what was restored is what was kept");
-    later.advance(70).unwrap();
-    assert!(later.checkpoint().unwrap() == whole.checkpoint().unwrap());
-    assert!(later.restore(&state[..state.len() - 1]).is_err());
+    let mut whole = World::open(medley(120), bodies(), 0.0008);
+    whole.advance(50);
+    let state = whole.tank.write().unwrap();
+    let physics = postcard::to_allocvec(&whole.physics).unwrap();
+    whole.advance(70);
+    let mut later = World::open(medley(120), bodies(), 0.0008);
+    assert!(later.tank.restore(&state).unwrap().is_empty());
+    later.physics = postcard::from_bytes(&physics).unwrap();
+    assert!(later.tank.write().unwrap() == state, "what was restored is what was kept");
+    later.advance(70);
+    assert!(later.state() == whole.state());
+    assert!(later.tank.restore(&state[..state.len() - 1]).is_err());
     let mut strained = state.clone();
     strained[8 + medley(1).particles.states.len() * 64 + 3] = 0x7f;
-    assert!(later.restore(&strained).is_err(), "a strain beyond its range");
+    assert!(later.tank.restore(&strained).is_err(), "a strain beyond its range");
 }
 
 #[test]
 fn threads_change_nothing() {
     let run = |threads| {
         rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(|| {
-            let mut world = CoupledWorld::open(medley(80), Backend::Cpu).unwrap();
-            world.advance(80).unwrap();
-            world.checkpoint().unwrap()
+            let mut world = World::open(medley(80), bodies(), 0.0008);
+            world.advance(80);
+            world.state()
         })
     };
     let one = run(1);
@@ -310,16 +395,16 @@ fn the_kernel_and_its_twin_agree() {
             }
             Err(error) => panic!("no adapter: {error}"),
         };
-        let mut twin = CoupledWorld::open(medley(120), Backend::Cpu).unwrap();
-        let mut kernel = CoupledWorld::on(medley(120), gpu).unwrap();
+        let mut twin = World::open(medley(120), bodies(), 0.0008);
+        let mut kernel = World::with(bodies(), 0.0008, |rigid| Tank::on(medley(120), Some(rigid), gpu));
         for step in 1..=120 {
-            twin.advance(1).unwrap();
-            kernel.advance(1).unwrap();
-            assert_eq!(twin.impulses(), kernel.impulses(), "step {step}");
+            twin.advance(1);
+            kernel.advance(1);
+            assert_eq!(twin.tank.impulses(), kernel.tank.impulses(), "step {step}");
             if step % 20 == 0 {
-                assert!(twin.checkpoint().unwrap() == kernel.checkpoint().unwrap(), "step {step}");
+                assert!(twin.state() == kernel.state(), "step {step}");
             }
         }
-        assert!(twin.impulses().iter().any(|impulse| *impulse != [0; 6]), "nothing touched");
+        assert!(twin.tank.impulses().iter().any(|impulse| *impulse != [0; 6]), "nothing touched");
     }
 }

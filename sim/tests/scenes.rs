@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use seedstorm_sim::{
-    Backend, Film, Genome, Recipe, Seed, SimError, resolve,
+    Backend, Film, Genome, Recipe, Seed, resolve,
     scenario::authored::{Blueprint, Document, Folder, Layout, MAX_BODIES, Particle, SceneError, import},
     segment::Replayer,
     simulate,
@@ -269,8 +269,8 @@ fn matter_fills_its_blocks_and_comes_out_of_emitters() {
     assert!(first[..first.len() - 1].iter().all(inside));
     for (from, to, field) in [
         ("cell = 0.05", "cell = 0.01", "tank.cell"),
-        ("position = [0, 0.5, 0]", "position = [0.3, 0.5, 0]", "matter[0].position"),
-        ("position = [0, 0.5, 0]", "position = [{ between = [0, 0.3] }, 0.5, 0]", "matter[0].position"),
+        ("position = [0, 0.5, 0]", "position = [0.35, 0.5, 0]", "matter[0].position"),
+        ("position = [0, 0.5, 0]", "position = [{ between = [0, 0.35] }, 0.5, 0]", "matter[0].position"),
         ("rate = 100", "rate = 1000000", "emitters[0]"),
         ("material = \"water\"\nball", "material = \"lava\"\nball", "matter[0].material"),
         ("kind = \"liquid\"", "kind = \"liquid\"\nshear = 3", "materials.water.shear"),
@@ -283,6 +283,83 @@ fn matter_fills_its_blocks_and_comes_out_of_emitters() {
         assert!(error.place.is_some(), "{error}");
     }
     assert_eq!(read(&WATER.replace("[tank]\nsize = [1, 1, 1]\ncell = 0.05\n", "")).unwrap_err().field, "matter[0]");
+}
+
+/// Water with something light and something heavy in it, beside a jelly and a heap of sand, and more of it coming.
+const POOL: &str = r#"
+[tank]
+size = [1, 0.6, 0.6]
+cell = 0.05
+
+[materials.water]
+kind = "liquid"
+look = "red"
+
+[materials.jelly]
+kind = "jelly"
+shear = 1
+bulk = 3
+look = "red"
+
+[materials.sand]
+kind = "grains"
+look = "red"
+
+[[matter]]
+material = "water"
+box = [0.6, 0.25, 0.6]
+position = [-0.2, 0.125, 0]
+
+[[matter]]
+material = "jelly"
+box = [0.15, 0.15, 0.15]
+position = [0.25, 0.35, 0.1]
+
+[[matter]]
+material = "sand"
+ball = 0.1
+position = [0.3, 0.15, -0.15]
+
+[[emitters]]
+material = "water"
+disc = 0.05
+position = [0.1, 0.5, 0]
+velocity = [-0.5, -1, 0]
+rate = 300
+until = 0.3
+
+[[bodies]]
+shape = { box = [0.2, 0.2, 0.2] }
+position = [-0.2, 0.4, 0]
+density = 300
+look = "red"
+
+[[bodies]]
+shape = { ball = 0.08 }
+position = [0.25, 0.5, 0.1]
+density = 5000
+look = "red"
+"#;
+
+#[test]
+fn bodies_float_and_sink() {
+    let recipe = recipe(POOL, &mut Files::default());
+    let run = simulate(&recipe, Backend::Cpu, &mut |_, _| true).unwrap();
+    let trajectory = &run.trajectory;
+    let last = trajectory.snapshot(trajectory.snapshots() - 1).unwrap();
+    let height = |body: usize| last[trajectory.elements() + body] as f32 / 16384.0;
+    // The water's level comes to about 0.15 m, with a third of the box below it.
+    assert!((0.12..0.30).contains(&height(0)), "the box is at {}", height(0));
+    assert!(height(1) < 0.2, "the ball is at {}", height(1));
+    let born = last[3 * trajectory.elements() + 2..4 * trajectory.elements()].iter().sum::<i32>();
+    assert_eq!(born as usize, trajectory.elements() - 2, "all are there in the end");
+}
+
+#[test]
+fn what_is_too_stiff_for_its_cells_is_refused() {
+    let error = read(&POOL.replace("shear = 1\n", "shear = 900\n")).unwrap_err();
+    assert_eq!(error.field, "materials.jelly");
+    assert!(error.to_string().contains("too stiff"), "{error}");
 }
 
 /// A cube of the given edge as glTF: JSON, with its bytes in a data URI, in the file `uri`, or behind it in a .glb.
@@ -550,19 +627,21 @@ fn worlds_are_what_they_were() {
 
 #[test]
 fn every_segment_leads_to_the_next_checkpoint() {
-    let recipe = recipe(WORLD, &mut Files::default());
-    let (scenario, genome) = resolve(&recipe).unwrap();
-    let plan = scenario.plan(&genome);
-    let mut world = scenario.world(&genome, Backend::Cpu).unwrap();
-    let mut states = vec![world.checkpoint().unwrap()];
-    for _ in 0..plan.steps / plan.checkpoint_every {
-        world.advance(plan.checkpoint_every).unwrap();
-        states.push(world.checkpoint().unwrap());
-    }
-    let mut replayer = Replayer::new(&recipe, Backend::Cpu).unwrap();
-    for segment in (0..replayer.segments()).rev() {
-        let replayed = replayer.replay(segment, &states[segment as usize]).unwrap();
-        assert!(replayed.checkpoint == states[segment as usize + 1], "segment {segment}");
+    for scene in [WORLD, POOL] {
+        let recipe = recipe(scene, &mut Files::default());
+        let (scenario, genome) = resolve(&recipe).unwrap();
+        let plan = scenario.plan(&genome);
+        let mut world = scenario.world(&genome, Backend::Cpu).unwrap();
+        let mut states = vec![world.checkpoint().unwrap()];
+        for _ in 0..plan.steps / plan.checkpoint_every {
+            world.advance(plan.checkpoint_every).unwrap();
+            states.push(world.checkpoint().unwrap());
+        }
+        let mut replayer = Replayer::new(&recipe, Backend::Cpu).unwrap();
+        for segment in (0..replayer.segments()).rev() {
+            let replayed = replayer.replay(segment, &states[segment as usize]).unwrap();
+            assert!(replayed.checkpoint == states[segment as usize + 1], "segment {segment}");
+        }
     }
 }
 
@@ -588,9 +667,6 @@ fn recipes_carry_scenes() {
         let refused = Recipe::from_json(bad.as_bytes()).and_then(|recipe| resolve(&recipe).map(drop)).unwrap_err();
         assert!(refused.to_string().contains(word), "{refused}");
     }
-    let matter = recipe(WATER, &mut Files::default());
-    let refused = simulate(&matter, Backend::Cpu, &mut |_, _| true).unwrap_err();
-    assert!(matches!(refused, SimError::Matter), "{refused}");
 }
 
 #[test]

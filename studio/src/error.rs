@@ -146,7 +146,7 @@ impl StudioError {
             | Self::Named(_)
             | Self::Password
             | Self::OtherWorld
-            | Self::Sim(SimError::NoSegment { .. } | SimError::Matter) => true,
+            | Self::Sim(SimError::NoSegment { .. }) => true,
             Self::Mint(error) => matches!(**error, seedstorm_mint::Error::Metadata(_)),
             _ => false,
         }

@@ -61,11 +61,11 @@ pub struct Material {
     /// 0 a liquid's, 1 a jelly's, 2 a plastic's.
     law: i32,
     /// Stiffness of the equation of state, cells² a step².
-    stiffness: i32,
+    pub(super) stiffness: i32,
     /// Largest tension over density.
-    cohesion: i32,
+    pub(super) cohesion: i32,
     /// Kinematic viscosity, cells² a step.
-    viscosity: i32,
+    pub(super) viscosity: i32,
     /// Shear modulus over density, cells² a step².
     shear: i32,
     /// Half of the bulk term over density.
@@ -75,7 +75,7 @@ pub struct Material {
     /// Strain by which it yields later, per pressure over density.
     friction: i32,
     /// Share of a particle's own density that it keeps, where the grid says another.
-    memory: i32,
+    pub(super) memory: i32,
 }
 
 impl Material {
@@ -125,22 +125,6 @@ impl Material {
             1 => Law::Jelly,
             _ => Law::Plastic,
         }
-    }
-
-    pub(super) fn viscosity(&self) -> i32 {
-        self.viscosity
-    }
-
-    pub(super) fn memory(&self) -> i32 {
-        self.memory
-    }
-
-    pub(super) fn stiffness(&self) -> i32 {
-        self.stiffness
-    }
-
-    pub(super) fn cohesion(&self) -> i32 {
-        self.cohesion
     }
 }
 

@@ -199,5 +199,5 @@ pub fn pressure(material: &Material, r: i32) -> i32 {
     let r = r.clamp(0, 2 * ONE);
     let squared = mul24(r, r);
     let sixth = mul24(mul24(squared, squared), squared);
-    mul24(material.stiffness(), sixth - ONE).clamp(-material.cohesion(), MAX_PRESSURE)
+    mul24(material.stiffness, sixth - ONE).clamp(-material.cohesion, MAX_PRESSURE)
 }

@@ -247,7 +247,7 @@ impl TwinMatter {
         if kinds.is_empty() {
             states.par_chunks_mut(BATCH).for_each(|batch| {
                 for particle in batch {
-                    gather_one(particle, grid, inverse_density, materials[0].memory(), cells, plane);
+                    gather_one(particle, grid, inverse_density, materials[0].memory, cells, plane);
                     settle(particle);
                 }
             });
@@ -258,7 +258,7 @@ impl TwinMatter {
             for ((state, strain), kind) in states.iter_mut().zip(strains).zip(kinds) {
                 if kind.birth <= step {
                     let material = &materials[kind.material as usize];
-                    gather_one(state, grid, inverse_density, material.memory(), cells, plane);
+                    gather_one(state, grid, inverse_density, material.memory, cells, plane);
                     settle(state);
                     if material.law() != Law::Liquid {
                         let c = state[6..15].try_into().expect("nine words");
@@ -280,7 +280,7 @@ fn affine(material: &Material, particle: &Particle, strain: Option<&Strain>) -> 
     for row in 0..3 {
         for column in 0..3 {
             let shear = c[row * 3 + column] + c[column * 3 + row];
-            affine[row][column] = c[row * 3 + column] - 4 * mul24(material.viscosity(), shear);
+            affine[row][column] = c[row * 3 + column] - 4 * mul24(material.viscosity, shear);
         }
         affine[row][row] += bulk;
     }

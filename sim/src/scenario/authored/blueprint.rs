@@ -9,7 +9,7 @@ use super::{
     forces::{ForceField, MAX_FIELDS},
     joints::{self, Joint},
     look::{Finish, Look},
-    matter::{Block, Emitter, MAX_PARTICLES, Material, Tank},
+    matter::{Block, Emitter, MAX_PARTICLES, Material, MaterialKind, Tank},
     mesh::EmbeddedMesh,
     quantity::Quantity,
     reader::{Field, Table, bounds},
@@ -291,7 +291,9 @@ impl Blueprint {
         let joints = table.get("joints").map_or(Ok(Vec::new()), |field| joints::read(&field, declared, &bodies))?;
 
         let tank = table.get("tank").map(|field| Tank::read(&field)).transpose()?;
-        let materials = named(&mut table, "materials", MAX_MATERIALS, |field| Material::read(field, &look_names))?;
+        let materials = named(&mut table, "materials", MAX_MATERIALS, |field| {
+            Material::read(field, &look_names, tank.as_ref(), &time)
+        })?;
         let (mut matter, mut emitters) = (Vec::new(), Vec::new());
         let mut most_particles = 0_u64;
         for (name, is_emitter) in [("matter", false), ("emitters", true)] {
@@ -340,6 +342,11 @@ impl Blueprint {
             finishes,
             most_particles: most_particles as usize,
         })
+    }
+
+    /// Whether matter of this material is seen as single grains.
+    pub(super) fn is_grain(&self, material: u8) -> bool {
+        matches!(self.materials[usize::from(material)].1.kind, MaterialKind::Grains { .. })
     }
 
     /// What a seed and overrides decide of it.

@@ -6,17 +6,15 @@ use super::{
     mesh::EmbeddedMesh,
     quantity::Quantity,
     reader::{Field, Table, bounds},
+    tank::{MAX_MODULI, MAX_YIELD},
 };
 
 /// The most particles of a scene.
 pub const MAX_PARTICLES: usize = 400_000;
 
 /// The most cells of a tank along an axis, and the fewest.
-pub const MAX_CELLS: u32 = 96;
+pub const MAX_CELLS: u32 = 88;
 const MIN_CELLS: u32 = 8;
-
-/// Cells that are kept free of matter along each wall.
-const MARGIN_CELLS: f64 = 2.0;
 
 /// Particles along a cell.
 pub(super) const PER_CELL: f64 = 2.0;
@@ -24,10 +22,12 @@ pub(super) const PER_CELL: f64 = 2.0;
 /// A box around the origin of x and z, from y = 0 up, that matter cannot leave.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tank {
-    /// Cells along x, y and z, 8 to 96 each.
+    /// Cells along x, y and z, 8 to 88 each.
     pub cells: [u32; 3],
     /// The edge of a cell, metres.
     pub cell: f64,
+    /// Density of all matter in it, kg/m³.
+    pub density: f64,
 }
 
 /// What matter is made of.
@@ -35,8 +35,6 @@ pub struct Tank {
 pub struct Material {
     /// How it moves.
     pub kind: MaterialKind,
-    /// kg/m³.
-    pub density: f64,
     /// Which of the scene's looks, in the order of their names.
     pub look: usize,
 }
@@ -119,13 +117,15 @@ impl Tank {
         let edges = size.numbers::<3>(bounds(0.05, 100.0, "m"))?;
         let cell_field = table.need("cell")?;
         let cell = cell_field.number(bounds(0.002, 5.0, "m"))?;
+        let density = table.get("density");
+        let density = density.map_or(Ok(1000.0), |field| field.number(bounds(100.0, 10_000.0, "kg/m³")))?;
         table.finish()?;
         let cells = edges.map(|edge| (edge / cell).round());
         if let Some(many) = cells.iter().find(|n| !(f64::from(MIN_CELLS)..=f64::from(MAX_CELLS)).contains(*n)) {
             let help = format!("each axis has {MIN_CELLS} to {MAX_CELLS} cells: choose another `size` or `cell`");
             return Err(cell_field.wrong(format!("makes {many} cells along an axis"), help));
         }
-        Ok(Self { cells: cells.map(|n| n as u32), cell })
+        Ok(Self { cells: cells.map(|n| n as u32), cell, density })
     }
 
     /// Its edges, in metres.
@@ -147,11 +147,11 @@ impl Tank {
         half: [f64; 3],
         declared: &Declared,
     ) -> Result<(), SceneError> {
-        let (size, margin) = (self.size(), self.cell * MARGIN_CELLS - 1e-9);
+        let (size, slack) = (self.size(), 1e-9);
         for axis in 0..3 {
             let (low, high) = if axis == 1 { (0.0, size[1]) } else { (-size[axis] / 2.0, size[axis] / 2.0) };
             let [least, most] = position[axis].reach(declared);
-            if least - half[axis] < low + margin || most + half[axis] > high - margin {
+            if least - half[axis] < low - slack || most + half[axis] > high + slack {
                 return Err(field.wrong(
                     format!(
                         "can reach from {:.3} to {:.3} m in {}",
@@ -159,12 +159,7 @@ impl Tank {
                         most + half[axis],
                         ["x", "y", "z"][axis]
                     ),
-                    format!(
-                        "matter stays {:.3} m from the tank's walls: there, from {:.3} to {:.3} m",
-                        self.cell * MARGIN_CELLS,
-                        low + margin,
-                        high - margin
-                    ),
+                    format!("matter stays in the tank: there, from {low:.3} to {high:.3} m"),
                 ));
             }
         }
@@ -173,7 +168,12 @@ impl Tank {
 }
 
 impl Material {
-    pub(super) fn read(field: &Field<'_>, looks: &[&str]) -> Result<Self, SceneError> {
+    pub(super) fn read(
+        field: &Field<'_>,
+        looks: &[&str],
+        tank: Option<&Tank>,
+        time: &Time,
+    ) -> Result<Self, SceneError> {
         let mut table = field.table()?;
         let number = |table: &mut Table<'_>, name, low, high, unit, usual: f64| {
             table.get(name).map_or(Ok(usual), |field: Field<'_>| field.number(bounds(low, high, unit)))
@@ -186,7 +186,7 @@ impl Material {
             },
             1 => MaterialKind::Jelly {
                 shear: number(&mut table, "shear", 0.1, 1000.0, "kPa", 10.0)?,
-                bulk: number(&mut table, "bulk", 0.1, 1000.0, "kPa", 40.0)?,
+                bulk: number(&mut table, "bulk", 0.1, 1000.0, "kPa", 20.0)?,
             },
             2 => MaterialKind::Grains {
                 friction_angle: number(&mut table, "friction_angle", 0.0, 60.0, "°", 35.0)?
@@ -194,10 +194,28 @@ impl Material {
             },
             _ => MaterialKind::Paste { yield_stress: number(&mut table, "yield_stress", 0.01, 100.0, "kPa", 1.0)? },
         };
-        let density = number(&mut table, "density", 100.0, 10_000.0, "kg/m³", 1000.0)?;
         let look = table.need("look")?.one_of(looks)?;
         table.finish()?;
-        Ok(Self { kind, density, look })
+        let material = Self { kind, look };
+        tank.map_or(Ok(()), |tank| material.fits(field, tank, time))?;
+        Ok(material)
+    }
+
+    /// Refuses what is too stiff for the cells and steps: its waves would run further than a cell in a step.
+    fn fits(&self, field: &Field<'_>, tank: &Tank, time: &Time) -> Result<(), SceneError> {
+        let (what, stiff, most) = match self.kind {
+            MaterialKind::Jelly { shear, bulk } => ("`shear` and `bulk` together", shear + bulk, MAX_MODULI),
+            MaterialKind::Paste { yield_stress } => ("`yield_stress`", yield_stress, MAX_YIELD),
+            MaterialKind::Liquid { .. } | MaterialKind::Grains { .. } => return Ok(()),
+        };
+        let most = most / tank.kilopascal(time.rate);
+        if stiff <= most {
+            return Ok(());
+        }
+        Err(field.wrong(
+            format!("is too stiff: {what} come to {stiff} kPa, of at most {most:.3} for these cells and steps"),
+            "choose less, a larger `cell` of the tank, or a higher `rate` of the time",
+        ))
     }
 }
 

@@ -17,6 +17,7 @@ mod mesh;
 mod quantity;
 mod reader;
 mod stage;
+mod tank;
 mod world;
 
 use super::{Kind, Scenario, Stage};
@@ -125,12 +126,8 @@ impl Scenario for Authored {
         }
     }
 
-    fn world(&self, genome: &Genome, _: Backend) -> Result<Box<dyn World>, SimError> {
-        let layout = Layout::new(&self.0, genome);
-        if !layout.particles.is_empty() {
-            return Err(SimError::Matter);
-        }
-        Ok(Box::new(world::AuthoredWorld::new(&self.0, &layout)?))
+    fn world(&self, genome: &Genome, backend: Backend) -> Result<Box<dyn World>, SimError> {
+        Ok(Box::new(world::AuthoredWorld::new(&self.0, &Layout::new(&self.0, genome), backend)?))
     }
 
     fn stage(&self, genome: &Genome) -> Box<dyn Stage> {

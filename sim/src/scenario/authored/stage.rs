@@ -12,12 +12,19 @@ use super::{
     quantity::values,
 };
 use crate::{
+    coupled::SNAPSHOT_UNIT,
     genome::Genome,
     palette::{Palette, scale},
     scenario::Stage,
     scene::{Backdrop, Camera, Fluid, Instance, Material, Mesh, Rgb, Scene, Shape},
     stage::{Lighting, cove, placed},
 };
+
+/// A grain's radius, in spacings.
+const GRAIN: f32 = 0.55;
+
+/// How many times as far apart as particles lie is what a liquid's surface takes for their spacing.
+const COARSER: f32 = 1.6;
 
 /// Turns the states of a scene into pictures' scenes.
 pub(super) struct AuthoredStage {
@@ -30,8 +37,13 @@ pub(super) struct AuthoredStage {
     floor: Option<usize>,
     bodies: Vec<Thing>,
     particles: Vec<Thing>,
+    /// Which of the particles are grains, each seen by itself.
+    grains: Vec<bool>,
     /// Metres between particles at rest.
     spacing: f32,
+    /// A cell's edge and the grid's corner, metres.
+    cell: f32,
+    corner: Vector3<f32>,
     colors: Vec<Color>,
     camera: CameraPath,
 }
@@ -114,7 +126,7 @@ impl AuthoredStage {
         let chance = genome.stream("scene/particles.color");
         let many = (layout.particles.len() as f32 - 1.0).max(1.0);
         let particles = layout.particles.iter().enumerate().map(|(index, particle)| Thing {
-            shape: Shape::Sphere(0.0),
+            shape: Shape::Sphere(GRAIN * scene.tank.map_or(0.0, |tank| tank.spacing() as f32)),
             size: 1.0,
             look: scene.materials[usize::from(particle.material)].1.look,
             start: Point3::from(particle.position),
@@ -133,7 +145,10 @@ impl AuthoredStage {
             materials,
             floor,
             particles: particles.collect(),
+            grains: layout.particles.iter().map(|particle| scene.is_grain(particle.material)).collect(),
             spacing: scene.tank.map_or(0.0, |tank| tank.spacing() as f32),
+            cell: scene.tank.map_or(0.0, |tank| tank.cell as f32),
+            corner: Vector3::from(scene.tank.map_or([0.0; 3], |tank| tank.corner().map(|c| c as f32))),
             bodies,
             meshes,
             colors: scene.finishes.iter().map(|(_, finish)| finish.color.clone()).collect(),
@@ -248,11 +263,15 @@ impl CameraPath {
 
 impl Stage for AuthoredStage {
     /// Elements are the bodies, with place and rotation in channels 0 to 6, and then the particles, with their place in
-    /// channels 0 to 2 and, in channel 3, 1 once they are born.
+    /// channels 0 to 2, in cells of the grid, and, in channel 3, 1 once they are born.
     fn scene(&self, time: f64, values: &[f32], rates: &[f32]) -> Scene {
         let count = values.len() / CHANNELS;
         let place = |numbers: &[f32], index: usize| {
             Vector3::from([0, 1, 2].map(|channel| numbers[channel * count + index] / POSITION_UNIT))
+        };
+        let cells = |numbers: &[f32], index: usize| {
+            let unit = self.cell / SNAPSHOT_UNIT as f32;
+            Vector3::from([0, 1, 2].map(|channel| numbers[channel * count + index] * unit))
         };
         let seen = |thing: &Thing, index: usize| {
             let at = Point3::from(place(values, index));
@@ -276,13 +295,22 @@ impl Stage for AuthoredStage {
         }
         let first = self.bodies.len();
         let born = |index: usize| values.get(3 * count + index).is_some_and(|alive| *alive > 0.5);
-        let mut fluid = Fluid { spacing: self.spacing, ..Fluid::default() };
-        for (index, thing) in self.particles.iter().enumerate() {
-            if born(first + index) {
-                let (at, color) = seen(thing, first + index);
+        let mut fluid =
+            Fluid { spacing: COARSER * self.spacing, share: 1.0 / (COARSER * COARSER * COARSER), ..Fluid::default() };
+        for (index, (thing, grain)) in self.particles.iter().zip(&self.grains).enumerate() {
+            if !born(first + index) {
+                continue;
+            }
+            let at = Point3::from(self.corner + cells(values, first + index));
+            let color = self.color(thing, at, cells(rates, first + index).norm() * SNAPSHOTS as f32);
+            if *grain {
+                let pose = Similarity3::from_parts(Translation3::from(at.coords), UnitQuaternion::identity(), 1.0);
+                let emission = [0.0; 3];
+                instances.push(Instance { shape: thing.shape, pose, material: thing.look, tint: color, emission });
+            } else {
                 fluid.positions.push(at);
                 fluid.colors.push(color);
-                fluid.material = self.particles[0].look;
+                fluid.material = thing.look;
             }
         }
         let mut sky = self.lighting.sky;

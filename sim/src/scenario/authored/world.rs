@@ -1,4 +1,4 @@
-//! The rigid world of a scene: rapier, stepped, with all of it in every checkpoint.
+//! The world of a scene: rapier and its tank of matter, stepped, with all of it in every checkpoint.
 
 use rapier3d::prelude::{
     ColliderBuilder, FixedJointBuilder, GenericJoint, PhysicsWorld, Pose, PrismaticJointBuilder, RevoluteJointBuilder,
@@ -14,26 +14,33 @@ use super::{
     mesh::Triangles,
 };
 use crate::{
+    coupled::{SNAPSHOT_UNIT, Tank},
+    fixed::ONE,
+    matter::Particles,
     trajectory::Snapshot,
-    world::{SimError, World},
+    world::{Backend, SimError, World},
 };
+
+/// A step of a particle's position in a snapshot, Q24 cells.
+const UNIT: i32 = ONE / SNAPSHOT_UNIT;
 
 /// Chains are stiff only where the solver goes over them often.
 const CHAIN_ITERATIONS: usize = 12;
 
-/// A scene of rigid bodies that can be stepped.
+/// A scene that can be stepped.
 pub(super) struct AuthoredWorld {
     physics: PhysicsWorld,
     bodies: Vec<RigidBodyHandle>,
     /// Which of them no force wakes.
     sleepers: Vec<bool>,
     forces: Vec<Force>,
+    tank: Option<Tank>,
     dt: f64,
     step: u32,
 }
 
 impl AuthoredWorld {
-    pub(super) fn new(scene: &Blueprint, layout: &Layout) -> Result<Self, SimError> {
+    pub(super) fn new(scene: &Blueprint, layout: &Layout, backend: Backend) -> Result<Self, SimError> {
         let mut physics = PhysicsWorld::new();
         physics.gravity = Vector::from(layout.gravity);
         physics.integration_parameters.dt = 1.0 / layout.rate as f32;
@@ -46,6 +53,10 @@ impl AuthoredWorld {
             let floor =
                 ColliderBuilder::new(SharedShape::halfspace(Vector::Y)).friction(friction).restitution(restitution);
             physics.insert_collider(floor, Some(ground));
+        }
+        let tank = scene.tank.filter(|_| !layout.particles.is_empty());
+        if let Some(tank) = &tank {
+            wall(&mut physics, ground, tank);
         }
         let mut bodies = Vec::with_capacity(layout.bodies.len());
         for body in &layout.bodies {
@@ -68,8 +79,21 @@ impl AuthoredWorld {
             let poses = joint.bodies.map(|end| end.map_or(Pose::IDENTITY, |body| pose(&layout.bodies[body])));
             physics.insert_impulse_joint(a, b, joint_of(joint, poses));
         }
+        let tank = tank.map(|tank| {
+            let (setup, scale) = (super::tank::setup(scene, &tank, layout), tank.scale());
+            Tank::open(setup, Some((&physics, bodies.clone(), scale)), backend)
+        });
+        let tank = tank.transpose()?;
         let sleepers = layout.bodies.iter().map(|body| body.asleep).collect();
-        Ok(Self { physics, bodies, sleepers, forces: layout.forces.clone(), dt: 1.0 / f64::from(layout.rate), step: 0 })
+        Ok(Self {
+            physics,
+            bodies,
+            sleepers,
+            tank,
+            forces: layout.forces.clone(),
+            dt: 1.0 / f64::from(layout.rate),
+            step: 0,
+        })
     }
 
     /// Changes velocities by what the fields of force do in one step.
@@ -97,6 +121,21 @@ impl AuthoredWorld {
             body.set_angvel(spin, false);
         }
     }
+}
+
+/// Walls around a tank, as high as it is, that bodies do not pass; its floor is that of the world, or one of its own.
+fn wall(physics: &mut PhysicsWorld, ground: RigidBodyHandle, tank: &super::Tank) {
+    let [x, y, z] = tank.size().map(|edge| edge as f32 / 2.0);
+    let thick = tank.cell as f32 * 4.0;
+    let mut add = |half: [f32; 3], center: [f32; 3]| {
+        let collider = ColliderBuilder::cuboid(half[0], half[1], half[2]).translation(Vector::from(center));
+        physics.insert_collider(collider, Some(ground));
+    };
+    for side in [-1.0, 1.0] {
+        add([thick, y, z + 2.0 * thick], [side * (x + thick), y, 0.0]);
+        add([x + 2.0 * thick, y, thick], [0.0, y, side * (z + thick)]);
+    }
+    add([x + 2.0 * thick, thick, z + 2.0 * thick], [0.0, -thick, 0.0]);
 }
 
 /// The size of a typical body, which the engine's tolerances are in proportion to.
@@ -182,6 +221,9 @@ impl World for AuthoredWorld {
     fn advance(&mut self, steps: u32) -> Result<(), SimError> {
         for _ in 0..steps {
             self.push();
+            if let Some(tank) = &mut self.tank {
+                tank.step(&mut self.physics)?;
+            }
             self.physics.step();
             self.step += 1;
         }
@@ -199,14 +241,16 @@ impl World for AuthoredWorld {
     }
 
     fn checkpoint(&mut self) -> Result<Vec<u8>, SimError> {
-        postcard::to_allocvec(&(self.step, &self.bodies, &self.physics))
+        let matter = self.tank.as_ref().map_or(Ok(Vec::new()), Tank::write)?;
+        postcard::to_extend(&(self.step, &self.bodies, &self.physics), matter)
             .map_err(|error| SimError::Rigid(error.to_string()))
     }
 
     fn restore(&mut self, state: &[u8]) -> Result<(), SimError> {
         let wrong = || SimError::Saved("it is no state of this scene");
+        let rigid = self.tank.as_mut().map_or(Ok(state), |tank| tank.restore(state))?;
         let (step, bodies, physics): (u32, Vec<RigidBodyHandle>, PhysicsWorld) =
-            postcard::from_bytes(state).map_err(|_| wrong())?;
+            postcard::from_bytes(rigid).map_err(|_| wrong())?;
         if bodies != self.bodies || !bodies.iter().all(|handle| physics.bodies.contains(*handle)) {
             return Err(wrong());
         }
@@ -215,7 +259,8 @@ impl World for AuthoredWorld {
     }
 
     fn snapshot(&mut self) -> Result<Snapshot, SimError> {
-        let count = self.bodies.len();
+        let particles = self.tank.as_ref().map_or(Ok(Particles::default()), Tank::particles)?;
+        let count = self.bodies.len() + particles.states.len();
         let mut snapshot = vec![0; count * CHANNELS];
         for (index, handle) in self.bodies.iter().enumerate() {
             let body = &self.physics.bodies[*handle];
@@ -234,6 +279,12 @@ impl World for AuthoredWorld {
                 snapshot[channel * count + index] = number.round() as i32;
             }
         }
+        for (index, (particle, kind)) in particles.states.iter().zip(&particles.kinds).enumerate() {
+            for axis in 0..3 {
+                snapshot[axis * count + self.bodies.len() + index] = (particle[axis] + UNIT / 2) / UNIT;
+            }
+            snapshot[3 * count + self.bodies.len() + index] = i32::from(kind.birth <= self.step);
+        }
         Ok(snapshot)
     }
 
@@ -242,6 +293,6 @@ impl World for AuthoredWorld {
     }
 
     fn backend(&self) -> String {
-        "cpu".into()
+        self.tank.as_ref().map_or("cpu", Tank::name).into()
     }
 }

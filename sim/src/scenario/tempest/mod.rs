@@ -6,7 +6,7 @@ mod storm;
 
 use super::{Kind, Scenario, Stage};
 use crate::{
-    coupled::{CHANNELS, CoupledWorld},
+    coupled::{CHANNELS, MatterWorld},
     genome::{Genome, ParamSpec, TraitSpec, option},
     stage::{LIGHTS, PALETTES},
     world::{Backend, Plan, SimError, World},
@@ -137,7 +137,7 @@ impl Scenario for Tempest {
     }
 
     fn world(&self, genome: &Genome, backend: Backend) -> Result<Box<dyn World>, SimError> {
-        Ok(Box::new(CoupledWorld::open(Storm::new(genome).setup(), backend)?))
+        Ok(Box::new(MatterWorld::open(Storm::new(genome).setup(), backend)?))
     }
 
     fn stage(&self, genome: &Genome) -> Box<dyn Stage> {

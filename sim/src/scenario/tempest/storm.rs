@@ -92,10 +92,6 @@ impl Storm {
             particles: Particles::liquid(self.start.iter().map(particle).collect()),
             forces: forces(),
             matter: self.matter,
-            gravity: [0.0; 3],
-            bodies: Vec::new(),
-            joints: Vec::new(),
-            unit: 1.0,
         }
     }
 }
