@@ -182,9 +182,6 @@ fn half_the_density_floats_half_submerged() {
     let mut setup = basin(48, [4; 3], [44; 3], 30, 0.0003, 700, water());
     let start = [24.0, 29.0, 24.0];
     setup.particles.states.retain(|p| (0..3).any(|axis| (f64::from(p[axis]) / Q - start[axis]).abs() > HALF));
-    // The level that they will have around it, half submerged.
-    let cells = setup.particles.states.len() as f64 / 8.0;
-    let level = 4.0 + (cells + HALF * 2.0 * HALF * 2.0 * HALF) / 1600.0;
     let half = HALF as f32;
     let body = Body::new(SharedShape::cuboid(half, half, half), start.map(|c| c as f32), 0.5);
     let mut world = World::open(setup, vec![body], 0.0003);
@@ -192,7 +189,12 @@ fn half_the_density_floats_half_submerged() {
     let mut depth = 0.0;
     for _ in 0..40 {
         world.advance(10);
-        depth += (level - (world.body(0).0[1] - HALF)) / (2.0 * HALF) / 40.0;
+        // What the liquid, squeezed by its own weight, fills around a body that stands at `bottom`.
+        let volume = world.states().iter().map(|p| 0.125 / (f64::from(p[15]) / Q).max(1.0)).sum::<f64>();
+        let (tank, bottom) = (40.0 * 40.0, world.body(0).0[1] - HALF);
+        let base = 4.0 * HALF * HALF;
+        let level = (4.0 * tank + volume - base * bottom) / (tank - base);
+        depth += (level - bottom) / (2.0 * HALF) / 40.0;
     }
     println!("measured: {:.1} % of it are submerged", depth * 100.0);
     assert!((depth - 0.5).abs() < 0.025, "{depth}");
