@@ -31,10 +31,10 @@ pub struct Scale {
 #[derive(Debug)]
 pub(super) struct Seen {
     scale: Scale,
-    /// The rigid world's unit of momentum in one of the matter's: of mass, and of speed.
+    /// Mass, in the rigid world's units, of one unit of the matter's.
     mass: f64,
     handles: Vec<RigidBodyHandle>,
-    /// Which body each collider is a part of, and where its own frame is in the body's.
+    /// Which body each collider is a part of.
     parts: Vec<usize>,
     /// The colliders as they are in this step, and what never changes of them.
     pub(super) colliders: Colliders,
@@ -66,8 +66,9 @@ impl Seen {
             let give = if body.is_dynamic() { mass / (mass + layer) } else { 1.0 };
             for collider in own {
                 let first = seen.colliders.planes.len() as u32;
-                let (part, planes) = look(collider.shared_shape(), first, cell)
-                    .ok_or_else(|| SimError::Rigid(format!("body {index} reaches further than {MAX_REACH} cells")))?;
+                let (part, planes) = look(collider.shared_shape(), first, cell).ok_or_else(|| {
+                    SimError::Rigid(format!("body {index} is not convex, or reaches further than {MAX_REACH} cells"))
+                })?;
                 seen.colliders.planes.extend(planes);
                 seen.colliders.bodies.push(Collider { give: q24(give), friction: q24(scale.drag), ..part });
                 seen.parts.push(index);

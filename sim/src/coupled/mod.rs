@@ -162,6 +162,12 @@ impl Tank {
         &self.impulses
     }
 
+    /// How many steps it has made.
+    #[must_use]
+    pub fn present_step(&self) -> u32 {
+        self.step
+    }
+
     /// What it runs on.
     #[must_use]
     pub fn name(&self) -> &str {

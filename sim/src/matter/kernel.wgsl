@@ -97,6 +97,22 @@ fn weights(offset: i32) -> vec3<i32> {
     return vec3<i32>(first, ONE30 - first - last, last);
 }
 
+// The 27 nodes around a place.
+struct Stencil {
+    // The first one's cell, and the place within its own cell minus one half.
+    base: vec3<i32>,
+    offset: vec3<i32>,
+    // Weights by axis.
+    wx: vec3<i32>,
+    wy: vec3<i32>,
+    wz: vec3<i32>,
+}
+
+fn stencil(x: vec3<i32>) -> Stencil {
+    let offset = (x & vec3<i32>(ONE - 1)) - ONE / 2;
+    return Stencil((x >> vec3<u32>(24u)) - 1, offset, weights(offset.x), weights(offset.y), weights(offset.z));
+}
+
 fn scale30(a: vec3<i32>, b: i32) -> vec3<i32> {
     return vec3<i32>(mul30(a.x, b), mul30(a.y, b), mul30(a.z, b));
 }
@@ -130,6 +146,18 @@ fn root(s: u32) -> u32 {
         }
     }
     return found;
+}
+
+// Whether a particle takes no part yet.
+fn unborn(index: u32) -> bool {
+    return matter.kinds != 0u && inner[index].birth > atomicLoad(&status[0]);
+}
+
+fn material_of(index: u32) -> Material {
+    if (matter.kinds == 0u) {
+        return matter.materials[0];
+    }
+    return matter.materials[inner[index].material];
 }
 
 fn pressure(own: Material, density: i32) -> i32 {
@@ -400,19 +428,14 @@ fn scatter(@builtin(global_invocation_id) id: vec3<u32>) {
     }
     let p = &particles[index];
     let x = vec3<i32>((*p)[0], (*p)[1], (*p)[2]);
-    let base = (x >> vec3<u32>(24u)) - 1;
-    let offset = (x & vec3<i32>(ONE - 1)) - ONE / 2;
-    let wx = weights(offset.x);
-    let wy = weights(offset.y);
-    let wz = weights(offset.z);
+    let around = stencil(x);
+    let base = around.base;
+    let offset = around.offset;
 
-    var own = matter.materials[0];
-    if (matter.kinds != 0u) {
-        if (inner[index].birth > atomicLoad(&status[0])) {
-            return;
-        }
-        own = matter.materials[inner[index].material];
+    if (unborn(index)) {
+        return;
     }
+    let own = material_of(index);
 
     // Columns of the affine matrix.
     let bulk = select(4 * pressure(own, (*p)[15]), 0, own.law == 1);
@@ -436,10 +459,10 @@ fn scatter(@builtin(global_invocation_id) id: vec3<u32>) {
     for (var i = 0; i < 3; i++) {
         var row_q = corner;
         for (var j = 0; j < 3; j++) {
-            let wij = mul30(wx[i], wy[j]);
+            let wij = mul30(around.wx[i], around.wy[j]);
             var q = row_q;
             for (var k = 0; k < 3; k++) {
-                let weight = mul30(wij, wz[k]) >> 1u;
+                let weight = mul30(wij, around.wz[k]) >> 1u;
                 let node = u32(((base.x + i) * matter.cells + base.y + j) * matter.cells + base.z + k) * 4u;
                 let momentum = scale30(q, weight);
                 atomicAdd(&sums[node], mul30(ONE, weight));
@@ -528,25 +551,23 @@ fn gather(@builtin(global_invocation_id) id: vec3<u32>) {
     if (index >= matter.particles) {
         return;
     }
-    if (matter.kinds != 0u && inner[index].birth > atomicLoad(&status[0])) {
+    if (unborn(index)) {
         return;
     }
     let p = &particles[index];
     let x = vec3<i32>((*p)[0], (*p)[1], (*p)[2]);
-    let base = (x >> vec3<u32>(24u)) - 1;
-    let offset = (x & vec3<i32>(ONE - 1)) - ONE / 2;
-    let wx = weights(offset.x);
-    let wy = weights(offset.y);
-    let wz = weights(offset.z);
+    let around = stencil(x);
+    let base = around.base;
+    let offset = around.offset;
     var v = vec3<i32>(0);
     var mass = 0;
     // Moments about the middle node, by axis of the node's place.
     var moment: array<vec3<i32>, 3>;
     for (var i = 0; i < 3; i++) {
         for (var j = 0; j < 3; j++) {
-            let wij = mul30(wx[i], wy[j]);
+            let wij = mul30(around.wx[i], around.wy[j]);
             for (var k = 0; k < 3; k++) {
-                let weight = mul30(wij, wz[k]);
+                let weight = mul30(wij, around.wz[k]);
                 let node = u32(((base.x + i) * matter.cells + base.y + j) * matter.cells + base.z + k) * 4u;
                 let u = scale30(
                     vec3<i32>(atomicLoad(&sums[node + 1u]), atomicLoad(&sums[node + 2u]), atomicLoad(&sums[node + 3u])),
@@ -579,10 +600,7 @@ fn gather(@builtin(global_invocation_id) id: vec3<u32>) {
     (*p)[0] = place.x;
     (*p)[1] = place.y;
     (*p)[2] = place.z;
-    var own = matter.materials[0];
-    if (matter.kinds != 0u) {
-        own = matter.materials[inner[index].material];
-    }
+    let own = material_of(index);
     let here = mul24(mass, matter.inverse_density);
     let density = here + mul24((*p)[15] - here, own.memory);
     (*p)[15] = clamp(density - mul24(density, divergence), 0, 2 * ONE);

@@ -14,6 +14,7 @@ use crate::{
 pub mod authored;
 mod bloom;
 mod noise;
+mod rigid;
 mod tempest;
 mod vector;
 mod waltz;

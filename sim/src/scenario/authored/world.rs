@@ -17,6 +17,7 @@ use crate::{
     coupled::{SNAPSHOT_UNIT, Tank},
     fixed::ONE,
     matter::Particles,
+    scenario::rigid::{all_finite, pose_numbers},
     trajectory::Snapshot,
     world::{Backend, SimError, World},
 };
@@ -227,17 +228,7 @@ impl World for AuthoredWorld {
             self.physics.step();
             self.step += 1;
         }
-        let finite = |handle: &RigidBodyHandle| {
-            let body = &self.physics.bodies[*handle];
-            body.translation().is_finite()
-                && body.rotation().is_finite()
-                && body.linvel().is_finite()
-                && body.angvel().is_finite()
-        };
-        match self.bodies.iter().position(|handle| !finite(handle)) {
-            Some(body) => Err(SimError::NotFinite { body, step: self.step }),
-            None => Ok(()),
-        }
+        all_finite(&self.physics, &self.bodies, self.step)
     }
 
     fn checkpoint(&mut self) -> Result<Vec<u8>, SimError> {
@@ -251,7 +242,8 @@ impl World for AuthoredWorld {
         let rigid = self.tank.as_mut().map_or(Ok(state), |tank| tank.restore(state))?;
         let (step, bodies, physics): (u32, Vec<RigidBodyHandle>, PhysicsWorld) =
             postcard::from_bytes(rigid).map_err(|_| wrong())?;
-        if bodies != self.bodies || !bodies.iter().all(|handle| physics.bodies.contains(*handle)) {
+        let one_step = self.tank.as_ref().is_none_or(|tank| tank.present_step() == step);
+        if !one_step || bodies != self.bodies || !bodies.iter().all(|handle| physics.bodies.contains(*handle)) {
             return Err(wrong());
         }
         (self.step, self.physics) = (step, physics);
@@ -263,20 +255,9 @@ impl World for AuthoredWorld {
         let count = self.bodies.len() + particles.states.len();
         let mut snapshot = vec![0; count * CHANNELS];
         for (index, handle) in self.bodies.iter().enumerate() {
-            let body = &self.physics.bodies[*handle];
-            let (place, turn) = (body.translation(), body.rotation());
-            // q and −q are one rotation; rapier's keeps its sign from step to step.
-            let numbers = [
-                place.x * POSITION_UNIT,
-                place.y * POSITION_UNIT,
-                place.z * POSITION_UNIT,
-                turn.x * ROTATION_UNIT,
-                turn.y * ROTATION_UNIT,
-                turn.z * ROTATION_UNIT,
-                turn.w * ROTATION_UNIT,
-            ];
-            for (channel, number) in numbers.iter().enumerate() {
-                snapshot[channel * count + index] = number.round() as i32;
+            let numbers = pose_numbers(&self.physics.bodies[*handle], POSITION_UNIT, ROTATION_UNIT);
+            for (channel, number) in numbers.into_iter().enumerate() {
+                snapshot[channel * count + index] = number;
             }
         }
         for (index, (particle, kind)) in particles.states.iter().zip(&particles.kinds).enumerate() {

@@ -10,6 +10,7 @@ use super::{
     flower::{Flower, Place, STAMEN, TILE, tallness},
 };
 use crate::{
+    scenario::rigid::{all_finite, pose_numbers},
     trajectory::Snapshot,
     world::{SimError, World},
 };
@@ -133,17 +134,7 @@ impl World for BloomWorld {
                 }
             }
         }
-        let finite = |handle: &RigidBodyHandle| {
-            let body = &self.physics.bodies[*handle];
-            body.translation().is_finite()
-                && body.rotation().is_finite()
-                && body.linvel().is_finite()
-                && body.angvel().is_finite()
-        };
-        match self.bodies.iter().position(|handle| !finite(handle)) {
-            Some(body) => Err(SimError::NotFinite { body, step: self.step }),
-            None => Ok(()),
-        }
+        all_finite(&self.physics, &self.bodies, self.step)
     }
 
     fn checkpoint(&mut self) -> Result<Vec<u8>, SimError> {
@@ -169,21 +160,9 @@ impl World for BloomWorld {
         let count = self.bodies.len();
         let mut snapshot = vec![0; count * CHANNELS];
         for (index, handle) in self.bodies.iter().enumerate() {
-            let body = &self.physics.bodies[*handle];
-            let (place, turn) = (body.translation(), body.rotation());
-            // q and −q are one rotation. Rapier's keeps its sign from step to step, so that states between two
-            // snapshots can be had by interpolation; choosing a sign here would break that.
-            let numbers = [
-                place.x * POSITION_UNIT,
-                place.y * POSITION_UNIT,
-                place.z * POSITION_UNIT,
-                turn.x * ROTATION_UNIT,
-                turn.y * ROTATION_UNIT,
-                turn.z * ROTATION_UNIT,
-                turn.w * ROTATION_UNIT,
-            ];
-            for (channel, number) in numbers.iter().enumerate() {
-                snapshot[channel * count + index] = number.round() as i32;
+            let numbers = pose_numbers(&self.physics.bodies[*handle], POSITION_UNIT, ROTATION_UNIT);
+            for (channel, number) in numbers.into_iter().enumerate() {
+                snapshot[channel * count + index] = number;
             }
             snapshot[7 * count + index] = self.fallen[index];
         }
