@@ -26,6 +26,7 @@ pub mod genome;
 #[cfg(feature = "gpu")]
 pub mod gpu;
 pub mod gravity;
+mod lanes;
 pub mod matter;
 pub mod merkle;
 pub mod palette;

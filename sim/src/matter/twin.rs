@@ -7,11 +7,12 @@
 use rayon::prelude::*;
 
 use super::{
-    Colliders, Force, Impulse, Law, MAX_RATE, MAX_SPEED, Material, Matter, Node, Particle, Particles, Strain, Vessel,
-    pressure, strained, stress,
+    Colliders, Force, Impulse, Kind, Law, MAX_RATE, MAX_SPEED, Material, Matter, Node, Particle, Particles, Strain,
+    Vessel, pressure, strained, stress,
 };
 use crate::{
     fixed::{ONE, div24, mul24, mul30, spline},
+    lanes::{InLanes, Lanes, Two, in_lanes},
     world::KernelError,
 };
 
@@ -160,21 +161,10 @@ impl TwinMatter {
         for colour in 0..2 {
             self.grid[colour * 2 * plane..].par_chunks_mut(4 * plane).enumerate().for_each(|(at, nodes)| {
                 let first = at * 4 + colour * 2;
-                if first >= cells {
-                    return;
-                }
-                let last = (first + 2).min(cells);
-                for index in &order[starts[first]..starts[last]] {
-                    let index = *index as usize;
-                    let state = &particles.states[index];
-                    let affine = match particles.kinds.get(index) {
-                        None => affine(&materials[0], state, None),
-                        Some(kind) if kind.birth <= step => {
-                            affine(&materials[kind.material as usize], state, Some(&particles.strains[index]))
-                        }
-                        Some(_) => continue,
-                    };
-                    scatter_one(state, &affine, nodes, first, cells);
+                if first < cells {
+                    let last = (first + 2).min(cells);
+                    let order = &order[starts[first]..starts[last]];
+                    in_lanes(Scatter { step, materials, particles, order, nodes, first, cells });
                 }
             });
         }
@@ -226,47 +216,103 @@ impl TwinMatter {
     }
 
     fn gather(&mut self, step: u32, bodies: Option<&Colliders>) {
-        let (cells, plane) = (self.matter.cells as usize, self.plane());
-        let (grid, inverse_density, materials) = (&self.grid, self.inverse_density, &self.matter.materials);
-        let range = self.matter.vessel.range(self.matter.cells);
-        let settle = |particle: &mut Particle| {
-            let mut place = [particle[0], particle[1], particle[2]];
-            let keep = |place: &mut [i32; 3]| {
-                for (x, [low, high]) in place.iter_mut().zip(range) {
-                    *x = (*x).clamp(low, high - 1);
-                }
-            };
-            keep(&mut place);
-            if let Some(bodies) = bodies {
-                bodies.expel(cells as u32, &mut place);
-                keep(&mut place);
-            }
-            particle[..3].copy_from_slice(&place);
-        };
+        let (matter, grid, inverse_density) = (&self.matter, &self.grid, self.inverse_density);
         let Particles { states, strains, kinds } = &mut self.particles;
+        let gather = |states, strains, kinds| {
+            in_lanes(Gather { step, matter, inverse_density, grid, bodies, states, strains, kinds });
+        };
+        let states = states.par_chunks_mut(BATCH);
         if kinds.is_empty() {
-            states.par_chunks_mut(BATCH).for_each(|batch| {
-                for particle in batch {
-                    gather_one(particle, grid, inverse_density, materials[0].memory, cells, plane);
-                    settle(particle);
+            states.for_each(|states| gather(states, &mut [], &[]));
+        } else {
+            let batches = states.zip(strains.par_chunks_mut(BATCH)).zip(kinds.par_chunks(BATCH));
+            batches.for_each(|((states, strains), kinds)| gather(states, strains, kinds));
+        }
+    }
+}
+
+/// The scatter of the particles of one slab, in lanes.
+struct Scatter<'a> {
+    step: u32,
+    materials: &'a [Material],
+    particles: &'a Particles,
+    /// The slab's particles.
+    order: &'a [u32],
+    /// The nodes it writes to, from the plane before the slab's first one on.
+    nodes: &'a mut [Node],
+    first: usize,
+    cells: usize,
+}
+
+impl InLanes for Scatter<'_> {
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) {
+        for index in self.order {
+            let index = *index as usize;
+            let state = &self.particles.states[index];
+            let affine = match self.particles.kinds.get(index) {
+                None => affine(&self.materials[0], state, None),
+                Some(kind) if kind.birth <= self.step => {
+                    affine(&self.materials[kind.material as usize], state, Some(&self.particles.strains[index]))
                 }
-            });
+                Some(_) => continue,
+            };
+            scatter_one(lanes, state, &affine, self.nodes, self.first, self.cells);
+        }
+    }
+}
+
+/// The gather of a batch of particles, in lanes.
+struct Gather<'a> {
+    step: u32,
+    matter: &'a Matter,
+    inverse_density: i32,
+    grid: &'a [Node],
+    bodies: Option<&'a Colliders>,
+    states: &'a mut [Particle],
+    strains: &'a mut [Strain],
+    kinds: &'a [Kind],
+}
+
+impl InLanes for Gather<'_> {
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) {
+        let Self { step, matter, inverse_density, grid, bodies, states, strains, kinds } = self;
+        let range = matter.vessel.range(matter.cells);
+        if kinds.is_empty() {
+            for state in states {
+                gather_one(lanes, state, grid, inverse_density, matter.materials[0].memory, matter.cells as usize);
+                keep(state, range, matter.cells, bodies);
+            }
             return;
         }
-        let batches = states.par_chunks_mut(BATCH).zip(strains.par_chunks_mut(BATCH)).zip(kinds.par_chunks(BATCH));
-        batches.for_each(|((states, strains), kinds)| {
-            for ((state, strain), kind) in states.iter_mut().zip(strains).zip(kinds) {
-                if kind.birth <= step {
-                    let material = &materials[kind.material as usize];
-                    gather_one(state, grid, inverse_density, material.memory, cells, plane);
-                    settle(state);
-                    if material.law() != Law::Liquid {
-                        let c = state[6..15].try_into().expect("nine words");
-                        *strain = strained(material, strain, c, state[15]);
-                    }
+        for ((state, strain), kind) in states.iter_mut().zip(strains).zip(kinds) {
+            if kind.birth <= step {
+                let material = &matter.materials[kind.material as usize];
+                gather_one(lanes, state, grid, inverse_density, material.memory, matter.cells as usize);
+                keep(state, range, matter.cells, bodies);
+                if material.law() != Law::Liquid {
+                    let c = state[6..15].try_into().expect("nine words");
+                    *strain = strained(material, strain, c, state[15]);
                 }
             }
-        });
+        }
+    }
+}
+
+/// Keeps a particle within its vessel, and out of bodies.
+#[inline(always)]
+fn keep(particle: &mut Particle, range: [[i32; 2]; 3], cells: u32, bodies: Option<&Colliders>) {
+    let place = particle.first_chunk_mut().expect("a position");
+    let within = |place: &mut [i32; 3]| {
+        for (x, [low, high]) in place.iter_mut().zip(range) {
+            *x = (*x).clamp(low, high - 1);
+        }
+    };
+    within(place);
+    if let Some(bodies) = bodies {
+        bodies.expel(cells, place);
+        within(place);
     }
 }
 
@@ -278,9 +324,10 @@ fn affine(material: &Material, particle: &Particle, strain: Option<&Strain>) -> 
     let bulk = if law == Law::Jelly { 0 } else { 4 * pressure(material, particle[15]) };
     let mut affine = [[0i32; 3]; 3];
     for row in 0..3 {
-        for column in 0..3 {
-            let shear = c[row * 3 + column] + c[column * 3 + row];
-            affine[row][column] = c[row * 3 + column] - 4 * mul24(material.viscosity, shear);
+        for column in row..3 {
+            let [here, across] = [c[row * 3 + column], c[column * 3 + row]];
+            let drag = 4 * mul24(material.viscosity, here + across);
+            (affine[row][column], affine[column][row]) = (here - drag, across - drag);
         }
         affine[row][row] += bulk;
     }
@@ -299,40 +346,50 @@ fn affine(material: &Material, particle: &Particle, strain: Option<&Strain>) -> 
 
 /// Adds one particle to the nodes of its slab, whose first plane in `nodes` is `first − 1`.
 #[inline(always)]
-fn scatter_one(particle: &Particle, affine: &[[i32; 3]; 3], nodes: &mut [Node], first: usize, cells: usize) {
+fn scatter_one<L: Lanes>(
+    lanes: L,
+    particle: &Particle,
+    affine: &[[i32; 3]; 3],
+    nodes: &mut [Node],
+    first: usize,
+    cells: usize,
+) {
     let stencil = Stencil::new(particle);
+    let columns: [[i32; 4]; 3] = std::array::from_fn(|axis| [0, affine[0][axis], affine[1][axis], affine[2][axis]]);
     // At node (0,0,0), d = −1 − offset along each axis.
-    let mut corner = [0i32; 3];
-    for row in 0..3 {
-        corner[row] = particle[3 + row];
-        for (entry, offset) in affine[row].iter().zip(stencil.offset) {
-            corner[row] += mul24(*entry, -ONE - offset);
-        }
+    let d = stencil.offset.map(|offset| [-ONE - offset; 4]);
+    let moved = [
+        lanes.halves(lanes.mul24(lanes.load([columns[0], columns[1]]), lanes.load([d[0], d[1]]))),
+        lanes.halves(lanes.mul24(lanes.load([columns[2]; 2]), lanes.load([d[2]; 2]))),
+    ];
+    let mut corner = [ONE, particle[3], particle[4], particle[5]];
+    for lane in 1..4 {
+        corner[lane] += moved[0][0][lane] + moved[0][1][lane] + moved[1][0][lane];
     }
-    let columns: [[i32; 3]; 3] = std::array::from_fn(|axis| std::array::from_fn(|row| affine[row][axis]));
-    let add = |a: [i32; 3], b: [i32; 3]| [a[0] + b[0], a[1] + b[1], a[2] + b[2]];
+    let mut plane_q = lanes.load([corner, std::array::from_fn(|lane| corner[lane] + columns[2][lane])]);
+    let [next_x, next_y, next_z] =
+        [lanes.load([columns[0]; 2]), lanes.load([columns[1]; 2]), lanes.load([columns[2].map(|c| 2 * c); 2])];
     let [bx, by, bz] = stencil.base;
-    let [wx, wy, wz] = stencil.weights;
+    let [wx, wy, [w0, w1, w2]] = stencil.weights;
+    // A line has a fourth node of no weight, which makes two pairs of it.
+    let (near_z, far_z) = (lanes.weights([w0, w1]), lanes.weights([w2, 0]));
     // Plane bx (the first that is written) is stored at bx − (first − 1).
     let mut at_x = ((bx + 1 - first) * cells + by) * cells + bz;
     for along_x in wx {
         let mut at_y = at_x;
-        let mut row_q = corner;
+        let mut q = plane_q;
         for along_y in wy {
-            let wij = mul30(along_x, along_y);
-            let mut q = row_q;
-            for (node, w) in nodes[at_y..at_y + 3].iter_mut().zip(wz) {
-                let weight = mul30(wij, w) >> 1;
-                node[0] = node[0].wrapping_add(mul30(ONE, weight));
-                for axis in 0..3 {
-                    node[1 + axis] = node[1 + axis].wrapping_add(mul30(q[axis], weight));
-                }
-                q = add(q, columns[2]);
-            }
-            row_q = add(row_q, columns[1]);
+            let weight = mul30(along_x, along_y);
+            let line: &mut [Node; 4] = (&mut nodes[at_y..at_y + 4]).try_into().expect("four nodes");
+            let [near, far]: &mut [Two; 2] = bytemuck::cast_mut(line);
+            let push = lanes.times(q, lanes.weigh::<31>(near_z, weight));
+            *near = lanes.halves(lanes.add(lanes.load(*near), push));
+            let push = lanes.times(lanes.add(q, next_z), lanes.weigh::<31>(far_z, weight));
+            *far = lanes.halves(lanes.add(lanes.load(*far), push));
+            q = lanes.add(q, next_y);
             at_y += cells;
         }
-        corner = add(corner, columns[0]);
+        plane_q = lanes.add(plane_q, next_x);
         at_x += cells * cells;
     }
 }
@@ -386,40 +443,42 @@ fn hold(matter: &Matter, node: &mut Node, wall: &[i32; 4]) {
 }
 
 #[inline(always)]
-fn gather_one(particle: &mut Particle, grid: &[Node], inverse_density: i32, memory: i32, cells: usize, plane: usize) {
-    let stencil = Stencil::new(particle);
+fn gather_one<L: Lanes>(
+    lanes: L,
+    particle: &mut Particle,
+    grid: &[Node],
+    inverse_density: i32,
+    memory: i32,
+    cells: usize,
+) {
+    let (stencil, plane) = (Stencil::new(particle), cells * cells);
     let [bx, by, bz] = stencil.base;
-    let [wx, wy, wz] = stencil.weights;
+    let [wx, wy, [w0, w1, w2]] = stencil.weights;
+    // A line has a fourth node of no weight, which makes two pairs of it.
+    let (near_z, far_z) = (lanes.weights([w0, w1]), lanes.weights([w2, 0]));
     // Sums over the whole stencil of (mass, velocity) and of velocity times the node's place (−1, 0, 1) by axis.
-    let mut total = [0i32; 4];
-    let mut moment = [[0i32; 4]; 3];
+    let zero = lanes.load([[0; 4]; 2]);
+    let (mut planes, mut moment_y, mut moment_z) = ([zero; 3], zero, zero);
     let mut at_x = (bx + 1) * plane + by * cells + bz;
-    for (along_x, i) in wx.into_iter().zip(-1..) {
-        let mut slab = [0i32; 4];
+    for (along_x, sum) in wx.into_iter().zip(&mut planes) {
         let mut at_y = at_x;
-        for (along_y, j) in wy.into_iter().zip(-1..) {
-            let wij = mul30(along_x, along_y);
-            let mut line = [0i32; 4];
-            for ((node, w), k) in grid[at_y..at_y + 3].iter().zip(wz).zip(-1..) {
-                let weight = mul30(wij, w);
-                for lane in 0..4 {
-                    let term = mul30(node[lane], weight);
-                    line[lane] += term;
-                    moment[2][lane] += term * k;
-                }
-            }
-            for lane in 0..4 {
-                slab[lane] += line[lane];
-                moment[1][lane] += line[lane] * j;
-            }
+        let mut lines = [zero; 3];
+        for (along_y, line) in wy.into_iter().zip(&mut lines) {
+            let weight = mul30(along_x, along_y);
+            let nodes: &[Node; 4] = (&grid[at_y..at_y + 4]).try_into().expect("four nodes");
+            let [near, far]: &[Two; 2] = bytemuck::cast_ref(nodes);
+            let near = lanes.times(lanes.load(*near), lanes.weigh::<30>(near_z, weight));
+            let far = lanes.times(lanes.load(*far), lanes.weigh::<30>(far_z, weight));
+            *line = lanes.add(near, far);
+            moment_z = lanes.add(moment_z, lanes.sub(far, near));
             at_y += cells;
         }
-        for lane in 0..4 {
-            total[lane] += slab[lane];
-            moment[0][lane] += slab[lane] * i;
-        }
+        *sum = lanes.add(lanes.add(lines[0], lines[1]), lines[2]);
+        moment_y = lanes.add(moment_y, lanes.sub(lines[2], lines[0]));
         at_x += plane;
     }
+    let total = lanes.sum(lanes.add(lanes.add(planes[0], planes[1]), planes[2]));
+    let moment = [lanes.sum(lanes.sub(planes[2], planes[0])), lanes.sum(moment_y), lanes.halves(moment_z)[0]];
     let mut divergence = 0;
     for row in 0..3 {
         let v = total[1 + row];
