@@ -415,6 +415,9 @@ impl std::fmt::Debug for Simulation {
 /// Runs the world of `recipe` to its end. `progress` is told the step reached and the last one, and stops the run by
 /// answering `false`.
 ///
+/// Rapier blocks a thread of rayon's pool while it waits for others of that pool: call this from outside of it, or give
+/// each run a pool of its own, but never run several worlds in one pool.
+///
 /// # Errors
 /// The recipe names no scenario or is out of range, a device failed, or the run was stopped.
 pub fn simulate(

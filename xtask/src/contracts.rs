@@ -4,8 +4,8 @@ use std::process::Command;
 
 use miette::{Result, miette};
 
-use crate::process;
 use crate::workspace::Workspace;
+use crate::{process, setup};
 
 /// The version of `slither-analyzer` (PyPI) that `contracts/tools/slither.json` speaks of.
 const SLITHER: &str = "0.11.6";
@@ -30,13 +30,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
 ///
 /// If it does, or cannot be installed.
 pub(crate) fn check_slither(workspace: &Workspace) -> Result<()> {
-    let place = workspace.path("target/slither");
-    let slither = place.join("bin/slither");
-    if process::ask(Command::new(&slither).arg("--version")).as_deref() != Some(SLITHER) {
-        process::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&place))?;
-        let package = format!("slither-analyzer=={SLITHER}");
-        process::run(Command::new(place.join("bin/pip")).args(["install", "--quiet", &package]))?;
-    }
+    let slither = setup::python_package(&workspace.kept("slither"), "slither-analyzer", SLITHER)?.join("slither");
     let mut check = Command::new("node");
     process::run(check.current_dir(workspace.path("contracts")).arg("tools/slither.mjs").env("SLITHER", slither))
 }

@@ -1,9 +1,11 @@
 //! Every chore of the workspace, run the same way by a person and by CI: `cargo xtask help`.
 //!
-//! `ci` is what a change has to pass; `full` holds the runs that are too long for that, whose figures are committed;
+//! `ci` is what a change has to pass; `full` holds the runs that are too long for that, and `bench`
+//! what is faster or slower than what, whose figures are committed;
 //! `artifacts` and `images` regenerate what is committed but made by a program. It never decides what a check
 //! means: that lives in the crate or the folder that is checked.
 
+mod bench;
 mod ci;
 mod contracts;
 mod deny;
@@ -40,6 +42,8 @@ enum Chore {
     Ci(ci::Options),
     /// Makes the runs that are too long for CI and writes their figures to docs/evidence
     Full(full::Options),
+    /// Measures how fast a part is beside what others have, and writes docs/evidence
+    Bench(bench::Options),
     /// Compiles the contracts again and rewrites their committed artifacts
     Artifacts,
     /// Makes the pieces of docs/images/pieces.json again and rewrites the README's pictures
@@ -51,6 +55,7 @@ fn main() -> ExitCode {
     let done = Workspace::find().and_then(|workspace| match chore {
         Chore::Ci(options) => ci::run(&workspace, &options),
         Chore::Full(options) => full::run(&workspace, &options).map(|()| ExitCode::SUCCESS),
+        Chore::Bench(options) => bench::run(&workspace, &options).map(|()| ExitCode::SUCCESS),
         Chore::Artifacts => contracts::regenerate_artifacts(&workspace).map(|()| ExitCode::SUCCESS),
         Chore::Images(options) => images::run(&workspace, &options).map(|()| ExitCode::SUCCESS),
     });

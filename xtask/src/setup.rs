@@ -49,6 +49,21 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
+/// Installs a version of a package of PyPI in a folder of its own, where it is not there yet; gives where its programs are.
+///
+/// # Errors
+///
+/// If it cannot be installed.
+pub(crate) fn python_package(place: &Path, package: &str, version: &str) -> Result<PathBuf> {
+    let (wanted, stamp) = (format!("{package}=={version}"), place.join("installed"));
+    if fs::read_to_string(&stamp).ok().as_ref() != Some(&wanted) {
+        process::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(place))?;
+        process::run(Command::new(place.join("bin/pip")).args(["install", "--quiet", &wanted]))?;
+        write_atomically(&stamp, wanted.as_bytes())?;
+    }
+    Ok(place.join("bin"))
+}
+
 fn system_packages() -> Result<()> {
     // Elsewhere the system's own Vulkan or Metal driver serves, or GPU tests say what they miss.
     if !cfg!(target_os = "linux") {

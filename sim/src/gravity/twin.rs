@@ -123,6 +123,7 @@ fn forwards(line: &mut [Lanes; PADDED], twiddles: &[[i32; 2]]) {
         }
         half /= 2;
     }
+    debug_assert!(within_bounds(line));
 }
 
 fn backwards(line: &mut [Lanes; PADDED], twiddles: &[[i32; 2]]) {
@@ -140,6 +141,12 @@ fn backwards(line: &mut [Lanes; PADDED], twiddles: &[[i32; 2]]) {
         }
         half *= 2;
     }
+    debug_assert!(within_bounds(line));
+}
+
+/// No number of a transform exceeds 2³⁰ by more than rounding.
+fn within_bounds(line: &[Lanes; PADDED]) -> bool {
+    line.iter().flatten().flatten().all(|x| x.unsigned_abs() < (1 << 30) + (1 << 8))
 }
 
 impl TwinGravity {

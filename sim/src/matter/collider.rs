@@ -239,6 +239,7 @@ impl Collider {
     fn off_segment(&self, mut l: [i32; 3]) -> ([i32; 3], i32) {
         l[1] -= l[1].clamp(-self.half, self.half);
         let squares = l.iter().fold(0u32, |sum, c| sum.wrapping_add(mul30(*c, *c) as u32));
+        debug_assert!(squares <= 72 * 72 << 18);
         (l, (root(squares) << 3) as i32)
     }
 
@@ -272,6 +273,7 @@ impl Collider {
             mul24(d[0], spin[2]) - mul24(d[2], spin[0]),
             mul24(d[1], spin[0]) - mul24(d[0], spin[1]),
         ];
+        debug_assert!((0..3).all(|axis| (self.velocity[axis] + swept[axis]).abs() <= 22 * ONE));
         let first: [i32; 3] = std::array::from_fn(|axis| {
             node[1 + axis] - (self.velocity[axis] + swept[axis]).clamp(-MAX_SPEED, MAX_SPEED)
         });
@@ -307,14 +309,14 @@ impl Collider {
             node[1 + axis] += change;
             j[axis] = -mul24(node[0], change);
         }
-        Some([
-            j[0],
-            j[1],
-            j[2],
+        let moment = [
             mul30(d[1], j[2]) - mul30(d[2], j[1]),
             mul30(d[2], j[0]) - mul30(d[0], j[2]),
             mul30(d[0], j[1]) - mul30(d[1], j[0]),
-        ])
+        ];
+        debug_assert!(node[0] >= 21 * ONE || j.iter().all(|part| part.abs() <= 70 * ONE));
+        debug_assert!(node[0] >= 21 * ONE || moment.iter().all(|part| part.abs() <= 5040 << 18));
+        Some([j[0], j[1], j[2], moment[0], moment[1], moment[2]])
     }
 }
 
@@ -324,7 +326,9 @@ fn dot30(a: [i32; 3], b: [i32; 3]) -> i32 {
 
 /// How far a place lies beyond a plane.
 fn beyond(plane: &[i32; 4], l: [i32; 3]) -> i32 {
-    dot30(l, [plane[0], plane[1], plane[2]]) - plane[3]
+    let beyond = dot30(l, [plane[0], plane[1], plane[2]]) - plane[3];
+    debug_assert!(beyond.abs() <= 112 * ONE);
+    beyond
 }
 
 /// The share of a quadratic B-spline around a node that lies within a plane at this distance, Q24.

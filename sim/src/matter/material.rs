@@ -7,14 +7,16 @@
 //! - for a paste and for grains, `T = shear·S`, and `S` has no trace: their pressure is the liquid's.
 //!
 //! The determinant is `b_xx·m₁ − b_xy·m₂ + b_xz·m₃` with the minors of the first row, all by `mul24`. Each entry of `T` is
-//! limited to ±[`MAX_STRESS`].
+//! limited to ±[`MAX_STRESS`]. *Bounds:* no diagonal entry of `b` is negative or exceeds 4, no other exceeds 2; so
+//! −4 ≤ m₁ ≤ 16, |m₂|, |m₃| ≤ 12, and −64 ≤ det b ≤ 112.
 //!
 //! **The strain moves with the matter**: with `M = I + C'`, `S' = M·b·Mᵀ − I` (the products `M·b` first), diagonal entries
 //! limited to `MIN_STRAIN..=MAX_STRAIN`, others to ±[`MAX_SHEAR`], which cuts off nothing that is stretched to less than
-//! twice its length. Of a paste's and of grains' strain the trace is taken away, each entry is limited to ±½, and then it
+//! twice its length. *Bounds:* an entry of `C'` is at most ½, so that no entry of `M·b` exceeds 8, and none of `M·b·Mᵀ` 20. Of a
+//! paste's and of grains' strain the trace is taken away, each entry is limited to ±½, and then it
 //! yields (Saramito, *A new constitutive equation for elastoviscoplastic fluid flows*, 2007; for grains the limit is that
 //! of Drucker and Prager): with `n` its Frobenius norm and `limit = yield + mul24(max(E, 0), friction)`, both over the shear
-//! modulus, where `n > limit` each entry becomes `mul24(S, div24(limit, n))`.
+//! modulus and below 22, where `n > limit` each entry becomes `mul24(S, div24(limit, n))`.
 //!
 //! The norm is `root(s) >> 3` with `s` the sum of squares in Q30, `mul24(S << 3, S << 3)` each, and `root` that of
 //! [`crate::fixed`].
@@ -110,11 +112,12 @@ impl Material {
         Self { law: 2, shear: q24(shear), friction: q24(slope / shear), ..Self::liquid(stiffness, 0.0, 0.0) }
     }
 
-    /// A paste that holds still up to a stress over density, cells² a step²; the rest as for a liquid and grains.
+    /// A paste that holds still up to a stress over density, cells² a step²; the rest as for a liquid and grains. No strain
+    /// comes to 2, so that one which would yield there never does.
     #[must_use]
     pub fn paste(stiffness: f64, cohesion: f64, viscosity: f64, shear: f64, stress: f64) -> Self {
         let liquid = Self::liquid(stiffness, cohesion, viscosity);
-        Self { law: 2, shear: q24(shear), yields: q24(stress / shear), ..liquid }
+        Self { law: 2, shear: q24(shear), yields: q24((stress / shear).min(2.0)), ..liquid }
     }
 
     /// Its law.
@@ -138,6 +141,7 @@ pub fn stress(material: &Material, strain: &Strain) -> Strain {
         let [xx, yy, zz] = [xx + ONE, yy + ONE, zz + ONE];
         let minors = [mul24(yy, zz) - mul24(yz, yz), mul24(xy, zz) - mul24(yz, xz), mul24(xy, yz) - mul24(yy, xz)];
         let determinant = mul24(xx, minors[0]) - mul24(xy, minors[1]) + mul24(xz, minors[2]);
+        debug_assert!((-64 * ONE..=112 * ONE).contains(&determinant));
         volume = mul24(material.half_bulk, determinant - ONE);
     }
     let mut stress = [0; STRAIN_WORDS];
@@ -166,6 +170,7 @@ pub fn strained(material: &Material, strain: &Strain, c: &[i32; 9], density: i32
                 mul24(m[row][0], b[0][column]) + mul24(m[row][1], b[1][column]) + mul24(m[row][2], b[2][column]);
         }
     }
+    debug_assert!(carried.iter().flatten().all(|entry| entry.abs() <= 8 * ONE));
     let entry = |row: usize, column: usize| {
         mul24(carried[row][0], m[column][0])
             + mul24(carried[row][1], m[column][1])
@@ -190,7 +195,9 @@ fn yielded(material: &Material, mut strain: Strain, density: i32) -> Strain {
         squares += if word < 3 { square } else { 2 * square };
     }
     let norm = (root(squares) >> 3) as i32;
+    debug_assert!(norm <= ONE / 2 * 3);
     let limit = material.yields + mul24(pressure(material, density).max(0), material.friction);
+    debug_assert!((0..22 * ONE).contains(&limit));
     if norm > limit {
         let kept = div24(limit, norm);
         strain = strain.map(|entry| mul24(entry, kept));

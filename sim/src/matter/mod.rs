@@ -145,13 +145,22 @@ impl Matter {
     }
 
     /// Mass that no node reaches, Q24: that of 42 particles, or of 32 where there are solids. It keeps momentum sums within
-    /// 32 bits. A row of `A` sums to at most 3·½·(1 + 8·viscosity) + 4·0.15 in a liquid, whose viscosity is at most 0.1, so
-    /// that no component of `q` exceeds 0.9 + 1.5·3.3 = 5.85, and 21 · 5.85 < 128. In a solid, of a viscosity of at most
-    /// 0.05, three entries of its stress come on top, and 0.9 + 1.5·(2.1 + 4·0.15·4) = 7.65, and 16 · 7.65 < 128.
+    /// 32 bits: 21 · 5.85 < 128, and 16 · 7.65 < 128 ([`Matter::max_push`]).
     #[must_use]
     pub fn max_node_mass(&self) -> i32 {
-        let solid = self.materials.iter().any(|material| material.law() != Law::Liquid);
-        if solid { 16 * ONE } else { 21 * ONE }
+        if self.has_solids() { 16 * ONE } else { 21 * ONE }
+    }
+
+    /// What no component of a `q` exceeds, Q24. A row of `A` sums to at most 3·½·(1 + 8·viscosity) + 4·0.15 in a liquid, whose
+    /// viscosity is at most 0.1, so that it is 0.9 + 1.5·3.3 = 5.85. In a solid, of a viscosity of at most 0.05, three
+    /// entries of its stress come on top: 0.9 + 1.5·(2.1 + 4·0.15·4) = 7.65.
+    #[must_use]
+    pub fn max_push(&self) -> i32 {
+        if self.has_solids() { ONE / 100 * 765 } else { ONE / 100 * 585 }
+    }
+
+    fn has_solids(&self) -> bool {
+        self.materials.iter().any(|material| material.law() != Law::Liquid)
     }
 
     /// The wall: for each node its normal and the mass that the wall stands for there.

@@ -155,7 +155,7 @@ impl TwinMatter {
     fn scatter(&mut self, step: u32) {
         let (plane, cells) = (self.plane(), self.matter.cells as usize);
         let (order, starts) = self.by_plane();
-        let (materials, particles) = (&self.matter.materials, &self.particles);
+        let (matter, particles) = (&self.matter, &self.particles);
         self.grid.par_chunks_mut(plane).for_each(|nodes| nodes.fill([0; 4]));
         // Slab `s` holds planes 2s and 2s + 1 and writes 2s − 1 ..= 2s + 2, stored from plane 2s of `grid` on.
         for colour in 0..2 {
@@ -164,7 +164,7 @@ impl TwinMatter {
                 if first < cells {
                     let last = (first + 2).min(cells);
                     let order = &order[starts[first]..starts[last]];
-                    in_lanes(Scatter { step, materials, particles, order, nodes, first, cells });
+                    in_lanes(Scatter { step, matter, particles, order, nodes, first });
                 }
             });
         }
@@ -183,6 +183,7 @@ impl TwinMatter {
                     let mass = node[0];
                     // A sum that wrapped would be negative here.
                     heaviest = heaviest.max(if mass < 0 { i32::MAX } else { mass });
+                    debug_assert!(mass >= matter.max_node_mass() || carries(node, matter.max_push()));
                     let at = [x, index / cells, index % cells];
                     if mass > 0 {
                         let place = at.map(|c| (c as i32 * ONE + ONE / 2) - center);
@@ -234,32 +235,39 @@ impl TwinMatter {
 /// The scatter of the particles of one slab, in lanes.
 struct Scatter<'a> {
     step: u32,
-    materials: &'a [Material],
+    matter: &'a Matter,
     particles: &'a Particles,
     /// The slab's particles.
     order: &'a [u32],
     /// The nodes it writes to, from the plane before the slab's first one on.
     nodes: &'a mut [Node],
     first: usize,
-    cells: usize,
 }
 
 impl InLanes for Scatter<'_> {
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
+        let (materials, cells) = (&self.matter.materials, self.matter.cells as usize);
         for index in self.order {
             let index = *index as usize;
             let state = &self.particles.states[index];
             let affine = match self.particles.kinds.get(index) {
-                None => affine(&self.materials[0], state, None),
+                None => affine(&materials[0], state, None),
                 Some(kind) if kind.birth <= self.step => {
-                    affine(&self.materials[kind.material as usize], state, Some(&self.particles.strains[index]))
+                    affine(&materials[kind.material as usize], state, Some(&self.particles.strains[index]))
                 }
                 Some(_) => continue,
             };
-            scatter_one(lanes, state, &affine, self.nodes, self.first, self.cells);
+            debug_assert!(pushes(state, &affine).iter().all(|q| *q <= i64::from(self.matter.max_push())));
+            scatter_one(lanes, state, &affine, self.nodes, self.first, cells);
         }
     }
+}
+
+/// The most that `q` can be along each axis at any node, Q24.
+fn pushes(particle: &Particle, affine: &[[i32; 3]; 3]) -> [i64; 3] {
+    let size = |x: i32| i64::from(x).abs();
+    std::array::from_fn(|row| size(particle[3 + row]) + 3 * affine[row].map(size).iter().sum::<i64>() / 2)
 }
 
 /// The gather of a batch of particles, in lanes.
@@ -392,6 +400,12 @@ fn scatter_one<L: Lanes>(
         plane_q = lanes.add(plane_q, next_x);
         at_x += cells * cells;
     }
+}
+
+/// Whether a node's momentum is what a mass pushed by at most `most` can have; each particle's share is rounded.
+fn carries(node: &Node, most: i32) -> bool {
+    let bound = (i64::from(node[0]) * i64::from(most) >> 24) + (1 << 12);
+    node[1..].iter().all(|p| i64::from(*p).abs() <= bound)
 }
 
 fn limit(u: i32) -> i32 {

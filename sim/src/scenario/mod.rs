@@ -1,7 +1,12 @@
 //! Scenarios: what a seed can become.
 
-use std::{fmt::Debug, ops::Deref, sync::Arc};
+use std::{
+    fmt::Debug,
+    ops::Deref,
+    sync::{Arc, LazyLock},
+};
 
+use authored::Authored;
 use serde::Serialize;
 
 use crate::{
@@ -69,10 +74,16 @@ pub trait Stage: Send + Sync {
     fn scene(&self, time: f64, values: &[f32], rates: &[f32]) -> Scene;
 }
 
+/// Those that are written as others write theirs.
+static FLOOD: LazyLock<Authored> = LazyLock::new(|| Authored::own("flood", include_str!("flood.toml")));
+static PLUNGE: LazyLock<Authored> = LazyLock::new(|| Authored::own("plunge", include_str!("plunge.toml")));
+
 /// All scenarios of this engine.
 #[must_use]
 pub fn all() -> &'static [&'static dyn Scenario] {
-    &[&bloom::Bloom, &tempest::Tempest, &waltz::Waltz]
+    static ALL: LazyLock<[&dyn Scenario; 5]> =
+        LazyLock::new(|| [&bloom::Bloom, &tempest::Tempest, &waltz::Waltz, &*FLOOD, &*PLUNGE]);
+    &*ALL
 }
 
 /// The scenario of a recipe: one of this engine, or the scene that it carries.
@@ -81,7 +92,7 @@ pub enum Chosen {
     /// One of [`all`].
     Own(&'static dyn Scenario),
     /// A scene.
-    Authored(Arc<authored::Authored>),
+    Authored(Arc<Authored>),
 }
 
 impl Deref for Chosen {
@@ -102,7 +113,7 @@ impl Deref for Chosen {
 pub fn of(recipe: &Recipe) -> Result<Chosen, RecipeError> {
     recipe.check_scene()?;
     match &recipe.scene {
-        Some(document) => Ok(Chosen::Authored(Arc::new(authored::Authored::new(document)?))),
+        Some(document) => Ok(Chosen::Authored(Arc::new(Authored::new(document)?))),
         None => find(&recipe.scenario).map(Chosen::Own),
     }
 }

@@ -59,27 +59,39 @@ pub fn is_scene(id: &ScenarioId) -> bool {
 
 /// The scenario that a scene is.
 #[derive(Debug)]
-pub struct Authored(Blueprint);
+pub struct Authored {
+    name: &'static str,
+    scene: Blueprint,
+}
 
 impl Authored {
-    /// Reads a document.
+    /// The scene that a recipe carries.
     ///
     /// # Errors
     /// As [`Blueprint::read`].
     pub fn new(document: &Document) -> Result<Self, SceneError> {
-        Ok(Self(Blueprint::read(document)?))
+        Ok(Self { name: "scene", scene: Blueprint::read(document)? })
+    }
+
+    /// A scene of this engine: the text of a file without meshes.
+    ///
+    /// # Panics
+    /// Where there is something wrong with it.
+    pub(super) fn own(name: &'static str, text: &str) -> Self {
+        let scene = Document::from_toml(text).and_then(|document| Blueprint::read(&document));
+        Self { name, scene: scene.unwrap_or_else(|error| panic!("{name}: {error}")) }
     }
 
     /// The scene.
     #[must_use]
     pub fn blueprint(&self) -> &Blueprint {
-        &self.0
+        &self.scene
     }
 }
 
 impl Scenario for Authored {
     fn name(&self) -> &str {
-        "scene"
+        self.name
     }
 
     fn version(&self) -> u32 {
@@ -87,7 +99,7 @@ impl Scenario for Authored {
     }
 
     fn kind(&self) -> Kind {
-        let (matter, bodies) = (self.0.most_particles() > 0, self.0.bodies()[1] > 0);
+        let (matter, bodies) = (self.scene.most_particles() > 0, self.scene.bodies()[1] > 0);
         match (matter, bodies) {
             (false, _) => Kind::Rigid,
             (true, false) => Kind::Kernel,
@@ -96,27 +108,27 @@ impl Scenario for Authored {
     }
 
     fn about(&self) -> &str {
-        &self.0.about
+        &self.scene.about
     }
 
     fn title(&self) -> &str {
-        &self.0.title
+        &self.scene.title
     }
 
     fn traits(&self) -> Vec<TraitSpec<'_>> {
-        self.0.declared.trait_specs()
+        self.scene.declared.trait_specs()
     }
 
     fn params(&self) -> Vec<ParamSpec<'_>> {
-        self.0.declared.param_specs()
+        self.scene.declared.param_specs()
     }
 
     fn poster_time(&self) -> f64 {
-        self.0.time.poster
+        self.scene.time.poster
     }
 
     fn plan(&self, genome: &Genome) -> Plan {
-        let (time, layout) = (&self.0.time, Layout::new(&self.0, genome));
+        let (time, layout) = (&self.scene.time, Layout::new(&self.scene, genome));
         Plan {
             steps: time.steps(),
             snapshot_every: time.stride(),
@@ -127,10 +139,10 @@ impl Scenario for Authored {
     }
 
     fn world(&self, genome: &Genome, backend: Backend) -> Result<Box<dyn World>, SimError> {
-        Ok(Box::new(world::AuthoredWorld::new(&self.0, &Layout::new(&self.0, genome), backend)?))
+        Ok(Box::new(world::AuthoredWorld::new(&self.scene, &Layout::new(&self.scene, genome), backend)?))
     }
 
     fn stage(&self, genome: &Genome) -> Box<dyn Stage> {
-        Box::new(stage::AuthoredStage::new(&self.0, genome))
+        Box::new(stage::AuthoredStage::new(&self.scene, genome))
     }
 }

@@ -1,0 +1,143 @@
+//! How fast parts are, beside what others have, in one run.
+
+use std::process::Command;
+
+use clap::{Args, ValueEnum};
+use miette::{IntoDiagnostic, Result, WrapErr};
+use serde::Deserialize;
+
+use crate::evidence::{Evidence, Figure, Part};
+use crate::machine::{Machine, load};
+use crate::workspace::Workspace;
+use crate::{process, setup};
+
+/// Which benchmark to make.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// What is measured
+    name: Bench,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Bench {
+    /// Rigid bodies beside rapier alone, liquid beside Taichi
+    Sim,
+}
+
+/// The version of `taichi` (PyPI) that the liquid is measured beside.
+const TAICHI: &str = "1.7.4";
+
+/// Threads that everything is measured with.
+const THREADS: &str = "2";
+
+/// Runs of either pile, in turns.
+const RIGID_ROUNDS: &str = "10";
+
+/// How often the liquids take turns.
+const LIQUID_ROUNDS: usize = 5;
+
+/// The steps of each turn.
+const LIQUID_STEPS: &str = "40";
+
+/// Makes the benchmark and writes its evidence.
+///
+/// # Errors
+///
+/// If something cannot be built, installed or run.
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    let Bench::Sim = options.name;
+    let commit = workspace.commit()?;
+    process::run(workspace.cargo("build").args(EXAMPLE))?;
+    let taichi = setup::python_package(&workspace.kept("taichi"), "taichi", TAICHI)?;
+    let parts = vec![rigid(workspace)?, liquid(workspace, &taichi.join("python"))?];
+    let evidence = Evidence {
+        name: "bench-sim".to_owned(),
+        about: format!(
+            "Seconds of the fastest round of each, with {THREADS} threads. *rigid bodies*: boxes and balls that fall into \
+             a pile, as a scene with all its checkpoints and its trajectory, and the same bodies in rapier alone, in turns; \
+             both end in the same bits. *liquid*: a column of 270,336 particles that collapses in a box of 64³ cells, by \
+             our integers on the CPU and by a plain MLS-MPM in Taichi {TAICHI} (`xtask/peers/taichi_mpm.py`), in turns. \
+             *load before* is the machine's load average when the part began; above 0.3, something else ran too."
+        ),
+        command: "cargo xtask bench sim".to_owned(),
+        commit,
+        machine: Machine::this(),
+        parts,
+    };
+    evidence.write(workspace)?;
+    eprintln!("wrote docs/evidence/{}.md", evidence.name);
+    Ok(())
+}
+
+/// The program that measures our side.
+const EXAMPLE: [&str; 5] = ["--release", "--package", "seedstorm-sim", "--example", "bench"];
+
+/// What a side of a benchmark prints.
+#[derive(Debug, Deserialize)]
+struct Printed {
+    seconds: Vec<f64>,
+    /// Of the peer, where one program measures both.
+    #[serde(default)]
+    alone: Vec<f64>,
+    #[serde(default)]
+    bodies: f64,
+    #[serde(default)]
+    particles: f64,
+}
+
+impl Printed {
+    fn by(command: &mut Command) -> Result<Self> {
+        let printed = process::capture(command)?;
+        let line = printed.lines().last().unwrap_or_default();
+        serde_json::from_str(line).into_diagnostic().wrap_err_with(|| format!("`{line}` is no measurement"))
+    }
+}
+
+fn ours(workspace: &Workspace, arguments: [&str; 2]) -> Result<Printed> {
+    let mut command = workspace.cargo("run");
+    Printed::by(command.arg("--quiet").args(EXAMPLE).arg("--").args(arguments).env("RAYON_NUM_THREADS", THREADS))
+}
+
+fn rigid(workspace: &Workspace) -> Result<Part> {
+    let load = load_before();
+    let Printed { seconds, alone, bodies, .. } = ours(workspace, ["rigid", RIGID_ROUNDS])?;
+    let (ours, alone) = (least(&seconds), least(&alone));
+    let figures = [
+        Figure::number("bodies", bodies),
+        Figure::number("ours, s", ours),
+        Figure::number("rapier alone, s", alone),
+        Figure::text("ours / rapier alone", format!("{:.3}", ours / alone)),
+    ];
+    Ok(Part { name: "rigid bodies".to_owned(), figures: load.into_iter().chain(figures).collect() })
+}
+
+fn liquid(workspace: &Workspace, python: &std::path::Path) -> Result<Part> {
+    let load = load_before();
+    let peer = workspace.path("xtask/peers/taichi_mpm.py");
+    let (mut ours_took, mut peer_took, mut particles) = (Vec::new(), Vec::new(), 0.0);
+    for _ in 0..LIQUID_ROUNDS {
+        let found = ours(workspace, ["matter", LIQUID_STEPS])?;
+        particles = found.particles;
+        ours_took.push(found.seconds.iter().sum::<f64>() / found.seconds.len() as f64);
+        let found = Printed::by(Command::new(python).arg(&peer).args([THREADS, LIQUID_STEPS]))?;
+        peer_took.push(found.seconds.iter().sum::<f64>() / found.seconds.len() as f64);
+    }
+    let (ours, peer) = (least(&ours_took), least(&peer_took));
+    let figures = [
+        Figure::number("particles", particles),
+        Figure::number("ours, ms a step", ours * 1e3),
+        Figure::number("Taichi, ms a step", peer * 1e3),
+        Figure::text("ours, million particle-steps a second", format!("{:.2}", particles / ours / 1e6)),
+        Figure::text("Taichi, million particle-steps a second", format!("{:.2}", particles / peer / 1e6)),
+        Figure::text("Taichi / ours", format!("{:.2}", peer / ours)),
+    ];
+    Ok(Part { name: "liquid".to_owned(), figures: load.into_iter().chain(figures).collect() })
+}
+
+fn load_before() -> Option<Figure> {
+    load().map(|load| Figure::number("load before", load))
+}
+
+fn least(seconds: &[f64]) -> f64 {
+    seconds.iter().copied().fold(f64::INFINITY, f64::min)
+}
