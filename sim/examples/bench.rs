@@ -2,6 +2,7 @@
 //!
 //! `bench rigid ROUNDS`: one pile of bodies as a scene, with its checkpoints and its trajectory, and the same pile in rapier
 //! alone, in turns; both have to end in the same bits. `bench matter STEPS`: a column of liquid that collapses.
+//! `bench segments SCENARIO SEED`: a whole run, and all its segments one by one, each from the bytes of its checkpoint.
 #![expect(clippy::unwrap_used, reason = "a failed measurement has nobody to report to")]
 
 use std::{collections::BTreeMap, time::Instant};
@@ -11,7 +12,9 @@ use seedstorm_sim::{
     Backend, Film, Recipe, Seed,
     fixed::ONE,
     matter::{Force, Material, Matter, Particles, Vessel, twin::TwinMatter},
+    scenario,
     scenario::authored::{Blueprint, BodyShape, Document, Folder, Layout, import},
+    segment::Replayer,
     simulate,
 };
 
@@ -60,7 +63,8 @@ fn main() {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["rigid", rounds] => rigid(rounds.parse().unwrap()),
         ["matter", steps] => matter(steps.parse().unwrap()),
-        _ => panic!("bench rigid ROUNDS | bench matter STEPS"),
+        ["segments", scenario, seed] => segments(scenario, seed.parse().unwrap()),
+        _ => panic!("bench rigid ROUNDS | bench matter STEPS | bench segments SCENARIO SEED"),
     }
 }
 
@@ -143,4 +147,23 @@ fn matter(steps: u32) {
         seconds.push(start.elapsed().as_secs_f64());
     }
     println!("{}", serde_json::json!({ "particles": particles, "seconds": seconds }));
+}
+
+fn segments(name: &str, seed: u64) {
+    let scenario = scenario::newest(name).unwrap();
+    let recipe = Recipe::new(&format!("{name}@{}", scenario.version()), seed.into(), Film::DRAFT).unwrap();
+    let start = Instant::now();
+    let run = simulate(&recipe, Backend::Cpu, &mut |_, _| true).unwrap();
+    let whole = start.elapsed().as_secs_f64();
+    let mut replayer = Replayer::new(&recipe, Backend::Cpu).unwrap();
+    let mut state = replayer.first().to_vec();
+    let mut seconds = Vec::new();
+    for segment in 0..replayer.segments() {
+        let start = Instant::now();
+        let replayed = replayer.replay(segment, &state).unwrap();
+        seconds.push(start.elapsed().as_secs_f64());
+        assert_eq!(replayed.digest, run.trajectory.checkpoints()[segment as usize + 1]);
+        state = replayed.checkpoint;
+    }
+    println!("{}", serde_json::json!({ "seconds": seconds, "alone": [whole] }));
 }

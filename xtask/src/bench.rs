@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::evidence::{Evidence, Figure, Part};
 use crate::machine::{Machine, load};
 use crate::workspace::Workspace;
-use crate::{process, setup};
+use crate::{images, process, setup};
 
 /// Which benchmark to make.
 #[derive(Debug, Args)]
@@ -49,7 +49,10 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let commit = workspace.commit()?;
     process::run(workspace.cargo("build").args(EXAMPLE))?;
     let taichi = setup::python_package(&workspace.kept("taichi"), "taichi", TAICHI)?;
-    let parts = vec![rigid(workspace)?, liquid(workspace, &taichi.join("python"))?];
+    let mut parts = vec![rigid(workspace)?, liquid(workspace, &taichi.join("python"))?];
+    for (scenario, seed) in &images::pieces(workspace)? {
+        parts.push(segments(workspace, scenario, seed)?);
+    }
     let evidence = Evidence {
         name: "bench-sim".to_owned(),
         about: format!(
@@ -57,7 +60,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
              a pile, as a scene with all its checkpoints and its trajectory, and the same bodies in rapier alone, in turns; \
              both end in the same bits. *liquid*: a column of 270,336 particles that collapses in a box of 64³ cells, by \
              our integers on the CPU and by a plain MLS-MPM in Taichi {TAICHI} (`xtask/peers/taichi_mpm.py`), in turns. \
-             *load before* is the machine's load average when the part began; above 0.3, something else ran too."
+             Then, of the pieces that the README showed at this commit, a whole run and all its segments one by one, each \
+             from the bytes of its checkpoint: what a check of k of n segments costs is k/n of the latter. *load before* is the machine's load average when the part began; above 0.3, something else ran too."
         ),
         command: "cargo xtask bench sim".to_owned(),
         commit,
@@ -93,14 +97,14 @@ impl Printed {
     }
 }
 
-fn ours(workspace: &Workspace, arguments: [&str; 2]) -> Result<Printed> {
+fn ours(workspace: &Workspace, arguments: &[&str]) -> Result<Printed> {
     let mut command = workspace.cargo("run");
     Printed::by(command.arg("--quiet").args(EXAMPLE).arg("--").args(arguments).env("RAYON_NUM_THREADS", THREADS))
 }
 
 fn rigid(workspace: &Workspace) -> Result<Part> {
     let load = load_before();
-    let Printed { seconds, alone, bodies, .. } = ours(workspace, ["rigid", RIGID_ROUNDS])?;
+    let Printed { seconds, alone, bodies, .. } = ours(workspace, &["rigid", RIGID_ROUNDS])?;
     let (ours, alone) = (least(&seconds), least(&alone));
     let figures = [
         Figure::number("bodies", bodies),
@@ -116,7 +120,7 @@ fn liquid(workspace: &Workspace, python: &std::path::Path) -> Result<Part> {
     let peer = workspace.path("xtask/peers/taichi_mpm.py");
     let (mut ours_took, mut peer_took, mut particles) = (Vec::new(), Vec::new(), 0.0);
     for _ in 0..LIQUID_ROUNDS {
-        let found = ours(workspace, ["matter", LIQUID_STEPS])?;
+        let found = ours(workspace, &["matter", LIQUID_STEPS])?;
         particles = found.particles;
         ours_took.push(found.seconds.iter().sum::<f64>() / found.seconds.len() as f64);
         let found = Printed::by(Command::new(python).arg(&peer).args([THREADS, LIQUID_STEPS]))?;
@@ -132,6 +136,19 @@ fn liquid(workspace: &Workspace, python: &std::path::Path) -> Result<Part> {
         Figure::text("Taichi / ours", format!("{:.2}", peer / ours)),
     ];
     Ok(Part { name: "liquid".to_owned(), figures: load.into_iter().chain(figures).collect() })
+}
+
+fn segments(workspace: &Workspace, scenario: &str, seed: &str) -> Result<Part> {
+    let load = load_before();
+    let Printed { seconds, alone, .. } = ours(workspace, &["segments", scenario, seed])?;
+    let (segments, whole) = (seconds.iter().sum::<f64>(), least(&alone));
+    let figures = [
+        Figure::number("segments", seconds.len() as f64),
+        Figure::number("whole run, s", whole),
+        Figure::number("all segments, s", segments),
+        Figure::text("all segments / whole run", format!("{:.3}", segments / whole)),
+    ];
+    Ok(Part { name: format!("{scenario}, seed {seed}"), figures: load.into_iter().chain(figures).collect() })
 }
 
 fn load_before() -> Option<Figure> {

@@ -46,7 +46,7 @@ enum Step {
     Build,
     /// Unit, integration and documentation tests, with GPU tests on software Vulkan
     Test,
-    /// Without optimisation, and without the GPU feature, simulations have the same digests
+    /// With every assertion, and without the GPU feature, simulations have the same digests and keep their bounds
     DebugGolden,
     /// Under WebAssembly, in Node, simulations have the same digests
     Wasm,
@@ -96,7 +96,8 @@ impl Step {
             }
             Self::DebugGolden => {
                 let mut test = workspace.cargo("test");
-                test.args(["--package", "seedstorm-sim", "--no-default-features", "--test", "golden"]);
+                let tests = ["--test", "golden", "--test", "bounds"];
+                test.args(["--package", "seedstorm-sim", "--no-default-features"]).args(tests);
                 process::run(&mut test).map(silent)
             }
             Self::Wasm => wasm::check(workspace).map(silent),

@@ -217,7 +217,7 @@ impl Tank {
             return Err(wrong());
         }
         match &mut self.engine {
-            Engine::Twin(twin) => *twin = TwinMatter::new(self.matter.clone(), particles, step),
+            Engine::Twin(twin) => twin.restore(particles, step),
             #[cfg(feature = "gpu")]
             Engine::Gpu(gpu) => gpu.restore(&particles, step),
         }

@@ -239,7 +239,7 @@ impl Collider {
     fn off_segment(&self, mut l: [i32; 3]) -> ([i32; 3], i32) {
         l[1] -= l[1].clamp(-self.half, self.half);
         let squares = l.iter().fold(0u32, |sum, c| sum.wrapping_add(mul30(*c, *c) as u32));
-        debug_assert!(squares <= 72 * 72 << 18);
+        debug_assert!(squares <= (72 * 72) << 18);
         (l, (root(squares) << 3) as i32)
     }
 
@@ -315,7 +315,7 @@ impl Collider {
             mul30(d[0], j[1]) - mul30(d[1], j[0]),
         ];
         debug_assert!(node[0] >= 21 * ONE || j.iter().all(|part| part.abs() <= 70 * ONE));
-        debug_assert!(node[0] >= 21 * ONE || moment.iter().all(|part| part.abs() <= 5040 << 18));
+        debug_assert!(node[0] >= 21 * ONE || moment.iter().all(|part| part.abs() <= (5040 << 18)));
         Some([j[0], j[1], j[2], moment[0], moment[1], moment[2]])
     }
 }

@@ -70,13 +70,20 @@ impl TwinMatter {
             inverse_density: matter.inverse_density(),
             wall: matter.wall(),
             grid: vec![[0; 4]; matter.nodes() + 2 * plane],
-            ids: (0..particles.states.len() as u32).collect(),
-            particles,
-            steps: step,
+            particles: Particles::default(),
+            ids: Vec::new(),
+            steps: 0,
             matter,
         };
-        twin.sort();
+        twin.restore(particles, step);
         twin
+    }
+
+    /// Goes on from `particles`, as many as before, before step `step`.
+    pub fn restore(&mut self, particles: Particles, step: u32) {
+        self.ids = (0..particles.states.len() as u32).collect();
+        (self.particles, self.steps) = (particles, step);
+        self.sort();
     }
 
     /// Advances one step under `force`, among `bodies`. Gives the impulse on each of them.
@@ -404,7 +411,7 @@ fn scatter_one<L: Lanes>(
 
 /// Whether a node's momentum is what a mass pushed by at most `most` can have; each particle's share is rounded.
 fn carries(node: &Node, most: i32) -> bool {
-    let bound = (i64::from(node[0]) * i64::from(most) >> 24) + (1 << 12);
+    let bound = ((i64::from(node[0]) * i64::from(most)) >> 24) + (1 << 12);
     node[1..].iter().all(|p| i64::from(*p).abs() <= bound)
 }
 
