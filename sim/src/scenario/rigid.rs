@@ -1,6 +1,7 @@
 //! What scenarios with rapier's bodies have in common.
 
 use rapier3d::prelude::{PhysicsWorld, RigidBody, RigidBodyHandle};
+use serde::Serialize;
 
 use crate::world::SimError;
 
@@ -30,4 +31,14 @@ pub(super) fn pose_numbers(body: &RigidBody, position_unit: f32, rotation_unit: 
     let [x, y, z] = place.map(|x| x.round() as i32);
     let [i, j, k, w] = turn.map(|x| x.round() as i32);
     [x, y, z, i, j, k, w]
+}
+
+/// Writes a state after what `to` holds. `size` is how long the last one was, so that room is made once.
+pub(super) fn write(state: &impl Serialize, mut to: Vec<u8>, size: &mut usize) -> Result<Vec<u8>, SimError> {
+    let before = to.len();
+    // A state grows from checkpoint to checkpoint as bodies meet.
+    to.reserve(*size + *size / 8);
+    let written = postcard::to_extend(state, to).map_err(|error| SimError::Rigid(error.to_string()))?;
+    *size = written.len() - before;
+    Ok(written)
 }

@@ -17,7 +17,7 @@ use crate::{
     coupled::{SNAPSHOT_UNIT, Tank},
     fixed::ONE,
     matter::Particles,
-    scenario::rigid::{all_finite, pose_numbers},
+    scenario::rigid::{all_finite, pose_numbers, write},
     trajectory::Snapshot,
     world::{Backend, SimError, World},
 };
@@ -38,6 +38,8 @@ pub(super) struct AuthoredWorld {
     tank: Option<Tank>,
     dt: f64,
     step: u32,
+    /// Bytes of the bodies in the last checkpoint.
+    size: usize,
 }
 
 impl AuthoredWorld {
@@ -94,6 +96,7 @@ impl AuthoredWorld {
             forces: layout.forces.clone(),
             dt: 1.0 / f64::from(layout.rate),
             step: 0,
+            size: 0,
         })
     }
 
@@ -233,8 +236,7 @@ impl World for AuthoredWorld {
 
     fn checkpoint(&mut self) -> Result<Vec<u8>, SimError> {
         let matter = self.tank.as_ref().map_or(Ok(Vec::new()), Tank::write)?;
-        postcard::to_extend(&(self.step, &self.bodies, &self.physics), matter)
-            .map_err(|error| SimError::Rigid(error.to_string()))
+        write(&(self.step, &self.bodies, &self.physics), matter, &mut self.size)
     }
 
     fn restore(&mut self, state: &[u8]) -> Result<(), SimError> {

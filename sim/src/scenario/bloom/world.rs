@@ -10,7 +10,7 @@ use super::{
     flower::{Flower, Place, STAMEN, TILE, tallness},
 };
 use crate::{
-    scenario::rigid::{all_finite, pose_numbers},
+    scenario::rigid::{all_finite, pose_numbers, write},
     trajectory::Snapshot,
     world::{SimError, World},
 };
@@ -30,6 +30,8 @@ pub(super) struct BloomWorld {
     fallen: Vec<i32>,
     tiles: usize,
     step: u32,
+    /// Bytes of the last checkpoint.
+    size: usize,
 }
 
 impl BloomWorld {
@@ -118,7 +120,7 @@ impl BloomWorld {
         );
         bodies.push(ball);
         let tiles = flower.places.len();
-        Ok(Self { physics, fallen: vec![-1; bodies.len()], bodies, tiles, step: 0 })
+        Ok(Self { physics, fallen: vec![-1; bodies.len()], bodies, tiles, step: 0, size: 0 })
     }
 }
 
@@ -138,8 +140,7 @@ impl World for BloomWorld {
     }
 
     fn checkpoint(&mut self) -> Result<Vec<u8>, SimError> {
-        postcard::to_allocvec(&(self.step, &self.fallen, &self.bodies, &self.physics))
-            .map_err(|error| SimError::Rigid(error.to_string()))
+        write(&(self.step, &self.fallen, &self.bodies, &self.physics), Vec::new(), &mut self.size)
     }
 
     fn restore(&mut self, state: &[u8]) -> Result<(), SimError> {
@@ -152,7 +153,7 @@ impl World for BloomWorld {
         if !whole {
             return Err(wrong());
         }
-        *self = Self { physics, bodies, fallen, tiles: self.tiles, step };
+        *self = Self { physics, bodies, fallen, tiles: self.tiles, step, size: self.size };
         Ok(())
     }
 
