@@ -78,10 +78,10 @@ fn every_scenario_has_a_row() {
 
 #[test]
 fn threads_change_nothing() {
-    for row in [0, 3, 8].map(|row| rows().swap_remove(row)) {
-        let one = in_pool(1, || digests(&row));
-        for threads in [2, 3] {
-            assert_eq!(in_pool(threads, || digests(&row)), one, "{} with {threads} threads", row.scenario);
+    for row in rows() {
+        for threads in [1, 8] {
+            let found = in_pool(threads, || digests(&row));
+            assert_eq!(found, (row.sim_root.clone(), row.trajectory.clone()), "{}, {threads} threads", row.scenario);
         }
     }
 }

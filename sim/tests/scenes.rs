@@ -635,7 +635,7 @@ fn worlds_are_what_they_were() {
             continue;
         }
         assert_eq!(found, (root.to_owned(), trajectory.to_owned()));
-        for threads in [1, 3] {
+        for threads in [1, 2, 8] {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             assert_eq!(pool.install(|| run(recipe)), found, "{threads} threads");
         }
