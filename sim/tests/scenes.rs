@@ -374,6 +374,129 @@ fn what_is_too_stiff_for_its_cells_is_refused() {
     assert!(error.to_string().contains("too stiff"), "{error}");
 }
 
+/// The tank's cells follow a parameter, so that the same world can be had with few particles.
+#[test]
+fn cells_may_follow_a_parameter() {
+    let param = "[params.coarse]\nabout = \"how coarse\"\nusual = [1, 1]\nmax = 2\ninteger = true\n";
+    let pool = POOL.replace("cell = 0.05", "cell = { param = \"coarse\", times = 0.025 }") + param;
+    let scene = read(&pool).unwrap();
+    let at = |coarse: f64| {
+        let value = seedstorm_sim::recipe::ParamValue::Number(coarse);
+        Layout::new(&scene, &scene.genome(&Seed::from(7), &[("coarse".to_owned(), value)].into()).unwrap())
+    };
+    let tanks = [1.0, 2.0].map(|coarse| at(coarse).tank.unwrap());
+    assert_eq!(tanks.map(|tank| tank.cells), [[40, 24, 24], [20, 12, 12]]);
+    let still = |plan: Layout| plan.particles.iter().filter(|p| p.birth == 0).count();
+    let counts = [1.0, 2.0].map(|coarse| still(at(coarse)));
+    assert!((7.0..9.0).contains(&(counts[0] as f64 / counts[1] as f64)), "{counts:?}");
+    assert!(at(1.0).particles.len() <= scene.most_particles());
+    // Every value is looked at: the fewest cells, where matter stands, how stiff it is, and how much of it there is.
+    for (from, to, field) in [
+        ("max = 2", "max = 4", "tank.cell"),
+        ("integer = true", "min = 0.9", "tank.cell"),
+        ("{ param = \"coarse\", times = 0.025 }", "{ between = [0.02, 0.03] }", "tank.cell"),
+        ("position = [-0.2, 0.125, 0]", "position = [-0.205, 0.125, 0]", "matter[0].position"),
+        ("shear = 1\n", "shear = 6\n", "materials.jelly"),
+    ] {
+        let body = pool.replacen(from, to, 1);
+        assert_ne!(body, pool);
+        let error = read(&body).expect_err(to);
+        assert_eq!(error.field, field, "{error}");
+    }
+}
+
+/// Without a rate, an emitter gives off as much as flows through its mouth at rest density.
+#[test]
+fn an_emitter_fills_its_jet() {
+    let scene = read(&WATER.replace("rate = 100\n", "")).unwrap();
+    let plan = layout(&scene, 1);
+    let jet = plan.particles.iter().filter(|p| p.velocity[1] < 0.0).count();
+    let flow = std::f64::consts::PI * 0.05 * 0.05 * 1.0 * 0.5;
+    assert!((jet as f64 / (flow / (0.025 * 0.025 * 0.025)) - 1.0).abs() < 0.02, "{jet}");
+    assert!(plan.particles.len() <= scene.most_particles());
+}
+
+#[test]
+fn what_is_there_may_depend_on_a_trait() {
+    let only = |option: &str| format!("look = \"red\"\nwhen = {{ trait = \"mood\", is = [\"{option}\"] }}");
+    let wild = BALLS.replace("look = \"red\"", &only("wild"));
+    let calm = BALLS.replace("name = \"ball\"", "name = \"other\"").replace("look = \"red\"", &only("calm"));
+    let many = |text: &str| text.replace("{ param = \"count\" }", "4000").replace("[0.5, 0, 0]", "[0.1, 0, 0]");
+    // Each as many as there may be: they are never there together.
+    let scene = read(&(many(&wild) + &many(&calm))).unwrap();
+    assert_eq!(scene.bodies(), [0, 4000]);
+    for seed in 0..20 {
+        let bodies = layout(&scene, seed).bodies;
+        assert_eq!(bodies.len(), 4000);
+        assert!(bodies.iter().all(|body| body.group == bodies[0].group));
+    }
+    let chain = "[[joints]]\nkind = \"ball\"\nchain = \"ball\"\n";
+    let scene = read(&format!("{wild}{calm}{chain}")).unwrap();
+    let plans: Vec<_> = (0..20).map(|seed| layout(&scene, seed)).collect();
+    assert!(plans.iter().any(|plan| plan.joints.is_empty()) && plans.iter().any(|plan| !plan.joints.is_empty()));
+    let between = chain.replace("chain = \"ball\"", "between = [\"ground\", \"ball[0]\"]");
+    let wrong = [
+        (format!("{wild}{between}"), "joints[0].between[1]"),
+        (wild.replace("[\"wild\"]", "[\"mild\"]"), "bodies[0].when.is[0]"),
+        (wild.replace("[\"wild\"]", "[]"), "bodies[0].when.is"),
+        (wild.replace("trait = \"mood\", is", "trait = \"tone\", is"), "bodies[0].when.trait"),
+        (many(&wild) + &many(&wild.replace("\"ball\"", "\"more\"")), "bodies[1]"),
+    ];
+    for (body, field) in wrong {
+        assert_eq!(read(&body).unwrap_err().field, field);
+    }
+    // Matter too, and what it is made of.
+    let water = WATER.replace("ball = 0.2", "ball = 0.2\nwhen = { trait = \"mood\", is = [\"calm\"] }").replace(
+        "[[matter]]\nmaterial = \"water\"",
+        "[materials.honey]\nkind = \"liquid\"\nviscosity = 500\nlook = \"red\"\n\n[[matter]]\nmaterial = { trait = \"mood\", calm = \"honey\", wild = \"water\" }",
+    );
+    let scene = read(&water).unwrap();
+    for seed in 0..20 {
+        let genome = scene.genome(&Seed::from(seed), &BTreeMap::new()).unwrap();
+        let plan = Layout::new(&scene, &genome);
+        let honey = plan.particles.iter().filter(|p| p.material == 0).count();
+        assert_eq!(honey > 0, genome.text("mood") == "calm");
+        assert_eq!(plan.particles.len() - honey, 50, "what the emitter gives off");
+    }
+}
+
+#[test]
+fn bodies_stand_in_towers_and_along_spirals() {
+    let towers = BALLS
+        .replace(
+            "{ row = { param = \"count\" }, step = [0.5, 0, 0] }",
+            "{ towers = [3, 2], storeys = { between = [0, 4] }, step = [1, 0.5, 1] }",
+        )
+        .replace("name = \"ball\"", "stands = true")
+        .replace("{ trait = \"mood\", calm = 0.1, wild = { between = [0.05, 0.2] } }", "0.25")
+        .replace("{ normal = [0, 0.01] }, { param = \"height\" }, { between = [-0.1, 0.1] }", "0, 0, 0");
+    let scene = read(&towers).unwrap();
+    assert_eq!(scene.bodies(), [0, 24]);
+    let plans: Vec<_> = (0..20).map(|seed| layout(&scene, seed).bodies).collect();
+    assert!(plans.iter().any(|bodies| bodies.len() != plans[0].len()));
+    for body in plans.iter().flatten() {
+        let storey = (body.position[1] - 0.25) / 0.5;
+        assert!(storey == storey.round() && (0.0..=3.0).contains(&storey), "{storey}");
+        assert!([-1.0, 0.0, 1.0].contains(&body.position[0]) && body.position[2].abs() == 0.5);
+    }
+    let spiral = BALLS
+        .replace("{ row = { param = \"count\" }, step = [0.5, 0, 0] }", "{ spiral = 60, radius = [0.2, 2], turns = 3 }")
+        .replace("{ normal = [0, 0.01] }, { param = \"height\" }, { between = [-0.1, 0.1] }", "0, 1, 0");
+    let bodies = layout(&read(&spiral).unwrap(), 1).bodies;
+    let apart = |pair: &[seedstorm_sim::scenario::authored::Body]| {
+        let [x, z] = [0, 2].map(|i| pair[1].position[i] - pair[0].position[i]);
+        // How far it is to the next, and how much of that along the body's own x.
+        let ahead = pair[0].turn() * nalgebra::Vector3::x();
+        [(x * x + z * z).sqrt(), x * ahead.x + z * ahead.z]
+    };
+    let ways: Vec<_> = bodies.windows(2).map(apart).collect();
+    let mean = ways.iter().map(|[way, _]| way).sum::<f32>() / ways.len() as f32;
+    assert_eq!(bodies.len(), 60);
+    assert!(ways.iter().all(|[way, ahead]| (way / mean - 1.0).abs() < 0.1 && *ahead > 0.7 * way), "{ways:?}");
+    let end = bodies[59].position;
+    assert!((end[0] - 2.0).abs() < 1e-3 && end[2].abs() < 1e-3, "{end:?}");
+}
+
 /// A cube of the given edge as glTF: JSON, with its bytes in a data URI, in the file `uri`, or behind it in a .glb.
 fn cube(edge: f32) -> (serde_json::Value, Vec<u8>) {
     let mut bin = Vec::new();
@@ -527,6 +650,40 @@ fn hostile_meshes_are_refused_with_their_line() {
         let error = read(&body).unwrap_err();
         assert_eq!(error.field, "meshes.rock.file", "{error}");
         assert!(error.reason.contains("folder"), "{error}");
+    }
+}
+
+/// Whatever stands in whatever water: it is not in the water at first, and all of it can be had small.
+#[test]
+fn the_flood_is_beside_what_it_sweeps() {
+    use seedstorm_sim::{recipe::ParamValue, scenario::authored::BodyShape};
+    let document = Document::from_toml(include_str!("../src/scenario/authored/flood.toml")).unwrap();
+    let scene = Blueprint::read(&document).unwrap();
+    assert!(scene.steps() <= 2000);
+    for built in ["city", "fleet", "spiral", "babel", "hall", "fort", "monoliths"] {
+        for wave in ["dam", "pincer", "drop", "siege", "torrent"] {
+            let text = |name: &str, value: &str| (name.to_owned(), ParamValue::Text(value.to_owned()));
+            let over = [text("built", built), text("wave", wave), ("coarse".to_owned(), ParamValue::Number(5.0))];
+            let plan = Layout::new(&scene, &scene.genome(&Seed::from(3), &over.into()).unwrap());
+            let elements = plan.bodies.len() + plan.particles.len();
+            assert!(!plan.bodies.is_empty() && plan.particles.len() > 500 && elements <= 4096, "{built}, {wave}");
+            for body in &plan.bodies {
+                let turn = body.turn();
+                let inside = |p: &&Particle| {
+                    let away: [f32; 3] = std::array::from_fn(|i| p.position[i] - body.position[i]);
+                    let [x, y, z] = turn.inverse_transform_vector(&away.into()).into();
+                    match body.shape {
+                        BodyShape::Box(half) => x.abs() < half[0] && y.abs() < half[1] && z.abs() < half[2],
+                        BodyShape::Ball(radius) => x * x + y * y + z * z < radius * radius,
+                        BodyShape::Cylinder { half_height, radius } => {
+                            y.abs() < half_height && x * x + z * z < radius * radius
+                        }
+                        _ => unreachable!("the flood has none"),
+                    }
+                };
+                assert_eq!(plan.particles.iter().find(inside), None, "{built}, {wave}: in {:?}", body.shape);
+            }
+        }
     }
 }
 

@@ -9,9 +9,9 @@ use super::{
     forces::{ForceField, MAX_FIELDS},
     joints::{self, Joint},
     look::{Finish, Look},
-    matter::{Block, Emitter, MAX_PARTICLES, Material, MaterialKind, Tank},
+    matter::{Basin, Block, Emitter, MAX_PARTICLES, Material, MaterialKind},
     mesh::EmbeddedMesh,
-    quantity::Quantity,
+    quantity::{Quantity, Tally},
     reader::{Field, Table, bounds},
 };
 use crate::{
@@ -47,7 +47,7 @@ pub struct Blueprint {
     pub(super) about: String,
     pub(super) declared: Declared,
     pub(super) time: Time,
-    pub(super) tank: Option<Tank>,
+    pub(super) tank: Option<Basin>,
     pub(super) gravity: [Quantity; 3],
     pub(super) forces: Vec<ForceField>,
     pub(super) ground: Option<Ground>,
@@ -59,7 +59,8 @@ pub struct Blueprint {
     pub(super) joints: Vec<Joint>,
     pub(super) finishes: Named<Finish>,
     pub(super) look: Look,
-    /// The most particles, over all seeds.
+    /// The most bodies and particles, over all seeds.
+    most_bodies: usize,
     pub(super) most_particles: usize,
 }
 
@@ -85,7 +86,7 @@ pub(super) struct DeclaredParam {
     pub(super) min: f64,
     pub(super) max: f64,
     usual: [f64; 2],
-    integer: bool,
+    pub(super) integer: bool,
 }
 
 /// How long a scene runs.
@@ -271,11 +272,12 @@ impl Blueprint {
         let (mesh_names, look_names) = (names(&meshes), names(&finishes));
         let groups = table.get("bodies");
         let mut bodies: Vec<Group> = Vec::new();
-        let mut most = 0;
+        let mut tally = Tally::default();
         for field in groups.map_or(Ok(Vec::new()), |field| field.list(MAX_GROUPS))? {
             let group = Group::read(&field, declared, &mesh_names, &look_names)?;
-            most += group.counts[1] as usize;
-            if most > MAX_BODIES {
+            tally.add(group.when.as_ref(), group.counts[1].into());
+            let most = tally.most();
+            if most > MAX_BODIES as u64 {
                 return Err(
                     field.wrong(format!("brings the bodies to {most}"), format!("a scene has at most {MAX_BODIES}"))
                 );
@@ -288,37 +290,40 @@ impl Blueprint {
             }
             bodies.push(group);
         }
+        let most_bodies = tally.most() as usize;
         let joints = table.get("joints").map_or(Ok(Vec::new()), |field| joints::read(&field, declared, &bodies))?;
 
-        let tank = table.get("tank").map(|field| Tank::read(&field)).transpose()?;
-        let materials = named(&mut table, "materials", MAX_MATERIALS, |field| {
-            Material::read(field, &look_names, tank.as_ref(), &time)
-        })?;
+        let (tank, tanks) = match table.get("tank") {
+            Some(field) => Basin::read(&field, declared).map(|(basin, tanks)| (Some(basin), tanks))?,
+            None => (None, Vec::new()),
+        };
+        let materials =
+            named(&mut table, "materials", MAX_MATERIALS, |field| Material::read(field, &look_names, &tanks, &time))?;
         let (mut matter, mut emitters) = (Vec::new(), Vec::new());
-        let mut most_particles = 0_u64;
+        let mut tally = Tally::default();
         for (name, is_emitter) in [("matter", false), ("emitters", true)] {
             for field in table.get(name).map_or(Ok(Vec::new()), |field| field.list(MAX_BLOCKS))? {
-                let Some(tank) = &tank else {
+                if tanks.is_empty() {
                     return Err(field.wrong("has no tank", "matter needs a [tank] with `size` and `cell`"));
-                };
+                }
                 let materials = names(&materials);
-                let count = if is_emitter {
-                    let (emitter, count) = Emitter::read(&field, declared, tank, &materials, &time)?;
+                if is_emitter {
+                    let (emitter, count) = Emitter::read(&field, declared, &tanks, &materials, &time)?;
+                    tally.add(emitter.when.as_ref(), count);
                     emitters.push(emitter);
-                    count
                 } else {
-                    let (block, count) = Block::read(&field, declared, tank, &materials, &meshes)?;
+                    let (block, count) = Block::read(&field, declared, &tanks, &materials, &meshes)?;
+                    tally.add(block.when.as_ref(), count);
                     matter.push(block);
-                    count
-                };
-                most_particles = most_particles.saturating_add(count);
+                }
+                let most_particles = tally.most();
                 if most_particles > MAX_PARTICLES as u64 {
                     let help = format!("a scene has at most {MAX_PARTICLES}: use larger cells, or less matter");
                     return Err(field.wrong(format!("brings the particles to {most_particles}"), help));
                 }
             }
         }
-        if most == 0 && most_particles == 0 {
+        if most_bodies == 0 && tally.most() == 0 {
             return Err(table.wrong("holds nothing that moves", "add [[bodies]] or [[matter]]"));
         }
         let look = Look::read(&table.need("look")?, declared)?;
@@ -340,7 +345,8 @@ impl Blueprint {
             declared: declared.clone(),
             meshes,
             finishes,
-            most_particles: most_particles as usize,
+            most_bodies,
+            most_particles: tally.most() as usize,
         })
     }
 
@@ -363,10 +369,10 @@ impl Blueprint {
         &self.title
     }
 
-    /// The fewest and the most bodies, over all seeds.
+    /// No seed has fewer bodies than the first number, or more than the second.
     #[must_use]
     pub fn bodies(&self) -> [usize; 2] {
-        [0, 1].map(|end| self.bodies.iter().map(|group| group.counts[end] as usize).sum())
+        [self.bodies.iter().map(|group| group.counts[0] as usize).sum(), self.most_bodies]
     }
 
     /// No seed has more particles.

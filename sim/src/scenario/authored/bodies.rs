@@ -2,7 +2,7 @@
 
 use super::{
     Declared, SceneError,
-    quantity::{Drawn, Quantity, fixed, values},
+    quantity::{Drawn, Quantity, When, fixed, values},
     reader::{Bounds, Field, Table, bounds},
 };
 use crate::{genome::Genome, random::Stream};
@@ -27,6 +27,7 @@ pub(super) struct Group {
     pub(super) name: Option<String>,
     /// The path of the group, which keys its randomness.
     pub(super) path: String,
+    pub(super) when: Option<When>,
     pub(super) shape: Shape,
     pub(super) arrange: Arrangement,
     pub(super) position: [Quantity; 3],
@@ -37,9 +38,11 @@ pub(super) struct Group {
     pub(super) friction: Quantity,
     pub(super) restitution: Quantity,
     pub(super) fixed: bool,
+    /// Whether `position` is that of its foot.
+    pub(super) stands: bool,
     pub(super) asleep: bool,
     pub(super) look: usize,
-    /// The least and the greatest number of bodies, over all seeds.
+    /// No seed has fewer or more bodies than these; none at all where `when` may not hold.
     pub(super) counts: [u32; 2],
 }
 
@@ -73,6 +76,18 @@ pub(super) enum Arrangement {
         counts: [Quantity; 3],
         step: [Quantity; 3],
     },
+    /// Heaps of bodies on each other, in rows along x and z, each as high as is drawn for it.
+    Towers {
+        counts: [Quantity; 2],
+        storeys: Quantity,
+        step: [Quantity; 3],
+    },
+    /// Along a spiral about y, evenly, from the inside out.
+    Spiral {
+        count: Quantity,
+        radii: [Quantity; 2],
+        turns: Quantity,
+    },
     /// Circles above each other; every second one is turned by half a step.
     Ring {
         count: Quantity,
@@ -91,9 +106,9 @@ pub(super) enum Arrangement {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Spot {
     pub(super) offset: [f64; 3],
-    /// About y, in radians: a ring's bodies look outward along +x.
+    /// About y, in radians: along +x, a ring's bodies look outward, and those of a spiral to the next.
     pub(super) heading: f64,
-    /// The body before it along x (a row, a ring), y and z (a grid), by its place in the group.
+    /// The body before it along x (a row, a ring, a spiral), y and z (a grid), by its place in the group.
     pub(super) before: [Option<u32>; 3],
 }
 
@@ -106,12 +121,14 @@ impl Group {
     ) -> Result<Self, SceneError> {
         let mut table = field.table()?;
         let name = table.get("name").map(|field| Ok(field.name()?.to_owned())).transpose()?;
+        let when = table.get("when").map(|field| When::read(&field, declared)).transpose()?;
         let shape = Shape::read(&table.need("shape")?, declared, meshes)?;
         let place = table.get("arrange");
         let (arrange, counts) = match &place {
             Some(place) => Arrangement::read(place, declared)?,
             None => (Arrangement::One, [1; 2]),
         };
+        let counts = [if when.is_some() { 0 } else { counts[0] }, counts[1]];
         let position = table.need("position")?.quantities(declared, PLACE)?;
         let turn = vector(&mut table, "turn", declared, ANGLE)?;
         let velocity = vector(&mut table, "velocity", declared, SPEED)?;
@@ -120,12 +137,14 @@ impl Group {
         let friction = number(&mut table, "friction", declared, FRICTION, 0.5)?;
         let restitution = number(&mut table, "restitution", declared, RESTITUTION, 0.1)?;
         let is_fixed = truth(&mut table, "fixed")?;
+        let stands = truth(&mut table, "stands")?;
         let asleep = truth(&mut table, "asleep")?;
         let look = table.need("look")?.one_of(looks)?;
         table.finish()?;
         Ok(Self {
             name,
             path: field.path.clone(),
+            when,
             shape,
             arrange,
             position,
@@ -136,6 +155,7 @@ impl Group {
             friction,
             restitution,
             fixed: is_fixed,
+            stands,
             asleep,
             look,
             counts,
@@ -192,7 +212,7 @@ impl Arrangement {
     fn read(field: &Field<'_>, declared: &Declared) -> Result<(Self, [u32; 2]), SceneError> {
         const MOST: u32 = MAX_BODIES as u32;
         let mut table = field.table()?;
-        let (kind, value) = table.choice(&["row", "grid", "wall", "ring", "scatter"])?;
+        let (kind, value) = table.choice(&["row", "grid", "wall", "towers", "ring", "spiral", "scatter"])?;
         let count = |field: &Field<'_>| undrawn(field, field.count(declared, 1, MOST)?);
         let three = |field: &Field<'_>| -> Result<[Quantity; 3], SceneError> {
             let all = field.array::<3>()?.iter().map(count).collect::<Result<Vec<_>, _>>()?;
@@ -202,6 +222,20 @@ impl Arrangement {
             "row" => Self::Row { count: count(&value)?, step: table.need("step")?.quantities(declared, PLACE)? },
             "grid" => Self::Grid { counts: three(&value)?, step: table.need("step")?.quantities(declared, PLACE)? },
             "wall" => Self::Wall { counts: three(&value)?, step: table.need("step")?.quantities(declared, PLACE)? },
+            "towers" => {
+                let [along, across] = value.array::<2>()?;
+                let storeys = table.need("storeys")?;
+                Self::Towers {
+                    counts: [count(&along)?, count(&across)?],
+                    storeys: storeys.count(declared, 0, MOST)?,
+                    step: table.need("step")?.quantities(declared, PLACE)?,
+                }
+            }
+            "spiral" => Self::Spiral {
+                count: count(&value)?,
+                radii: table.need("radius")?.quantities(declared, bounds(0.0, 500.0, "m"))?,
+                turns: table.need("turns")?.quantity(declared, bounds(-100.0, 100.0, ""))?,
+            },
             "ring" => Self::Ring {
                 count: count(&value)?,
                 radius: table.need("radius")?.quantity(declared, bounds(0.0, 500.0, "m"))?,
@@ -216,7 +250,8 @@ impl Arrangement {
         table.finish()?;
         let factors: Vec<&Quantity> = match &arrangement {
             Self::One => vec![],
-            Self::Row { count, .. } | Self::Scatter { count, .. } => vec![count],
+            Self::Row { count, .. } | Self::Spiral { count, .. } | Self::Scatter { count, .. } => vec![count],
+            Self::Towers { counts, storeys, .. } => counts.iter().chain([storeys]).collect(),
             Self::Grid { counts, .. } | Self::Wall { counts, .. } => counts.iter().collect(),
             Self::Ring { count, courses, .. } => vec![count, courses],
         };
@@ -233,8 +268,8 @@ impl Arrangement {
     /// Whether bodies have one before them along `axis`.
     pub(super) fn runs_along(&self, axis: usize) -> bool {
         match self {
-            Self::One | Self::Scatter { .. } | Self::Wall { .. } => false,
-            Self::Row { .. } | Self::Ring { .. } => axis == 0,
+            Self::One | Self::Scatter { .. } | Self::Wall { .. } | Self::Towers { .. } => false,
+            Self::Row { .. } | Self::Ring { .. } | Self::Spiral { .. } => axis == 0,
             Self::Grid { .. } => true,
         }
     }
@@ -279,6 +314,18 @@ impl Arrangement {
                 };
                 places(counts).map(brick).collect()
             }
+            Self::Towers { counts, storeys, step } => {
+                let ([along, across], step) = (counts.each_ref().map(whole), values(step, genome));
+                let storeys = storeys.fix(genome);
+                let mut spots = Vec::new();
+                for (tower, [i, _, k]) in places([along, 1, across]).enumerate() {
+                    let foot = [centred(i, along) * step[0], 0.0, centred(k, across) * step[2]];
+                    let high = storeys.at(tower as u64).round() as u32;
+                    spots.extend((0..high).map(|j| spot([foot[0], f64::from(j) * step[1], foot[2]])));
+                }
+                spots
+            }
+            Self::Spiral { count, radii, turns } => spiral(whole(count), values(radii, genome), turns.value(genome)),
             Self::Ring { count, radius, courses, rise } => {
                 let (count, courses) = (whole(count), whole(courses));
                 let (radius, rise) = (radius.value(genome), rise.value(genome));
@@ -301,6 +348,35 @@ impl Arrangement {
             }
         }
     }
+}
+
+/// Places along a spiral of Archimedes at equal distances.
+fn spiral(count: u32, [inner, outer]: [f64; 2], turns: f64) -> Vec<Spot> {
+    /// Straight pieces between two bodies, by which the way is measured.
+    const PIECES: u32 = 16;
+    let at = |share: f64| {
+        let (sin, cos) = libm::sincos(std::f64::consts::TAU * turns * share);
+        let radius = inner + (outer - inner) * share;
+        [radius * cos, -radius * sin]
+    };
+    let pieces = PIECES * count.max(2);
+    let share = |piece: u32| f64::from(piece) / f64::from(pieces);
+    let mut way = vec![0.0];
+    for piece in 0..pieces {
+        let ([x0, z0], [x1, z1]) = (at(share(piece)), at(share(piece + 1)));
+        way.push(way[piece as usize] + ((x1 - x0) * (x1 - x0) + (z1 - z0) * (z1 - z0)).sqrt());
+    }
+    let length = way[pieces as usize];
+    let body = |index: u32| {
+        let mark = length * f64::from(index) / f64::from((count - 1).max(1));
+        let piece = way.partition_point(|behind| *behind <= mark).clamp(1, pieces as usize) - 1;
+        let span = way[piece + 1] - way[piece];
+        let part = if span > 0.0 { (mark - way[piece]) / span } else { 0.0 };
+        let ([x0, z0], [x1, z1]) = (at(share(piece as u32)), at(share(piece as u32 + 1)));
+        let offset = [x0 + (x1 - x0) * part, 0.0, z0 + (z1 - z0) * part];
+        Spot { offset, heading: libm::atan2(z0 - z1, x1 - x0), before: [index.checked_sub(1), None, None] }
+    };
+    (0..count).map(body).collect()
 }
 
 /// A count of bodies is one number for a seed.

@@ -59,7 +59,7 @@ impl Joint {
             let along = table.get("along");
             let axis = along.as_ref().map_or(Ok(0), |field| field.one_of(&["x", "y", "z"]))?;
             if !groups[group].arrange.runs_along(axis) {
-                let help = "a chain runs along a row, around a ring, or along x, y or z of a grid";
+                let help = "a chain runs along a row, a ring or a spiral, or along x, y or z of a grid";
                 return Err(along.unwrap_or(value).wrong("is no way along these bodies", help));
             }
             Joined::Chain { group, axis, hang: super::bodies::truth(&mut table, "hang")? }
@@ -115,7 +115,10 @@ fn body(field: &Field<'_>, groups: &[Group]) -> Result<Option<(usize, u32)>, Sce
     match index {
         Some(index) if index < fewest && (fewest == 1 || text.ends_with(']')) => Ok(Some((group, index))),
         _ => {
-            let help = format!("write \"{name}[0]\" to \"{name}[{}]\": so many there are for every seed", fewest - 1);
+            let help = match fewest.checked_sub(1) {
+                Some(last) => format!("write \"{name}[0]\" to \"{name}[{last}]\": so many there are for every seed"),
+                None => format!("for some seeds there is no \"{name}\" at all: join such bodies by a `chain`"),
+            };
             Err(field.wrong("names no body", help))
         }
     }

@@ -7,9 +7,9 @@ use super::{
     bodies::{DrawnShape, Spot},
     forces::Force,
     joints::{Joined, JointKind},
-    matter::{Block, BlockShape, Emitter, MAX_PARTICLES, Mouth, PER_CELL},
+    matter::{Block, BlockShape, Emitter, MAX_PARTICLES, Mouth, Tank},
     mesh::Triangles,
-    quantity::{fixed, values},
+    quantity::{When, Word, fixed, values},
 };
 use crate::genome::Genome;
 
@@ -26,6 +26,8 @@ pub struct Layout {
     pub forces: Vec<Force>,
     /// Friction and restitution of a floor without end at y = 0.
     pub ground: Option<[f32; 2]>,
+    /// What matter is in.
+    pub tank: Option<Tank>,
     /// Bodies, group by group.
     pub bodies: Vec<Body>,
     /// Joints.
@@ -132,6 +134,7 @@ impl Layout {
     pub fn new(scene: &Blueprint, genome: &Genome) -> Self {
         let (bodies, spots) = bodies(scene, genome);
         let ground = scene.ground.as_ref();
+        let tank = scene.tank.as_ref().map(|basin| basin.fix(genome));
         Self {
             steps: scene.time.steps(),
             rate: scene.time.rate,
@@ -140,7 +143,8 @@ impl Layout {
             ground: ground.map(|g| [g.friction.value(genome) as f32, g.restitution.value(genome) as f32]),
             joints: joints(scene, genome, &bodies, &spots),
             bodies,
-            particles: particles(scene, genome),
+            particles: tank.map_or_else(Vec::new, |tank| particles(scene, &tank, genome)),
+            tank,
         }
     }
 }
@@ -155,6 +159,17 @@ impl Body {
 }
 
 impl BodyShape {
+    /// From the lowest point to the origin, as long as it is not turned, metres.
+    fn foot(&self, scene: &Blueprint) -> f32 {
+        match *self {
+            Self::Ball(radius) => radius,
+            Self::Capsule { half_height, radius } => half_height + radius,
+            Self::Box([_, y, _]) => y,
+            Self::Cylinder { half_height, .. } => half_height,
+            Self::Mesh { mesh, scale } => -scale * scene.meshes[mesh].1.low[1],
+        }
+    }
+
     /// From the origin to the farthest point, roughly, metres.
     #[must_use]
     pub fn reach(&self, scene: &Blueprint) -> f32 {
@@ -176,25 +191,30 @@ fn bodies(scene: &Blueprint, genome: &Genome) -> (Vec<Body>, Vec<Vec<Spot>>) {
     let mut all_spots = Vec::new();
     for (number, group) in scene.bodies.iter().enumerate() {
         let drawn = group.fix(genome);
-        let spots = group.arrange.spots(genome, &group.path);
+        let there = group.when.as_ref().is_none_or(|when| when.holds(genome));
+        let spots = if there { group.arrange.spots(genome, &group.path) } else { Vec::new() };
         for (index, spot) in spots.iter().enumerate() {
             let at = index as u64;
-            let position = std::array::from_fn(|i| (drawn.position[i].at(at) + spot.offset[i]) as f32);
+            let mut position: [f32; 3] = std::array::from_fn(|i| (drawn.position[i].at(at) + spot.offset[i]) as f32);
             let half = |drawn: &super::quantity::Drawn| (drawn.at(at) * 0.5) as f32;
+            let shape = match &drawn.shape {
+                DrawnShape::Ball(radius) => BodyShape::Ball(radius.at(at) as f32),
+                DrawnShape::Capsule([radius, length]) => {
+                    BodyShape::Capsule { half_height: half(length), radius: radius.at(at) as f32 }
+                }
+                DrawnShape::Box(edges) => BodyShape::Box(edges.each_ref().map(half)),
+                DrawnShape::Cylinder([radius, height]) => {
+                    BodyShape::Cylinder { half_height: half(height), radius: radius.at(at) as f32 }
+                }
+                DrawnShape::Mesh(mesh, scale) => BodyShape::Mesh { mesh: *mesh, scale: scale.at(at) as f32 },
+            };
+            if group.stands {
+                position[1] += shape.foot(scene);
+            }
             bodies.push(Body {
                 group: number,
                 index: index as u32,
-                shape: match &drawn.shape {
-                    DrawnShape::Ball(radius) => BodyShape::Ball(radius.at(at) as f32),
-                    DrawnShape::Capsule([radius, length]) => {
-                        BodyShape::Capsule { half_height: half(length), radius: radius.at(at) as f32 }
-                    }
-                    DrawnShape::Box(edges) => BodyShape::Box(edges.each_ref().map(half)),
-                    DrawnShape::Cylinder([radius, height]) => {
-                        BodyShape::Cylinder { half_height: half(height), radius: radius.at(at) as f32 }
-                    }
-                    DrawnShape::Mesh(mesh, scale) => BodyShape::Mesh { mesh: *mesh, scale: scale.at(at) as f32 },
-                },
+                shape,
                 position,
                 rotation: rotation(spot.heading, drawn.turn.each_ref().map(|angle| angle.at(at))),
                 velocity: drawn.velocity.each_ref().map(|v| v.at(at) as f32),
@@ -282,20 +302,25 @@ fn joints(scene: &Blueprint, genome: &Genome, bodies: &[Body], spots: &[Vec<Spot
     out
 }
 
-fn particles(scene: &Blueprint, genome: &Genome) -> Vec<Particle> {
-    let Some(tank) = &scene.tank else { return Vec::new() };
-    let spacing = tank.cell / PER_CELL;
+fn particles(scene: &Blueprint, tank: &Tank, genome: &Genome) -> Vec<Particle> {
+    let there = |when: &Option<When>| when.as_ref().is_none_or(|when| when.holds(genome));
     let mut particles = Vec::new();
-    for block in &scene.matter {
-        fill(scene, block, genome, spacing, &mut particles);
+    for block in scene.matter.iter().filter(|block| there(&block.when)) {
+        fill(scene, block, genome, tank.spacing(), &mut particles);
     }
-    for emitter in &scene.emitters {
-        emit(emitter, genome, scene.time.rate, scene.time.steps(), &mut particles);
+    for emitter in scene.emitters.iter().filter(|emitter| there(&emitter.when)) {
+        emit(scene, emitter, tank, genome, &mut particles);
     }
     // Stable, so that particles of one step keep the order of the file.
     particles.sort_by_key(|particle| particle.birth);
     particles.truncate(MAX_PARTICLES);
     particles
+}
+
+/// The number of a material, in the order of their names.
+fn material(scene: &Blueprint, name: &Word, genome: &Genome) -> u8 {
+    let name = name.value(genome);
+    scene.materials.iter().position(|(other, _)| other == name).unwrap_or(0) as u8
 }
 
 /// A grid of points, each moved a little by chance, as far as it lies in the block.
@@ -315,6 +340,7 @@ fn fill(scene: &Blueprint, block: &Block, genome: &Genome, spacing: f64, out: &m
         }
     };
     let solid = Solid::of(scene, block, genome);
+    let material = material(scene, &block.material, genome);
     let counts: [u32; 3] = std::array::from_fn(|i| ((high[i] - low[i]) / spacing).round().max(1.0) as u32);
     let step: [f64; 3] = std::array::from_fn(|i| (high[i] - low[i]) / f64::from(counts[i]));
     let mut element = 0_u64;
@@ -331,7 +357,7 @@ fn fill(scene: &Blueprint, block: &Block, genome: &Genome, spacing: f64, out: &m
                     out.push(Particle {
                         position: std::array::from_fn(|axis| (center[axis] + at[axis]) as f32),
                         velocity: velocity.each_ref().map(|v| v.at(element) as f32),
-                        material: block.material as u8,
+                        material,
                         birth: 0,
                     });
                 }
@@ -379,11 +405,13 @@ impl Solid {
     }
 }
 
-fn emit(emitter: &Emitter, genome: &Genome, rate: u32, steps: u32, out: &mut Vec<Particle>) {
+fn emit(scene: &Blueprint, emitter: &Emitter, tank: &Tank, genome: &Genome, out: &mut Vec<Particle>) {
+    let (steps, rate) = (scene.time.steps(), emitter.rate(tank, genome));
+    let material = material(scene, &emitter.material, genome);
     let center = values(&emitter.position, genome);
     let velocity = fixed(&emitter.velocity, genome);
     let stream = genome.stream(&format!("scene/{}", emitter.path));
-    let count = (emitter.rate * (emitter.until - emitter.from)).ceil() as u64;
+    let count = (rate * (emitter.until - emitter.from)).ceil() as u64;
     // Two directions across the jet.
     let along = Vector3::from(velocity.each_ref().map(|v| v.at(0)));
     let along = along.try_normalize(1e-9).unwrap_or_else(Vector3::y);
@@ -391,7 +419,7 @@ fn emit(emitter: &Emitter, genome: &Genome, rate: u32, steps: u32, out: &mut Vec
     let u = along.cross(&other).normalize();
     let v = along.cross(&u);
     for element in 0..count {
-        let birth = ((emitter.from + element as f64 / emitter.rate) * f64::from(rate)).round();
+        let birth = ((emitter.from + element as f64 / rate) * f64::from(scene.time.rate)).round();
         if out.len() >= MAX_PARTICLES || birth > f64::from(steps) {
             return;
         }
@@ -410,7 +438,7 @@ fn emit(emitter: &Emitter, genome: &Genome, rate: u32, steps: u32, out: &mut Vec
         out.push(Particle {
             position: std::array::from_fn(|axis| (center[axis] + offset[axis]) as f32),
             velocity: velocity.each_ref().map(|v| v.at(element) as f32),
-            material: emitter.material as u8,
+            material,
             birth: birth as u32,
         });
     }

@@ -6,7 +6,10 @@ use super::{
     quantity::{Quantity, Word},
     reader::{Field, bounds},
 };
-use crate::stage::{LIGHTS, PALETTES};
+use crate::{
+    genome::Genome,
+    stage::{LIGHTS, PALETTES},
+};
 
 /// The most looks, and the most moments of the camera.
 const MAX_LOOKS: usize = 32;
@@ -21,6 +24,7 @@ pub(super) const SUBSTANCES: &[&str] = &[
     "rubber",
     "velvet",
     "glass",
+    "water",
     "frosted",
     "mercury",
     "steel",
@@ -65,6 +69,8 @@ pub(super) struct CameraKey {
 pub(super) struct Finish {
     pub(super) substance: Word,
     pub(super) color: Color,
+    /// Metres on which light takes the colour, where it is water.
+    pub(super) depth: f64,
 }
 
 /// Where a colour comes from.
@@ -76,6 +82,8 @@ pub(super) enum Color {
     Pick(Vec<Ink>),
     /// Along the palette's four colours, as a measure runs from the first number to the second.
     By(Measure, [f64; 2]),
+    /// One of these, by a trait.
+    Trait(String, Vec<(String, Self)>),
 }
 
 /// A colour of the palette.
@@ -92,6 +100,12 @@ pub(super) enum Ink {
 pub(super) enum Measure {
     /// Height at the start, metres.
     Height,
+    /// Place at the start, metres.
+    X,
+    /// Place at the start, metres.
+    Z,
+    /// Height now, metres.
+    Rise,
     /// Distance from the y axis at the start, metres.
     Radius,
     /// Place among the bodies of its group, 0 to 1.
@@ -157,22 +171,34 @@ impl Finish {
         let read = |(name, field): (&str, Field<'_>)| {
             let mut table = field.table()?;
             let substance = table.need("material")?.word(declared, SUBSTANCES)?;
-            let color = Color::read(&table.need("color")?)?;
+            let color = Color::read(&table.need("color")?, declared)?;
+            let depth = table.get("depth").map_or(Ok(0.25), |field| field.number(bounds(0.001, 1000.0, "m")))?;
             table.finish()?;
-            Ok((name.to_owned(), Self { substance, color }))
+            Ok((name.to_owned(), Self { substance, color, depth }))
         };
         field.table()?.named(MAX_LOOKS)?.into_iter().map(read).collect()
     }
 }
 
 impl Color {
-    fn read(field: &Field<'_>) -> Result<Self, SceneError> {
+    fn read(field: &Field<'_>, declared: &Declared) -> Result<Self, SceneError> {
         use super::document::Value;
         if !matches!(field.node.value, Value::Table(_)) {
             return Ok(Self::Of(Ink::read(field)?));
         }
         let mut table = field.table()?;
-        let (kind, value) = table.choice(&["pick", "by"])?;
+        let (kind, value) = table.choice(&["pick", "by", "trait"])?;
+        if kind == "trait" {
+            let (name, cases) = field.cases(declared, &value)?;
+            let color = |(option, case): (String, Field<'_>)| {
+                // No colour lies deeper: a trait within a trait says nothing that one alone cannot.
+                match Self::read(&case, declared)? {
+                    Self::Trait(..) => Err(case.wrong("lies too deep", "give a colour of its own here")),
+                    color => Ok((option, color)),
+                }
+            };
+            return Ok(Self::Trait(name, cases.into_iter().map(color).collect::<Result<_, _>>()?));
+        }
         let color = if kind == "pick" {
             let inks = value.list(16)?.iter().map(Ink::read).collect::<Result<Vec<_>, _>>()?;
             if inks.is_empty() {
@@ -180,9 +206,9 @@ impl Color {
             }
             Self::Pick(inks)
         } else {
-            use Measure::{Chance, Height, Order, Radius, Speed, Travel};
-            let measure = [Height, Radius, Order, Chance, Speed, Travel]
-                [value.one_of(&["height", "radius", "order", "chance", "speed", "travel"])?];
+            use Measure::{Chance, Height, Order, Radius, Rise, Speed, Travel, X, Z};
+            let measure = [Height, Radius, X, Z, Rise, Order, Chance, Speed, Travel]
+                [value.one_of(&["height", "radius", "x", "z", "rise", "order", "chance", "speed", "travel"])?];
             let mut end = |name, usual| {
                 table.get(name).map_or(Ok(usual), |field: Field<'_>| field.number(bounds(-1000.0, 1000.0, "")))
             };
@@ -194,6 +220,18 @@ impl Color {
         };
         table.finish()?;
         Ok(color)
+    }
+
+    /// What a seed makes of it.
+    pub(super) fn fix(&self, genome: &Genome) -> Self {
+        match self {
+            Self::Trait(name, cases) => {
+                let value = genome.text(name);
+                let chosen = cases.iter().find(|(option, _)| option == value);
+                chosen.map_or(Self::Of(Ink::Ramp(0.0)), |(_, color)| color.clone())
+            }
+            color => color.clone(),
+        }
     }
 }
 

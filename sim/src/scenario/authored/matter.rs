@@ -4,10 +4,11 @@ use super::{
     Declared, Named, SceneError, Time,
     bodies::{PLACE, SPEED, vector},
     mesh::EmbeddedMesh,
-    quantity::Quantity,
+    quantity::{Quantity, When, Word, fixed, values},
     reader::{Field, Table, bounds},
     tank::{MAX_MODULI, MAX_YIELD},
 };
+use crate::genome::Genome;
 
 /// The most particles of a scene.
 pub const MAX_PARTICLES: usize = 400_000;
@@ -15,6 +16,9 @@ pub const MAX_PARTICLES: usize = 400_000;
 /// The most cells of a tank along an axis, and the fewest.
 pub const MAX_CELLS: u32 = 88;
 const MIN_CELLS: u32 = 8;
+
+/// The most particles that an emitter gives off in a second.
+const MOST_A_SECOND: f64 = 1e6;
 
 /// Particles along a cell.
 pub(super) const PER_CELL: f64 = 2.0;
@@ -28,6 +32,14 @@ pub struct Tank {
     pub cell: f64,
     /// Density of all matter in it, kg/m³.
     pub density: f64,
+}
+
+/// A tank as the file has it.
+#[derive(Debug, Clone)]
+pub(super) struct Basin {
+    size: [f64; 3],
+    cell: Quantity,
+    density: f64,
 }
 
 /// What matter is made of.
@@ -73,7 +85,8 @@ pub enum MaterialKind {
 /// Matter that is there at first.
 #[derive(Debug, Clone)]
 pub(super) struct Block {
-    pub(super) material: usize,
+    pub(super) when: Option<When>,
+    pub(super) material: Word,
     pub(super) path: String,
     pub(super) shape: BlockShape,
     pub(super) position: [Quantity; 3],
@@ -90,14 +103,15 @@ pub(super) enum BlockShape {
 /// Gives off matter.
 #[derive(Debug, Clone)]
 pub(super) struct Emitter {
-    pub(super) material: usize,
+    pub(super) when: Option<When>,
+    pub(super) material: Word,
     pub(super) path: String,
     /// Half widths of the box that particles come from; a disc is as wide as it is deep, and flat.
     pub(super) mouth: Mouth,
     pub(super) position: [Quantity; 3],
     pub(super) velocity: [Quantity; 3],
-    /// Particles a second.
-    pub(super) rate: f64,
+    /// Particles a second; as many as fill the jet where it is left out.
+    pub(super) rate: Option<f64>,
     /// Seconds.
     pub(super) from: f64,
     pub(super) until: f64,
@@ -110,24 +124,41 @@ pub(super) enum Mouth {
     Disc(Quantity),
 }
 
-impl Tank {
-    pub(super) fn read(field: &Field<'_>) -> Result<Self, SceneError> {
+impl Basin {
+    /// The basin, and every tank that a seed or an override can make of it.
+    pub(super) fn read(field: &Field<'_>, declared: &Declared) -> Result<(Self, Vec<Tank>), SceneError> {
         let mut table = field.table()?;
-        let size = table.need("size")?;
-        let edges = size.numbers::<3>(bounds(0.05, 100.0, "m"))?;
+        let size = table.need("size")?.numbers::<3>(bounds(0.05, 100.0, "m"))?;
         let cell_field = table.need("cell")?;
-        let cell = cell_field.number(bounds(0.002, 5.0, "m"))?;
+        let cell = cell_field.quantity(declared, bounds(0.002, 5.0, "m"))?;
         let density = table.get("density");
         let density = density.map_or(Ok(1000.0), |field| field.number(bounds(100.0, 10_000.0, "kg/m³")))?;
         table.finish()?;
-        let cells = edges.map(|edge| (edge / cell).round());
-        if let Some(many) = cells.iter().find(|n| !(f64::from(MIN_CELLS)..=f64::from(MAX_CELLS)).contains(*n)) {
-            let help = format!("each axis has {MIN_CELLS} to {MAX_CELLS} cells: choose another `size` or `cell`");
-            return Err(cell_field.wrong(format!("makes {many} cells along an axis"), help));
+        let Some(edges) = cell.each(declared) else {
+            let help = "choose it by a number, a trait, or a param with `integer = true` and up to 16 values";
+            return Err(cell_field.wrong("can be too many numbers to look at each of them", help));
+        };
+        let basin = Self { size, cell, density };
+        let tanks: Vec<Tank> = edges.into_iter().map(|edge| basin.with(edge)).collect();
+        for many in tanks.iter().flat_map(|tank| tank.cells) {
+            if !(MIN_CELLS..=MAX_CELLS).contains(&many) {
+                let help = format!("each axis has {MIN_CELLS} to {MAX_CELLS} cells: choose another `size` or `cell`");
+                return Err(cell_field.wrong(format!("makes {many} cells along an axis"), help));
+            }
         }
-        Ok(Self { cells: cells.map(|n| n as u32), cell, density })
+        Ok((basin, tanks))
     }
 
+    fn with(&self, cell: f64) -> Tank {
+        Tank { cells: self.size.map(|edge| (edge / cell).round() as u32), cell, density: self.density }
+    }
+
+    pub(super) fn fix(&self, genome: &Genome) -> Tank {
+        self.with(self.cell.value(genome))
+    }
+}
+
+impl Tank {
     /// Its edges, in metres.
     #[must_use]
     pub fn size(&self) -> [f64; 3] {
@@ -137,6 +168,12 @@ impl Tank {
     /// Metres between particles at rest.
     pub(super) fn spacing(&self) -> f64 {
         self.cell / PER_CELL
+    }
+
+    /// Particles a second that a jet at rest density has, of so many m³ a second.
+    fn full_jet(&self, flow: f64) -> f64 {
+        let spacing = self.spacing();
+        (flow / (spacing * spacing * spacing)).min(MOST_A_SECOND)
     }
 
     /// Refuses matter that could stand outside, for some seed.
@@ -168,12 +205,7 @@ impl Tank {
 }
 
 impl Material {
-    pub(super) fn read(
-        field: &Field<'_>,
-        looks: &[&str],
-        tank: Option<&Tank>,
-        time: &Time,
-    ) -> Result<Self, SceneError> {
+    pub(super) fn read(field: &Field<'_>, looks: &[&str], tanks: &[Tank], time: &Time) -> Result<Self, SceneError> {
         let mut table = field.table()?;
         let number = |table: &mut Table<'_>, name, low, high, unit, usual: f64| {
             table.get(name).map_or(Ok(usual), |field: Field<'_>| field.number(bounds(low, high, unit)))
@@ -197,7 +229,7 @@ impl Material {
         let look = table.need("look")?.one_of(looks)?;
         table.finish()?;
         let material = Self { kind, look };
-        tank.map_or(Ok(()), |tank| material.fits(field, tank, time))?;
+        tanks.iter().try_for_each(|tank| material.fits(field, tank, time))?;
         Ok(material)
     }
 
@@ -219,18 +251,34 @@ impl Material {
     }
 }
 
+/// The edge of the smallest cells.
+fn finest(tanks: &[Tank]) -> f64 {
+    tanks.iter().map(|tank| tank.cell).fold(f64::MAX, f64::min)
+}
+
+/// What flows through the faces of a box, m³ a second.
+fn through_box(edges: [f64; 3], velocity: [f64; 3]) -> f64 {
+    (0..3).map(|i| velocity[i].abs() * edges[(i + 1) % 3] * edges[(i + 2) % 3]).sum()
+}
+
+/// What flows through a disc across the velocity, m³ a second.
+fn through_disc(radius: f64, velocity: [f64; 3]) -> f64 {
+    std::f64::consts::PI * radius * radius * velocity.iter().map(|v| v * v).sum::<f64>().sqrt()
+}
+
 impl Block {
     /// The block, and the most particles that it can be.
     pub(super) fn read(
         field: &Field<'_>,
         declared: &Declared,
-        tank: &Tank,
+        tanks: &[Tank],
         materials: &[&str],
         meshes: &Named<EmbeddedMesh>,
     ) -> Result<(Self, u64), SceneError> {
         let mut table = field.table()?;
-        let material = table.need("material")?.one_of(materials)?;
-        let size = bounds(tank.cell, 100.0, "m");
+        let when = table.get("when").map(|field| When::read(&field, declared)).transpose()?;
+        let material = table.need("material")?.word(declared, materials)?;
+        let size = bounds(finest(tanks), 100.0, "m");
         let (kind, value) = table.choice(&["box", "ball", "mesh"])?;
         let shape = match kind {
             "box" => BlockShape::Box(value.quantities(declared, size)?),
@@ -255,13 +303,17 @@ impl Block {
                 std::array::from_fn(|i| most(scale) * f64::from(high[i].abs().max(low[i].abs())))
             }
         };
-        tank.holds(&place, &position, half, declared)?;
-        let along = half.map(|half| (2.0 * half / tank.spacing()).round().max(1.0));
-        let all = along.iter().product::<f64>();
-        // Of the points of a grid, a ball holds little more than its share of their volume.
-        let count =
-            if matches!(shape, BlockShape::Ball(_)) { (0.53 * all + 4.0 * along[0] * along[0]).min(all) } else { all };
-        Ok((Self { material, path: field.path.clone(), shape, position, velocity }, count as u64))
+        let mut most_particles = 0;
+        for tank in tanks {
+            tank.holds(&place, &position, half, declared)?;
+            let along = half.map(|half| (2.0 * half / tank.spacing()).round().max(1.0));
+            let all = along.iter().product::<f64>();
+            // Of the points of a grid, a ball holds little more than its share of their volume.
+            let round = matches!(shape, BlockShape::Ball(_));
+            let count = if round { (0.53 * all + 4.0 * along[0] * along[0]).min(all) } else { all };
+            most_particles = most_particles.max(count as u64);
+        }
+        Ok((Self { when, material, path: field.path.clone(), shape, position, velocity }, most_particles))
     }
 }
 
@@ -270,14 +322,15 @@ impl Emitter {
     pub(super) fn read(
         field: &Field<'_>,
         declared: &Declared,
-        tank: &Tank,
+        tanks: &[Tank],
         materials: &[&str],
         time: &Time,
     ) -> Result<(Self, u64), SceneError> {
         let mut table = field.table()?;
-        let material = table.need("material")?.one_of(materials)?;
+        let when = table.get("when").map(|field| When::read(&field, declared)).transpose()?;
+        let material = table.need("material")?.word(declared, materials)?;
         let (kind, value) = table.choice(&["disc", "box"])?;
-        let size = bounds(tank.cell / 2.0, 100.0, "m");
+        let size = bounds(finest(tanks) / 2.0, 100.0, "m");
         let mouth = match kind {
             "disc" => Mouth::Disc(value.quantity(declared, size)?),
             _ => Mouth::Box(value.quantities(declared, size)?),
@@ -290,8 +343,9 @@ impl Emitter {
             Mouth::Box(edges) => edges.each_ref().map(|edge| most(edge) / 2.0),
             Mouth::Disc(radius) => [most(radius); 3],
         };
-        tank.holds(&place, &position, half, declared)?;
-        let rate = table.need("rate")?.number(bounds(1.0, 1e6, "particles a second"))?;
+        tanks.iter().try_for_each(|tank| tank.holds(&place, &position, half, declared))?;
+        let rate = table.get("rate").map(|field| field.number(bounds(1.0, MOST_A_SECOND, "particles a second")));
+        let rate = rate.transpose()?;
         let second = bounds(0.0, time.seconds(), "s");
         let from = table.get("from").map_or(Ok(0.0), |field| field.number(second))?;
         let until = table.get("until");
@@ -302,7 +356,25 @@ impl Emitter {
                 .wrong("is before `from`", "an emitter gives off between `from` and `until`"));
         }
         table.finish()?;
-        let count = (rate * (end - from)).ceil() as u64;
-        Ok((Self { material, path: field.path.clone(), mouth, position, velocity, rate, from, until: end }, count))
+        let fastest = velocity.each_ref().map(|v| {
+            let [low, high] = v.reach(declared);
+            low.abs().max(high.abs())
+        });
+        let full = tanks.iter().map(|tank| match &mouth {
+            Mouth::Box(edges) => tank.full_jet(through_box(edges.each_ref().map(most), fastest)),
+            Mouth::Disc(radius) => tank.full_jet(through_disc(most(radius), fastest)),
+        });
+        let count = rate.unwrap_or_else(|| full.fold(0.0, f64::max)) * (end - from);
+        let path = field.path.clone();
+        Ok((Self { when, material, path, mouth, position, velocity, rate, from, until: end }, count.ceil() as u64))
+    }
+
+    /// Particles a second.
+    pub(super) fn rate(&self, tank: &Tank, genome: &Genome) -> f64 {
+        let velocity = fixed(&self.velocity, genome).map(|v| v.at(0));
+        self.rate.unwrap_or_else(|| match &self.mouth {
+            Mouth::Box(edges) => tank.full_jet(through_box(values(edges, genome), velocity)),
+            Mouth::Disc(radius) => tank.full_jet(through_disc(radius.value(genome), velocity)),
+        })
     }
 }

@@ -3,6 +3,8 @@
 //! Every value that a quantity can take, over all seeds and overrides, is checked against the field's bounds when the
 //! scene is read. So what a seed decides can be expanded without an error.
 
+use std::collections::BTreeMap;
+
 use super::{
     Declared, SceneError,
     document::Value,
@@ -15,6 +17,9 @@ const MAX_DEPTH: u32 = 3;
 
 /// A normal draw stays within this many deviations.
 const MAX_DEVIATIONS: f64 = 4.0;
+
+/// Values of a parameter that are listed at most.
+const MOST_LISTED: f64 = 16.0;
 
 /// The largest factor and summand of a parameter.
 const LARGE: Bounds = super::reader::bounds(-1e6, 1e6, "");
@@ -60,6 +65,11 @@ impl Quantity {
     pub(super) fn reach(&self, declared: &Declared) -> [f64; 2] {
         let [low, high] = self.form.reach(declared);
         [low.clamp(self.low, self.high), high.clamp(self.low, self.high)]
+    }
+
+    /// Every value that a seed or an override can give it, where they can be listed.
+    pub(super) fn each(&self, declared: &Declared) -> Option<Vec<f64>> {
+        self.form.each(declared)
     }
 
     /// Whether elements of one seed may differ in it.
@@ -128,6 +138,25 @@ impl Form {
                 let far = MAX_DEVIATIONS * deviation[0].abs().max(deviation[1].abs());
                 [mean[0] - far, mean[1] + far]
             }
+        }
+    }
+
+    fn each(&self, declared: &Declared) -> Option<Vec<f64>> {
+        match self {
+            Self::Constant(number) => Some(vec![*number]),
+            Self::Param { name, times, plus } => {
+                let param = declared.params.iter().find(|param| param.name == *name)?;
+                let listed = param.integer && param.max - param.min < MOST_LISTED;
+                listed.then(|| {
+                    let count = (param.max - param.min) as u32 + 1;
+                    (0..count).map(|at| (param.min + f64::from(at)) * times + plus).collect()
+                })
+            }
+            Self::Trait { values, .. } => {
+                let all: Option<Vec<_>> = values.iter().map(|(_, form)| form.each(declared)).collect();
+                all.map(|all| all.concat())
+            }
+            Self::Between { .. } | Self::Normal { .. } => None,
         }
     }
 
@@ -264,7 +293,11 @@ impl Field<'_> {
     }
 
     /// The trait that `{ trait = NAME, … }` names, and what it gives for each of its options.
-    fn cases(&self, declared: &Declared, name: &Field<'_>) -> Result<(String, Vec<(String, Self)>), SceneError> {
+    pub(super) fn cases(
+        &self,
+        declared: &Declared,
+        name: &Field<'_>,
+    ) -> Result<(String, Vec<(String, Self)>), SceneError> {
         let names: Vec<&str> = declared.traits.iter().map(|spec| spec.name.as_str()).collect();
         let spec = &declared.traits[name.one_of(&names)?];
         let options: Vec<&str> = spec.options.iter().map(|option| &*option.value).collect();
@@ -309,6 +342,64 @@ impl Field<'_> {
         let (name, cases) = self.cases(declared, &name)?;
         let values = cases.into_iter().map(|(option, case)| Ok((option, known[case.one_of(known)?].to_owned())));
         Ok(Word::Trait { name, values: values.collect::<Result<_, SceneError>>()? })
+    }
+}
+
+/// For which options of a trait something is there.
+#[derive(Debug, Clone)]
+pub(super) struct When {
+    name: String,
+    options: Vec<String>,
+}
+
+impl When {
+    pub(super) fn read(field: &Field<'_>, declared: &Declared) -> Result<Self, SceneError> {
+        let mut table = field.table()?;
+        let name = table.need("trait")?;
+        let names: Vec<&str> = declared.traits.iter().map(|spec| spec.name.as_str()).collect();
+        let spec = &declared.traits[name.one_of(&names)?];
+        let known: Vec<&str> = spec.options.iter().map(|option| &*option.value).collect();
+        let list = table.need("is")?;
+        let option = |field: Field<'_>| Ok(known[field.one_of(&known)?].to_owned());
+        let options = list.list(known.len())?.into_iter().map(option).collect::<Result<Vec<_>, SceneError>>()?;
+        if options.is_empty() {
+            return Err(list.wrong("is empty", format!("name at least one of: {}", known.join(", "))));
+        }
+        table.finish()?;
+        Ok(Self { name: spec.name.clone(), options })
+    }
+
+    pub(super) fn holds(&self, genome: &Genome) -> bool {
+        let value = genome.text(&self.name);
+        self.options.iter().any(|option| option == value)
+    }
+}
+
+/// How many things there can be at once, of which some are there for some options of a trait only.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    always: u64,
+    /// By trait and option.
+    at_times: BTreeMap<String, BTreeMap<String, u64>>,
+}
+
+impl Tally {
+    pub(super) fn add(&mut self, when: Option<&When>, count: u64) {
+        let Some(when) = when else {
+            self.always = self.always.saturating_add(count);
+            return;
+        };
+        let options = self.at_times.entry(when.name.clone()).or_default();
+        for option in &when.options {
+            let there = options.entry(option.clone()).or_default();
+            *there = there.saturating_add(count);
+        }
+    }
+
+    /// No seed has more.
+    pub(super) fn most(&self) -> u64 {
+        let most = self.at_times.values().map(|options| options.values().copied().max().unwrap_or(0));
+        most.fold(self.always, u64::saturating_add)
     }
 }
 

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     coupled::SNAPSHOT_UNIT,
     genome::Genome,
-    palette::{Palette, scale},
+    palette::{Palette, mix, scale},
     scenario::Stage,
     scene::{Backdrop, Camera, Fluid, Instance, Material, Mesh, Rgb, Scene, Shape},
     stage::{Lighting, cove, placed},
@@ -44,7 +44,8 @@ pub(super) struct AuthoredStage {
     /// A cell's edge and the grid's corner, metres.
     cell: f32,
     corner: Vector3<f32>,
-    colors: Vec<Color>,
+    /// One for each look; `None` where the material has a colour of its own.
+    colors: Vec<Option<Color>>,
     camera: CameraPath,
 }
 
@@ -74,8 +75,17 @@ impl AuthoredStage {
         let radius = look.radius.value(genome) as f32;
         let mut lighting = Lighting::new(look.light.value(genome), palette, subject, radius);
         lighting.exposure_stops += look.exposure.value(genome) as f32;
-        let substances = scene.finishes.iter().map(|(_, finish)| substance(finish.substance.value(genome), palette));
-        let mut materials: Vec<Material> = substances.collect();
+        let (mut materials, mut colors) = (Vec::new(), Vec::new());
+        for (_, finish) in &scene.finishes {
+            let (name, color) = (finish.substance.value(genome), finish.color.fix(genome));
+            let (material, own) = match (name, &color) {
+                ("water", Color::Of(ink)) => (water(ink_of(palette, *ink), finish.depth as f32), true),
+                ("water", _) => (water([1.0; 3], 1.0), false),
+                _ => (substance(name, palette), ["mercury", "steel", "gold", "copper"].contains(&name)),
+            };
+            materials.push(material);
+            colors.push((!own).then_some(color));
+        }
         materials.push(Material { base_color: scale(palette.ground, 0.85), roughness: 0.65, ..Material::default() });
         let mut meshes: Vec<Arc<Mesh>> = scene.meshes.iter().map(|(_, mesh)| mesh.surface.clone()).collect();
         let floor = match look.floor.value(genome) {
@@ -126,7 +136,7 @@ impl AuthoredStage {
         let chance = genome.stream("scene/particles.color");
         let many = (layout.particles.len() as f32 - 1.0).max(1.0);
         let particles = layout.particles.iter().enumerate().map(|(index, particle)| Thing {
-            shape: Shape::Sphere(GRAIN * scene.tank.map_or(0.0, |tank| tank.spacing() as f32)),
+            shape: Shape::Sphere(GRAIN * layout.tank.map_or(0.0, |tank| tank.spacing() as f32)),
             size: 1.0,
             look: scene.materials[usize::from(particle.material)].1.look,
             start: Point3::from(particle.position),
@@ -146,32 +156,30 @@ impl AuthoredStage {
             floor,
             particles: particles.collect(),
             grains: layout.particles.iter().map(|particle| scene.is_grain(particle.material)).collect(),
-            spacing: scene.tank.map_or(0.0, |tank| tank.spacing() as f32),
-            cell: scene.tank.map_or(0.0, |tank| tank.cell as f32),
-            corner: Vector3::from(scene.tank.map_or([0.0; 3], |tank| tank.corner().map(|c| c as f32))),
+            spacing: layout.tank.map_or(0.0, |tank| tank.spacing() as f32),
+            cell: layout.tank.map_or(0.0, |tank| tank.cell as f32),
+            corner: Vector3::from(layout.tank.map_or([0.0; 3], |tank| tank.corner().map(|c| c as f32))),
             bodies,
             meshes,
-            colors: scene.finishes.iter().map(|(_, finish)| finish.color.clone()).collect(),
+            colors,
             camera: CameraPath::new(scene, genome),
         }
     }
 
-    fn ink(&self, ink: Ink) -> Rgb {
-        match ink {
-            Ink::Ramp(at) => self.palette.ramp(at / 3.0),
-            Ink::Accent => self.palette.accent,
-            Ink::Ground => self.palette.ground,
-        }
-    }
-
     fn color(&self, thing: &Thing, place: Point3<f32>, speed: f32) -> Rgb {
-        match &self.colors[thing.look] {
-            Color::Of(ink) => self.ink(*ink),
-            Color::Pick(inks) => self.ink(inks[((thing.chance * inks.len() as f32) as usize).min(inks.len() - 1)]),
+        let Some(color) = &self.colors[thing.look] else { return [1.0; 3] };
+        match color {
+            Color::Of(ink) => ink_of(self.palette, *ink),
+            Color::Pick(inks) => {
+                ink_of(self.palette, inks[((thing.chance * inks.len() as f32) as usize).min(inks.len() - 1)])
+            }
             Color::By(measure, [from, to]) => {
                 let value = match measure {
                     Measure::Height => thing.start.y,
                     Measure::Radius => (thing.start.x * thing.start.x + thing.start.z * thing.start.z).sqrt(),
+                    Measure::X => thing.start.x,
+                    Measure::Z => thing.start.z,
+                    Measure::Rise => place.y,
                     Measure::Order => thing.order,
                     Measure::Chance => thing.chance,
                     Measure::Speed => speed,
@@ -179,9 +187,34 @@ impl AuthoredStage {
                 };
                 self.palette.ramp((value - *from as f32) / (*to - *from) as f32)
             }
+            Color::Trait(..) => [1.0; 3],
         }
     }
 }
+
+fn ink_of(palette: &Palette, ink: Ink) -> Rgb {
+    match ink {
+        Ink::Ramp(at) => palette.ramp(at / 3.0),
+        Ink::Accent => palette.accent,
+        Ink::Ground => palette.ground,
+    }
+}
+
+/// Clear water, in which white light takes this colour on so many metres; a little of it is turbid, so that it is seen
+/// before a dark ground too.
+fn water(color: Rgb, depth: f32) -> Material {
+    Material {
+        base_color: mix(color, [1.0; 3], 0.4),
+        roughness: 0.0,
+        transmission: 0.95,
+        ior: 1.33,
+        absorption: color.map(|share| -libm::logf(share.max(LEAST_LEFT)) / depth),
+        ..Material::default()
+    }
+}
+
+/// What is left at least of a colour of light in water.
+const LEAST_LEFT: f32 = 0.02;
 
 /// What a look is made of. Metals and mercury have colours of their own; the others take the look's.
 fn substance(name: &str, palette: &Palette) -> Material {
@@ -283,13 +316,12 @@ impl Stage for AuthoredStage {
             let turn = [3, 4, 5, 6].map(|channel| values[channel * count + index] / ROTATION_UNIT);
             let rotation = UnitQuaternion::from_quaternion(Quaternion::new(turn[3], turn[0], turn[1], turn[2]));
             let material = &self.materials[thing.look];
-            let own = material.metallic == 1.0;
             let glows = material.emission != [0.0; 3];
             instances.push(Instance {
                 shape: thing.shape,
                 pose: Similarity3::from_parts(Translation3::from(at.coords), rotation, thing.size),
                 material: thing.look,
-                tint: if own { [1.0; 3] } else { color },
+                tint: color,
                 emission: if glows { scale(color, GLOW) } else { [0.0; 3] },
             });
         }

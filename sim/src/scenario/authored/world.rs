@@ -57,7 +57,7 @@ impl AuthoredWorld {
                 ColliderBuilder::new(SharedShape::halfspace(Vector::Y)).friction(friction).restitution(restitution);
             physics.insert_collider(floor, Some(ground));
         }
-        let tank = scene.tank.filter(|_| !layout.particles.is_empty());
+        let tank = layout.tank.filter(|_| !layout.particles.is_empty());
         if let Some(tank) = &tank {
             wall(&mut physics, ground, tank);
         }
