@@ -75,8 +75,8 @@ pub trait Stage: Send + Sync {
 }
 
 /// Those that are written as others write theirs.
-static FLOOD: LazyLock<Authored> = LazyLock::new(|| Authored::own("flood", include_str!("flood.toml")));
-static PLUNGE: LazyLock<Authored> = LazyLock::new(|| Authored::own("plunge", include_str!("plunge.toml")));
+static FLOOD: LazyLock<Authored> = LazyLock::new(|| Authored::own("flood", include_str!("authored/flood.toml")));
+static PLUNGE: LazyLock<Authored> = LazyLock::new(|| Authored::own("plunge", include_str!("authored/plunge.toml")));
 
 /// All scenarios of this engine.
 #[must_use]
