@@ -206,7 +206,7 @@ fn water(color: Rgb, depth: f32) -> Material {
     Material {
         base_color: mix(color, [1.0; 3], 0.4),
         roughness: 0.0,
-        transmission: 0.95,
+        transmission: 0.9,
         ior: 1.33,
         absorption: color.map(|share| -libm::logf(share.max(LEAST_LEFT)) / depth),
         ..Material::default()
