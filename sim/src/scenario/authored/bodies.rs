@@ -123,11 +123,7 @@ impl Group {
         let name = table.get("name").map(|field| Ok(field.name()?.to_owned())).transpose()?;
         let when = table.get("when").map(|field| When::read(&field, declared)).transpose()?;
         let shape = Shape::read(&table.need("shape")?, declared, meshes)?;
-        let place = table.get("arrange");
-        let (arrange, counts) = match &place {
-            Some(place) => Arrangement::read(place, declared)?,
-            None => (Arrangement::One, [1; 2]),
-        };
+        let (arrange, counts) = Arrangement::of(&mut table, declared)?;
         let counts = [if when.is_some() { 0 } else { counts[0] }, counts[1]];
         let position = table.need("position")?.quantities(declared, PLACE)?;
         let turn = vector(&mut table, "turn", declared, ANGLE)?;
@@ -265,6 +261,46 @@ impl Arrangement {
         Ok((arrangement, counts))
     }
 
+    /// What `arrange` of a table says, or one where it says nothing; and the least and the greatest number of things that
+    /// this makes.
+    pub(super) fn of(table: &mut Table<'_>, declared: &Declared) -> Result<(Self, [u32; 2]), SceneError> {
+        table.get("arrange").map_or(Ok((Self::One, [1; 2])), |field| Self::read(&field, declared))
+    }
+
+    /// How far from `position` it puts things at most, by axis.
+    pub(super) fn reach(&self, declared: &Declared) -> [[f64; 2]; 3] {
+        let most = |quantity: &Quantity| quantity.reach(declared)[1];
+        let steps = |count: &Quantity| (most(count).round() - 1.0).max(0.0);
+        let onward = |step: &Quantity, steps: f64| {
+            let [a, b] = step.reach(declared);
+            [(a * steps).min(0.0), (b * steps).max(0.0)]
+        };
+        let around = |step: &Quantity, steps: f64| {
+            let [a, b] = step.reach(declared);
+            let far = a.abs().max(b.abs()) * steps / 2.0;
+            [-far, far]
+        };
+        let grid = |counts: [&Quantity; 3], step: &[Quantity; 3], shift: f64| {
+            let [x, y, z] = counts.map(steps);
+            [around(&step[0], x + shift), onward(&step[1], y), around(&step[2], z)]
+        };
+        match self {
+            Self::One => [[0.0; 2]; 3],
+            Self::Row { count, step } => step.each_ref().map(|step| onward(step, steps(count))),
+            Self::Grid { counts, step } => grid(counts.each_ref(), step, 0.0),
+            Self::Wall { counts, step } => grid(counts.each_ref(), step, 0.5),
+            Self::Towers { counts: [x, z], storeys, step } => grid([x, storeys, z], step, 0.0),
+            Self::Ring { radius, courses, rise, .. } => {
+                [around(radius, 2.0), onward(rise, steps(courses)), around(radius, 2.0)]
+            }
+            Self::Spiral { radii: [a, b], .. } => {
+                let far = most(a).max(most(b));
+                [[-far, far], [0.0; 2], [-far, far]]
+            }
+            Self::Scatter { size, .. } => size.each_ref().map(|size| around(size, 1.0)),
+        }
+    }
+
     /// Whether bodies have one before them along `axis`.
     pub(super) fn runs_along(&self, axis: usize) -> bool {
         match self {
@@ -388,7 +424,7 @@ fn undrawn(field: &Field<'_>, quantity: Quantity) -> Result<Quantity, SceneError
 }
 
 /// All places of a grid: x first, then y, then z.
-fn places([x, y, z]: [u32; 3]) -> impl Iterator<Item = [u32; 3]> {
+pub(super) fn places([x, y, z]: [u32; 3]) -> impl Iterator<Item = [u32; 3]> {
     (0..z).flat_map(move |k| (0..y).flat_map(move |j| (0..x).map(move |i| [i, j, k])))
 }
 

@@ -4,11 +4,11 @@ use nalgebra::{Quaternion, UnitQuaternion, Vector3};
 
 use super::{
     blueprint::Blueprint,
-    bodies::{DrawnShape, Spot},
+    bodies::{DrawnShape, Spot, places},
     forces::Force,
     joints::{Joined, JointKind},
     matter::{Block, BlockShape, Emitter, MAX_PARTICLES, Mouth, Tank},
-    mesh::Triangles,
+    mesh::{EmbeddedMesh, Triangles},
     quantity::{When, Word, fixed, values},
 };
 use crate::genome::Genome;
@@ -323,62 +323,52 @@ fn material(scene: &Blueprint, name: &Word, genome: &Genome) -> u8 {
     scene.materials.iter().position(|(other, _)| other == name).unwrap_or(0) as u8
 }
 
-/// A grid of points, each moved a little by chance, as far as it lies in the block.
+/// A grid of points for each of a block's places, moved a little by chance, as far as it lies in the block.
 fn fill(scene: &Blueprint, block: &Block, genome: &Genome, spacing: f64, out: &mut Vec<Particle>) {
-    let center = values(&block.position, genome);
+    let position = fixed(&block.position, genome);
     let velocity = fixed(&block.velocity, genome);
     let stream = genome.stream(&format!("scene/{}", block.path));
-    let (low, high): ([f64; 3], [f64; 3]) = match &block.shape {
-        BlockShape::Box(edges) => {
-            let half = values(edges, genome).map(|edge| edge * 0.5);
-            (half.map(|x| -x), half)
-        }
-        BlockShape::Ball(radius) => ([-radius.value(genome); 3], [radius.value(genome); 3]),
-        BlockShape::Mesh(mesh, scale) => {
-            let (mesh, scale) = (&scene.meshes[*mesh].1, scale.value(genome));
-            (mesh.low.map(|x| f64::from(x) * scale), mesh.high.map(|x| f64::from(x) * scale))
-        }
-    };
-    let solid = Solid::of(scene, block, genome);
     let material = material(scene, &block.material, genome);
-    let counts: [u32; 3] = std::array::from_fn(|i| ((high[i] - low[i]) / spacing).round().max(1.0) as u32);
-    let step: [f64; 3] = std::array::from_fn(|i| (high[i] - low[i]) / f64::from(counts[i]));
     let mut element = 0_u64;
-    for k in 0..counts[2] {
-        for j in 0..counts[1] {
-            for i in 0..counts[0] {
-                let words = stream.words(element, 0);
-                element += 1;
-                let at: [f64; 3] = std::array::from_fn(|axis| {
-                    let jitter = (f64::from(words[axis]) / 4_294_967_296.0 - 0.5) * 0.5;
-                    low[axis] + (f64::from([i, j, k][axis]) + 0.5 + jitter) * step[axis]
+    for (index, spot) in block.arrange.spots(genome, &block.path).iter().enumerate() {
+        let center: [f64; 3] = std::array::from_fn(|axis| position[axis].at(index as u64) + spot.offset[axis]);
+        let solid = Solid::of(scene, block, genome, index as u64);
+        let (low, high) = solid.bounds();
+        let counts: [u32; 3] = std::array::from_fn(|i| ((high[i] - low[i]) / spacing).round().max(1.0) as u32);
+        let step: [f64; 3] = std::array::from_fn(|i| (high[i] - low[i]) / f64::from(counts[i]));
+        for [i, j, k] in places(counts) {
+            let words = stream.words(element, 0);
+            element += 1;
+            let at: [f64; 3] = std::array::from_fn(|axis| {
+                let jitter = (f64::from(words[axis]) / 4_294_967_296.0 - 0.5) * 0.5;
+                low[axis] + (f64::from([i, j, k][axis]) + 0.5 + jitter) * step[axis]
+            });
+            if out.len() < MAX_PARTICLES && solid.holds(at) {
+                out.push(Particle {
+                    position: std::array::from_fn(|axis| (center[axis] + at[axis]) as f32),
+                    velocity: velocity.each_ref().map(|v| v.at(element) as f32),
+                    material,
+                    birth: 0,
                 });
-                if out.len() < MAX_PARTICLES && solid.holds(at) {
-                    out.push(Particle {
-                        position: std::array::from_fn(|axis| (center[axis] + at[axis]) as f32),
-                        velocity: velocity.each_ref().map(|v| v.at(element) as f32),
-                        material,
-                        birth: 0,
-                    });
-                }
             }
         }
     }
 }
 
-/// The inside of a block.
-enum Solid {
-    Box,
+/// The inside of one of a block's places, around its middle.
+enum Solid<'a> {
+    /// Half edges.
+    Box([f64; 3]),
     Ball(f64),
-    /// For each convex piece, the planes of its faces: outward normals and offsets.
-    Pieces(Vec<Vec<(Vector3<f64>, f64)>>, f64),
+    /// For each convex piece, the planes of its faces: outward normals and offsets. The mesh, and its scale.
+    Pieces(Vec<Vec<(Vector3<f64>, f64)>>, &'a EmbeddedMesh, f64),
 }
 
-impl Solid {
-    fn of(scene: &Blueprint, block: &Block, genome: &Genome) -> Self {
+impl<'a> Solid<'a> {
+    fn of(scene: &'a Blueprint, block: &Block, genome: &Genome, index: u64) -> Self {
         match &block.shape {
-            BlockShape::Box(_) => Self::Box,
-            BlockShape::Ball(radius) => Self::Ball(radius.value(genome)),
+            BlockShape::Box(edges) => Self::Box(fixed(edges, genome).map(|edge| edge.at(index) * 0.5)),
+            BlockShape::Ball(radius) => Self::Ball(radius.fix(genome).at(index)),
             BlockShape::Mesh(mesh, scale) => {
                 let planes = |piece: &Triangles| {
                     let plane = |face: &[u16; 3]| {
@@ -388,16 +378,28 @@ impl Solid {
                     };
                     piece.faces.iter().map(plane).collect()
                 };
-                Self::Pieces(scene.meshes[*mesh].1.pieces.iter().map(planes).collect(), scale.value(genome))
+                let mesh = &scene.meshes[*mesh].1;
+                Self::Pieces(mesh.pieces.iter().map(planes).collect(), mesh, scale.fix(genome).at(index))
+            }
+        }
+    }
+
+    /// The corners of the box around it.
+    fn bounds(&self) -> ([f64; 3], [f64; 3]) {
+        match self {
+            Self::Box(half) => (half.map(|x| -x), *half),
+            Self::Ball(radius) => ([-radius; 3], [*radius; 3]),
+            Self::Pieces(_, mesh, scale) => {
+                (mesh.low.map(|x| f64::from(x) * scale), mesh.high.map(|x| f64::from(x) * scale))
             }
         }
     }
 
     fn holds(&self, at: [f64; 3]) -> bool {
         match self {
-            Self::Box => true,
+            Self::Box(_) => true,
             Self::Ball(radius) => at.iter().map(|x| x * x).sum::<f64>() <= radius * radius,
-            Self::Pieces(pieces, scale) => {
+            Self::Pieces(pieces, _, scale) => {
                 let at = Vector3::from(at) / *scale;
                 pieces.iter().any(|planes| planes.iter().all(|(normal, offset)| normal.dot(&at) <= *offset))
             }

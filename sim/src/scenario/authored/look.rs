@@ -31,6 +31,7 @@ pub(super) const SUBSTANCES: &[&str] = &[
     "gold",
     "copper",
     "glow",
+    "unseen",
 ];
 
 /// The picture as a whole.
@@ -81,7 +82,8 @@ pub(super) enum Color {
     /// One of several, by chance for each body.
     Pick(Vec<Ink>),
     /// Along the palette's four colours, as a measure runs from the first number to the second.
-    By(Measure, [f64; 2]),
+    /// Or in so many even bands of these colours, there and back again.
+    By(Measure, [f64; 2], Option<u32>),
     /// One of these, by a trait.
     Trait(String, Vec<(String, Self)>),
 }
@@ -216,7 +218,8 @@ impl Color {
             if from == to {
                 return Err(value.wrong("runs from a number to itself", "let `from` and `to` differ"));
             }
-            Self::By(measure, [from, to])
+            let bands = table.get("bands").map(|field| field.whole(2, 1000)).transpose()?;
+            Self::By(measure, [from, to], bands)
         };
         table.finish()?;
         Ok(color)

@@ -2,7 +2,7 @@
 
 use super::{
     Declared, Named, SceneError, Time,
-    bodies::{PLACE, SPEED, vector},
+    bodies::{Arrangement, PLACE, SPEED, vector},
     mesh::EmbeddedMesh,
     quantity::{Quantity, When, Word, fixed, values},
     reader::{Field, Table, bounds},
@@ -89,6 +89,7 @@ pub(super) struct Block {
     pub(super) material: Word,
     pub(super) path: String,
     pub(super) shape: BlockShape,
+    pub(super) arrange: Arrangement,
     pub(super) position: [Quantity; 3],
     pub(super) velocity: [Quantity; 3],
 }
@@ -181,21 +182,17 @@ impl Tank {
         &self,
         field: &Field<'_>,
         position: &[Quantity; 3],
-        half: [f64; 3],
+        reach: [[f64; 2]; 3],
         declared: &Declared,
     ) -> Result<(), SceneError> {
         let (size, slack) = (self.size(), 1e-9);
         for axis in 0..3 {
             let (low, high) = if axis == 1 { (0.0, size[1]) } else { (-size[axis] / 2.0, size[axis] / 2.0) };
-            let [least, most] = position[axis].reach(declared);
-            if least - half[axis] < low - slack || most + half[axis] > high + slack {
+            let [mut least, mut most] = position[axis].reach(declared);
+            (least, most) = (least + reach[axis][0], most + reach[axis][1]);
+            if least < low - slack || most > high + slack {
                 return Err(field.wrong(
-                    format!(
-                        "can reach from {:.3} to {:.3} m in {}",
-                        least - half[axis],
-                        most + half[axis],
-                        ["x", "y", "z"][axis]
-                    ),
+                    format!("can reach from {least:.3} to {most:.3} m in {}", ["x", "y", "z"][axis]),
                     format!("matter stays in the tank: there, from {low:.3} to {high:.3} m"),
                 ));
             }
@@ -290,6 +287,7 @@ impl Block {
                 BlockShape::Mesh(mesh, scale)
             }
         };
+        let (arrange, [_, places]) = Arrangement::of(&mut table, declared)?;
         let place = table.need("position")?;
         let position = place.quantities(declared, PLACE)?;
         let velocity = vector(&mut table, "velocity", declared, SPEED)?;
@@ -303,17 +301,19 @@ impl Block {
                 std::array::from_fn(|i| most(scale) * f64::from(high[i].abs().max(low[i].abs())))
             }
         };
+        let offsets = arrange.reach(declared);
+        let reach = std::array::from_fn(|i| [offsets[i][0] - half[i], offsets[i][1] + half[i]]);
         let mut most_particles = 0;
         for tank in tanks {
-            tank.holds(&place, &position, half, declared)?;
+            tank.holds(&place, &position, reach, declared)?;
             let along = half.map(|half| (2.0 * half / tank.spacing()).round().max(1.0));
             let all = along.iter().product::<f64>();
             // Of the points of a grid, a ball holds little more than its share of their volume.
             let round = matches!(shape, BlockShape::Ball(_));
             let count = if round { (0.53 * all + 4.0 * along[0] * along[0]).min(all) } else { all };
-            most_particles = most_particles.max(count as u64);
+            most_particles = most_particles.max((count as u64).saturating_mul(places.into()));
         }
-        Ok((Self { when, material, path: field.path.clone(), shape, position, velocity }, most_particles))
+        Ok((Self { when, material, path: field.path.clone(), shape, arrange, position, velocity }, most_particles))
     }
 }
 
@@ -343,7 +343,7 @@ impl Emitter {
             Mouth::Box(edges) => edges.each_ref().map(|edge| most(edge) / 2.0),
             Mouth::Disc(radius) => [most(radius); 3],
         };
-        tanks.iter().try_for_each(|tank| tank.holds(&place, &position, half, declared))?;
+        tanks.iter().try_for_each(|tank| tank.holds(&place, &position, half.map(|half| [-half, half]), declared))?;
         let rate = table.get("rate").map(|field| field.number(bounds(1.0, MOST_A_SECOND, "particles a second")));
         let rate = rate.transpose()?;
         let second = bounds(0.0, time.seconds(), "s");

@@ -46,6 +46,8 @@ pub(super) struct AuthoredStage {
     corner: Vector3<f32>,
     /// One for each look; `None` where the material has a colour of its own.
     colors: Vec<Option<Color>>,
+    /// Whether nothing is seen of what has this look.
+    unseen: Vec<bool>,
     camera: CameraPath,
 }
 
@@ -162,6 +164,7 @@ impl AuthoredStage {
             bodies,
             meshes,
             colors,
+            unseen: scene.finishes.iter().map(|(_, finish)| finish.substance.value(genome) == "unseen").collect(),
             camera: CameraPath::new(scene, genome),
         }
     }
@@ -173,7 +176,7 @@ impl AuthoredStage {
             Color::Pick(inks) => {
                 ink_of(self.palette, inks[((thing.chance * inks.len() as f32) as usize).min(inks.len() - 1)])
             }
-            Color::By(measure, [from, to]) => {
+            Color::By(measure, [from, to], bands) => {
                 let value = match measure {
                     Measure::Height => thing.start.y,
                     Measure::Radius => (thing.start.x * thing.start.x + thing.start.z * thing.start.z).sqrt(),
@@ -185,7 +188,10 @@ impl AuthoredStage {
                     Measure::Speed => speed,
                     Measure::Travel => (place - thing.start).norm(),
                 };
-                self.palette.ramp((value - *from as f32) / (*to - *from) as f32)
+                let share = ((value - *from as f32) / (*to - *from) as f32).clamp(0.0, 1.0);
+                let Some(bands) = *bands else { return self.palette.ramp(share) };
+                let band = ((share * bands as f32) as u32).min(bands - 1) % 6;
+                self.palette.colors[band.min(6 - band) as usize]
             }
             Color::Trait(..) => [1.0; 3],
         }
@@ -311,7 +317,7 @@ impl Stage for AuthoredStage {
             (at, self.color(thing, at, place(rates, index).norm() * SNAPSHOTS as f32))
         };
         let mut instances: Vec<Instance> = self.floor.map(|mesh| placed(mesh, self.colors.len())).into_iter().collect();
-        for (index, thing) in self.bodies.iter().enumerate() {
+        for (index, thing) in self.bodies.iter().enumerate().filter(|(_, thing)| !self.unseen[thing.look]) {
             let (at, color) = seen(thing, index);
             let turn = [3, 4, 5, 6].map(|channel| values[channel * count + index] / ROTATION_UNIT);
             let rotation = UnitQuaternion::from_quaternion(Quaternion::new(turn[3], turn[0], turn[1], turn[2]));
@@ -330,7 +336,7 @@ impl Stage for AuthoredStage {
         let mut fluid =
             Fluid { spacing: COARSER * self.spacing, share: 1.0 / (COARSER * COARSER * COARSER), ..Fluid::default() };
         for (index, (thing, grain)) in self.particles.iter().zip(&self.grains).enumerate() {
-            if !born(first + index) {
+            if !born(first + index) || self.unseen[thing.look] {
                 continue;
             }
             let at = Point3::from(self.corner + cells(values, first + index));
