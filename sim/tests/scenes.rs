@@ -285,6 +285,73 @@ fn matter_fills_its_blocks_and_comes_out_of_emitters() {
     assert_eq!(read(&WATER.replace("[tank]\nsize = [1, 1, 1]\ncell = 0.05\n", "")).unwrap_err().field, "matter[0]");
 }
 
+/// Blocks stand as bodies do, each with what it draws.
+#[test]
+fn blocks_of_matter_are_arranged() {
+    let stack = WATER.replace(
+        "ball = 0.2\nposition = [0, 0.5, 0]",
+        "box = [0.1, { between = [0.1, 0.2] }, 0.1]\narrange = { grid = [3, 2, 1], step = [0.3, 0.4, 0] }\nposition = [0, 0.2, 0]",
+    );
+    assert_ne!(stack, WATER);
+    let scene = read(&stack).unwrap();
+    let plan = layout(&scene, 1);
+    let first: Vec<Particle> = plan.particles.iter().copied().filter(|p| p.birth == 0).collect();
+    assert!(plan.particles.len() <= scene.most_particles());
+    let mut sizes = Vec::new();
+    for (x, y) in [(-0.3, 0.2), (0.0, 0.2), (0.3, 0.2), (-0.3, 0.6), (0.0, 0.6), (0.3, 0.6)] {
+        let near = |p: &&Particle| (p.position[0] - x).abs() < 0.0501 && (p.position[1] - y).abs() < 0.1001;
+        sizes.push(first.iter().filter(near).count());
+    }
+    assert_eq!(sizes.iter().sum::<usize>(), first.len() - 1, "all but the emitter's: {sizes:?}");
+    assert!(sizes.iter().all(|size| (64..=128).contains(size)) && sizes.iter().any(|size| *size != sizes[0]));
+    for (from, to, field) in [
+        ("step = [0.3, 0.4, 0]", "step = [0.5, 0.4, 0]", "matter[0].position"),
+        ("step = [0.3, 0.4, 0]", "step = [0.3, -0.4, 0]", "matter[0].position"),
+        ("grid = [3, 2, 1]", "grid = [3, 2, { between = [1, 2] }]", "matter[0].arrange.grid[2]"),
+        ("grid = [3, 2, 1]", "grid = [40, 20, 40]", "matter[0].arrange.grid"),
+    ] {
+        let error = read(&stack.replacen(from, to, 1)).unwrap_err();
+        assert_eq!(error.field, field, "{error}");
+    }
+}
+
+/// What is unseen is not drawn, and bands are of the palette's colours alone, there and back again.
+#[test]
+fn colours_come_in_bands_and_walls_are_unseen() {
+    let body = BALLS.replace("arrange = { row = { param = \"count\" }", "arrange = { row = 13")
+        + "[[bodies]]\nshape = { box = [1, 1, 1] }\nposition = [0, 9, 0]\nfixed = true\nlook = \"wall\"\n";
+    let banded = HEAD.replace("color = 0\n", "color = { by = \"order\", bands = 13 }\n")
+        + "\n[looks.wall]\nmaterial = \"unseen\"\ncolor = 0\n";
+    let document = import(&(banded.trim_start().to_owned() + &body), &mut Files::default()).unwrap();
+    let recipe = Recipe::of_scene(document, Seed::from(7), Film::DRAFT).unwrap();
+    let (scenario, genome) = resolve(&recipe).unwrap();
+    let snapshot = scenario.world(&genome, Backend::Cpu).unwrap().snapshot().unwrap();
+    let values: Vec<f32> = snapshot.iter().map(|number| *number as f32).collect();
+    let scene = scenario.stage(&genome).scene(0.0, &values, &vec![0.0; values.len()]);
+    // The floor, and thirteen balls.
+    let tints: Vec<_> = scene.instances[1..].iter().map(|instance| instance.tint).collect();
+    assert_eq!(tints.len(), 13);
+    let inks = seedstorm_sim::palette::Palette::named("ember").colors;
+    for (tint, ink) in tints.iter().zip([0, 1, 2, 3, 2, 1, 0, 1, 2, 3, 2, 1, 0]) {
+        assert_eq!(*tint, inks[ink]);
+    }
+}
+
+/// However a seed decides, the plunge can be laid out, and its coarsest form is small.
+#[test]
+fn a_plunge_can_be_had_quickly() {
+    let text = include_str!("../src/scenario/authored/plunge.toml");
+    let scene = Blueprint::read(&import(text, &mut Files::default()).unwrap()).unwrap();
+    let coarse = [("coarse".to_owned(), seedstorm_sim::recipe::ParamValue::Number(5.0))].into();
+    for seed in 0..100 {
+        let plan = Layout::new(&scene, &scene.genome(&Seed::from(seed), &coarse).unwrap());
+        let elements = plan.bodies.len() + plan.particles.len();
+        assert!((200..=4096).contains(&elements) && plan.steps <= 2000, "seed {seed}: {elements}");
+    }
+    let whole = layout(&scene, 1);
+    assert!((100_000..270_000).contains(&whole.particles.len()), "{}", whole.particles.len());
+}
+
 /// Water with something light and something heavy in it, beside a jelly and a heap of sand, and more of it coming.
 const POOL: &str = r#"
 [tank]
