@@ -32,6 +32,14 @@ fn waltz() -> Recipe {
     recipe("waltz@1", &[("points", Number(4096.0)), ("bars", Number(3.0))])
 }
 
+fn flood() -> Recipe {
+    recipe("flood@1", &[("coarse", Number(5.0)), ("built", Text("fort".into())), ("wave", Text("torrent".into()))])
+}
+
+fn plunge() -> Recipe {
+    recipe("plunge@1", &[("coarse", Number(5.0)), ("matter", Text("cake".into())), ("heavy", Text("box".into()))])
+}
+
 /// The bytes of every checkpoint of a run, and its plan.
 fn states(recipe: &Recipe) -> (Vec<Vec<u8>>, Plan) {
     let (scenario, genome) = resolve(recipe).unwrap();
@@ -96,7 +104,7 @@ fn digests(states: &[Vec<u8>], plan: &Plan) -> Vec<Digest> {
 
 #[test]
 fn every_checkpoint_leads_to_the_next() {
-    for recipe in [bloom(), tempest(), waltz()] {
+    for recipe in [bloom(), tempest(), waltz(), flood(), plunge()] {
         let run = simulate(&recipe, Backend::Cpu, &mut |_, _| true).unwrap();
         let (states, plan) = states(&recipe);
         assert_eq!(run.trajectory.checkpoints(), digests(&states, &plan));
@@ -120,7 +128,7 @@ fn every_checkpoint_leads_to_the_next() {
 
 #[test]
 fn bytes_of_somebody_else_are_refused_in_words() {
-    for recipe in [bloom(), tempest(), waltz()] {
+    for recipe in [bloom(), tempest(), waltz(), flood(), plunge()] {
         let (states, _) = states(&recipe);
         let mut replayer = Replayer::new(&recipe, Backend::Cpu).unwrap();
         let refused = |replayer: &mut Replayer, segment, state: &[u8]| {

@@ -106,6 +106,8 @@ fn a_scenario_has_one_root_on_both() {
         ("tempest@1", &[("detail", 4.0)][..], "motion", "chorus"),
         ("tempest@1", &[("detail", 4.0)], "motion", "twist"),
         ("waltz@1", &[("points", 4096.0), ("bars", 4.0)], "encounter", "trio"),
+        ("flood@1", &[("coarse", 5.0)], "built", "city"),
+        ("plunge@1", &[("coarse", 5.0)], "matter", "strata"),
     ];
     for (scenario, sizes, name, kind) in worlds {
         let mut recipe = Recipe::new(scenario, Seed::from(11), Film::DRAFT).unwrap();

@@ -161,7 +161,7 @@ fn wrong_use_is_said_in_words() {
     let home = Home::new();
     let recipe = home.small("bloom", r#"{"arms":1000}"#);
     let cases: &[(&[&str], &str)] = &[
-        (&["make", "nothing"], "bloom, tempest, waltz"),
+        (&["make", "nothing"], "bloom, tempest, waltz, flood, plunge"),
         (&["make", "bloom@9"], "bloom@1"),
         (&["make", "bloom", "--seed", "12z"], "64 hexadecimal digits"),
         (&["make", "bloom", "--param", "gravity"], "NAME=VALUE"),
