@@ -1,8 +1,6 @@
 //! The binary that is shipped runs the worlds of `sim/tests/golden.json` to the same bits: what else it links may have
 //! switched features on in the crates below.
 
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
-
 use std::{fs, process::Command};
 
 use serde_json::{Value, json};
