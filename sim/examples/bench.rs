@@ -1,7 +1,7 @@
 //! What `cargo xtask bench sim` measures of this crate; prints one line of JSON.
 //!
 //! `bench rigid ROUNDS`: one pile of bodies as a scene, with its checkpoints and its trajectory, and the same pile in rapier
-//! alone, in turns; both have to end in the same bits. `bench matter STEPS`: a column of liquid that collapses.
+//! alone, in turns; both have to end in the same places. `bench matter STEPS`: a column of liquid that collapses.
 //! `bench segments SCENARIO SEED`: a whole run, and all its segments one by one, each from the bytes of its checkpoint.
 #![expect(clippy::unwrap_used, reason = "a failed measurement has nobody to report to")]
 
@@ -122,7 +122,7 @@ fn pile(layout: &Layout) -> PhysicsWorld {
     physics
 }
 
-/// As `xtask/peers/mpm.py` has it: 66 × 64 × 64 particles half a cell apart in a box of 64³ cells.
+/// As `xtask/peers/taichi_mpm.py` has it: 66 × 64 × 64 particles half a cell apart in a box of 64³ cells.
 fn matter(steps: u32) {
     let place = |x: usize, y: usize, z: usize| {
         let [x, y, z] = [x, y, z].map(|i| i as f64 / 2.0 + 0.25);

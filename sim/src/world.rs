@@ -111,6 +111,9 @@ pub enum SimError {
     /// A kernel failed.
     #[error(transparent)]
     Kernel(#[from] KernelError),
+    /// A scene that puts nothing there for this seed.
+    #[error("there is nothing in the world of this seed: choose another, or give the scene something for every option")]
+    Empty,
     /// A rigid world's state could not be written.
     #[error("the rigid world could not be written: {0}")]
     Rigid(String),

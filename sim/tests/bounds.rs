@@ -1,5 +1,4 @@
-//! The bounds that the kernels' pages derive hold: their twins assert them, with every sum and product checked for overflow,
-//! where assertions are compiled in.
+//! The bounds that the kernels' pages derive hold: their twins assert them, where assertions are compiled in.
 //!
 //! ```text
 //! cargo test -p seedstorm-sim --no-default-features --test bounds

@@ -275,6 +275,9 @@ fn matter_fills_its_blocks_and_comes_out_of_emitters() {
         ("material = \"water\"\nball", "material = \"lava\"\nball", "matter[0].material"),
         ("kind = \"liquid\"", "kind = \"liquid\"\nshear = 3", "materials.water.shear"),
         ("kind = \"liquid\"", "kind = \"liquid\"\nviscosity = -1", "materials.water.viscosity"),
+        ("velocity = [0, -1, 0]\nrate = 100", "velocity = [0, { param = \"count\", times = 0 }, 0]", "emitters[0]"),
+        ("velocity = [0, -1, 0]\nrate = 100", "velocity = [0, { between = [-2, -1] }, 0]", "emitters[0]"),
+        ("[[emitters]]", "[[forces]]\nkeys = [{ at = 0, pull = [0, 500, 0] }]\n\n[[emitters]]", "tank"),
     ] {
         let body = WATER.replacen(from, to, 1);
         assert_ne!(body, WATER);
@@ -283,6 +286,15 @@ fn matter_fills_its_blocks_and_comes_out_of_emitters() {
         assert!(error.place.is_some(), "{error}");
     }
     assert_eq!(read(&WATER.replace("[tank]\nsize = [1, 1, 1]\ncell = 0.05\n", "")).unwrap_err().field, "matter[0]");
+}
+
+/// However small they are, blocks stand in so many places and no more.
+#[test]
+fn places_of_matter_are_bounded() {
+    let block = "\n[[matter]]\nmaterial = \"water\"\nbox = [0.05, 0.05, 0.05]\n\
+                 arrange = { row = 2100, step = [0.0001, 0, 0] }\nposition = [0, 0.2, 0]\n";
+    assert!(read(&format!("{WATER}{block}")).is_ok());
+    assert_eq!(read(&format!("{WATER}{block}{block}")).unwrap_err().field, "matter[2]");
 }
 
 /// Blocks stand as bodies do, each with what it draws.
@@ -507,11 +519,18 @@ fn what_is_there_may_depend_on_a_trait() {
         (wild.replace("[\"wild\"]", "[\"mild\"]"), "bodies[0].when.is[0]"),
         (wild.replace("[\"wild\"]", "[]"), "bodies[0].when.is"),
         (wild.replace("trait = \"mood\", is", "trait = \"tone\", is"), "bodies[0].when.trait"),
+        (wild.replace("[\"wild\"]", "[\"wild\", \"wild\"]"), "bodies[0].when.is"),
         (many(&wild) + &many(&wild.replace("\"ball\"", "\"more\"")), "bodies[1]"),
     ];
     for (body, field) in wrong {
         assert_eq!(read(&body).unwrap_err().field, field);
     }
+    // A seed for which nothing is there has no world.
+    let mut files = Files::default();
+    let mut empty = recipe(&wild, &mut files);
+    empty.params.insert("mood".into(), seedstorm_sim::recipe::ParamValue::Text("calm".into()));
+    let error = simulate(&empty, Backend::Cpu, &mut |_, _| true).unwrap_err();
+    assert!(matches!(error, seedstorm_sim::SimError::Empty), "{error}");
     // Matter too, and what it is made of.
     let water = WATER.replace("ball = 0.2", "ball = 0.2\nwhen = { trait = \"mood\", is = [\"calm\"] }").replace(
         "[[matter]]\nmaterial = \"water\"",

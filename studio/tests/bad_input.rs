@@ -67,7 +67,7 @@ fn recipes_that_cannot_be_used_name_the_field() {
     let place = Place::new();
     type Change = fn(&mut Value);
     let changes: &[(Change, &str)] = &[
-        (|r| r["scenario"] = "flood@1".into(), "flood"),
+        (|r| r["scenario"] = "landslide@1".into(), "landslide"),
         (|r| r["scenario"] = "../../etc/passwd@1".into(), "scenario"),
         (|r| r["engine"] = "seedstorm/999".into(), "engine"),
         (|r| r["seed"] = "00ff".into(), "seed"),

@@ -58,7 +58,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         about: format!(
             "Seconds of the fastest round of each, with {THREADS} threads. *rigid bodies*: boxes and balls that fall into \
              a pile, as a scene with all its checkpoints and its trajectory, and the same bodies in rapier alone, in turns; \
-             both end in the same bits. *liquid*: a column of 270,336 particles that collapses in a box of 64³ cells, by \
+             both end in the same places. *liquid*: a column of 270,336 particles that collapses in a box of 64³ cells, by \
              our integers on the CPU and by a plain MLS-MPM in Taichi {TAICHI} (`xtask/peers/taichi_mpm.py`), in turns. \
              Then, of the pieces that the README showed at this commit, a whole run and all its segments one by one, each \
              from the bytes of its checkpoint: what a check of k of n segments costs is k/n of the latter. *load before* is the machine's load average when the part began; above 0.3, something else ran too."

@@ -190,7 +190,7 @@ impl TwinMatter {
                     let mass = node[0];
                     // A sum that wrapped would be negative here.
                     heaviest = heaviest.max(if mass < 0 { i32::MAX } else { mass });
-                    debug_assert!(mass >= matter.max_node_mass() || carries(node, matter.max_push()));
+                    debug_assert!(mass < 0 || mass >= matter.max_node_mass() || carries(node, matter.max_push()));
                     let at = [x, index / cells, index % cells];
                     if mass > 0 {
                         let place = at.map(|c| (c as i32 * ONE + ONE / 2) - center);

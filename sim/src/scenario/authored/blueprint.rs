@@ -9,10 +9,11 @@ use super::{
     forces::{ForceField, MAX_FIELDS},
     joints::{self, Joint},
     look::{Finish, Look},
-    matter::{Basin, Block, Emitter, MAX_PARTICLES, Material, MaterialKind},
+    matter::{Basin, Block, Emitter, MAX_PARTICLES, Material, MaterialKind, Tank},
     mesh::EmbeddedMesh,
     quantity::{Quantity, Tally},
     reader::{Field, Table, bounds},
+    tank::MAX_ACCELERATION,
 };
 use crate::{
     genome::{Genome, ParamSpec, TraitOption, TraitSpec},
@@ -246,6 +247,31 @@ fn names<T>(named: &Named<T>) -> Vec<&str> {
     named.iter().map(|(name, _)| name.as_str()).collect()
 }
 
+/// Whether matter is moved by no more than the kernel has room for in a step, in any tank; else by how much.
+fn calm(
+    gravity: &[Quantity; 3],
+    forces: &[ForceField],
+    tanks: &[Tank],
+    declared: &Declared,
+    time: &Time,
+) -> Result<(), String> {
+    for tank in tanks {
+        let mut most = gravity.each_ref().map(|g| g.largest(declared));
+        for force in forces {
+            let here = force.largest(tank.far(), declared);
+            (0..3).for_each(|axis| most[axis] += here[axis]);
+        }
+        let step = f64::from(time.rate) * f64::from(time.rate) * tank.cell;
+        if let Some(most) = most.into_iter().find(|most| *most > MAX_ACCELERATION * step) {
+            return Err(format!(
+                "has gravity and forces of up to {most:.3} m/s² in its tank, of at most {:.3}",
+                MAX_ACCELERATION * step
+            ));
+        }
+    }
+    Ok(())
+}
+
 impl Blueprint {
     /// Reads a document with its meshes in it.
     ///
@@ -294,12 +320,18 @@ impl Blueprint {
         let joints = table.get("joints").map_or(Ok(Vec::new()), |field| joints::read(&field, declared, &bodies))?;
 
         let (tank, tanks) = match table.get("tank") {
-            Some(field) => Basin::read(&field, declared).map(|(basin, tanks)| (Some(basin), tanks))?,
+            Some(field) => {
+                let (basin, tanks) = Basin::read(&field, declared)?;
+                calm(&gravity, &forces, &tanks, declared, &time).map_err(|said| {
+                    field.wrong(said, "lower them, choose a larger `cell`, or a higher `rate` of the time")
+                })?;
+                (Some(basin), tanks)
+            }
             None => (None, Vec::new()),
         };
         let materials =
             named(&mut table, "materials", MAX_MATERIALS, |field| Material::read(field, &look_names, &tanks, &time))?;
-        let (mut matter, mut emitters) = (Vec::new(), Vec::new());
+        let (mut matter, mut emitters, mut places) = (Vec::new(), Vec::new(), 0);
         let mut tally = Tally::default();
         for (name, is_emitter) in [("matter", false), ("emitters", true)] {
             for field in table.get(name).map_or(Ok(Vec::new()), |field| field.list(MAX_BLOCKS))? {
@@ -312,7 +344,12 @@ impl Blueprint {
                     tally.add(emitter.when.as_ref(), count);
                     emitters.push(emitter);
                 } else {
-                    let (block, count) = Block::read(&field, declared, &tanks, &materials, &meshes)?;
+                    let (block, [own, count]) = Block::read(&field, declared, &tanks, &materials, &meshes)?;
+                    places += own;
+                    if places > MAX_BODIES as u64 {
+                        let help = format!("a scene has at most {MAX_BODIES} of them");
+                        return Err(field.wrong(format!("brings the places of matter to {places}"), help));
+                    }
                     tally.add(block.when.as_ref(), count);
                     matter.push(block);
                 }

@@ -81,6 +81,21 @@ impl ForceField {
         Ok(Self { center, keys })
     }
 
+    /// The most that it accelerates by along each axis, m/s², in a box around the origin of these half edges, without drag.
+    pub(super) fn largest(&self, half: [f64; 3], declared: &Declared) -> [f64; 3] {
+        let far: [f64; 3] = std::array::from_fn(|i| half[i] + self.center[i].largest(declared));
+        let mut most = [0.0; 3];
+        for key in &self.keys {
+            let size = |of: &[Quantity; 3], axis: usize| of[axis].largest(declared);
+            for (axis, most) in most.iter_mut().enumerate() {
+                let (j, k) = ((axis + 1) % 3, (axis + 2) % 3);
+                let turn = size(&key.swirl, j) * far[k] + size(&key.swirl, k) * far[j];
+                *most = f64::max(*most, size(&key.push, axis) + size(&key.pull, axis) * far[axis] + turn);
+            }
+        }
+        most
+    }
+
     pub(super) fn fix(&self, genome: &Genome, time: &Time) -> Force {
         let key = |key: &Key| ForceKey {
             step: key.at * f64::from(time.rate),

@@ -215,7 +215,7 @@ impl Color {
                 table.get(name).map_or(Ok(usual), |field: Field<'_>| field.number(bounds(-1000.0, 1000.0, "")))
             };
             let (from, to) = (end("from", 0.0)?, end("to", 1.0)?);
-            if from == to {
+            if ((to - from) as f32).abs() < f32::MIN_POSITIVE {
                 return Err(value.wrong("runs from a number to itself", "let `from` and `to` differ"));
             }
             let bands = table.get("bands").map(|field| field.whole(2, 1000)).transpose()?;

@@ -13,6 +13,9 @@ use crate::genome::Genome;
 /// The most particles of a scene.
 pub const MAX_PARTICLES: usize = 400_000;
 
+/// Edges of cells that a tank may have, over all seeds.
+const MAX_TANKS: usize = 16;
+
 /// The most cells of a tank along an axis, and the fewest.
 pub const MAX_CELLS: u32 = 88;
 const MIN_CELLS: u32 = 8;
@@ -107,7 +110,7 @@ pub(super) struct Emitter {
     pub(super) when: Option<When>,
     pub(super) material: Word,
     pub(super) path: String,
-    /// Half widths of the box that particles come from; a disc is as wide as it is deep, and flat.
+    /// Where particles come from.
     pub(super) mouth: Mouth,
     pub(super) position: [Quantity; 3],
     pub(super) velocity: [Quantity; 3],
@@ -135,10 +138,13 @@ impl Basin {
         let density = table.get("density");
         let density = density.map_or(Ok(1000.0), |field| field.number(bounds(100.0, 10_000.0, "kg/m³")))?;
         table.finish()?;
-        let Some(edges) = cell.each(declared) else {
+        let mut edges = cell.each(declared).unwrap_or_default();
+        edges.sort_by(f64::total_cmp);
+        edges.dedup();
+        if !(1..=MAX_TANKS).contains(&edges.len()) {
             let help = "choose it by a number, a trait, or a param with `integer = true` and up to 16 values";
             return Err(cell_field.wrong("can be too many numbers to look at each of them", help));
-        };
+        }
         let basin = Self { size, cell, density };
         let tanks: Vec<Tank> = edges.into_iter().map(|edge| basin.with(edge)).collect();
         for many in tanks.iter().flat_map(|tank| tank.cells) {
@@ -264,14 +270,14 @@ fn through_disc(radius: f64, velocity: [f64; 3]) -> f64 {
 }
 
 impl Block {
-    /// The block, and the most particles that it can be.
+    /// The block, and the most places that it can be in and particles that it can be.
     pub(super) fn read(
         field: &Field<'_>,
         declared: &Declared,
         tanks: &[Tank],
         materials: &[&str],
         meshes: &Named<EmbeddedMesh>,
-    ) -> Result<(Self, u64), SceneError> {
+    ) -> Result<(Self, [u64; 2]), SceneError> {
         let mut table = field.table()?;
         let when = table.get("when").map(|field| When::read(&field, declared)).transpose()?;
         let material = table.need("material")?.word(declared, materials)?;
@@ -313,7 +319,8 @@ impl Block {
             let count = if round { (0.53 * all + 4.0 * along[0] * along[0]).min(all) } else { all };
             most_particles = most_particles.max((count as u64).saturating_mul(places.into()));
         }
-        Ok((Self { when, material, path: field.path.clone(), shape, arrange, position, velocity }, most_particles))
+        let block = Self { when, material, path: field.path.clone(), shape, arrange, position, velocity };
+        Ok((block, [places.into(), most_particles]))
     }
 }
 
@@ -346,6 +353,12 @@ impl Emitter {
         tanks.iter().try_for_each(|tank| tank.holds(&place, &position, half.map(|half| [-half, half]), declared))?;
         let rate = table.get("rate").map(|field| field.number(bounds(1.0, MOST_A_SECOND, "particles a second")));
         let rate = rate.transpose()?;
+        let may_stop =
+            || velocity.iter().all(|v| matches!(v.reach(declared), [low, high] if low <= 0.0 && high >= 0.0));
+        if rate.is_none() && (velocity.iter().any(Quantity::is_drawn) || may_stop()) {
+            let help = "give it a `rate`, or a velocity that is not drawn and never 0";
+            return Err(field.wrong("has no `rate`, and none that follows from its velocity", help));
+        }
         let second = bounds(0.0, time.seconds(), "s");
         let from = table.get("from").map_or(Ok(0.0), |field| field.number(second))?;
         let until = table.get("until");

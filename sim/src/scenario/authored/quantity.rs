@@ -3,7 +3,7 @@
 //! Every value that a quantity can take, over all seeds and overrides, is checked against the field's bounds when the
 //! scene is read. So what a seed decides can be expanded without an error.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Declared, SceneError,
@@ -65,6 +65,12 @@ impl Quantity {
     pub(super) fn reach(&self, declared: &Declared) -> [f64; 2] {
         let [low, high] = self.form.reach(declared);
         [low.clamp(self.low, self.high), high.clamp(self.low, self.high)]
+    }
+
+    /// The largest magnitude that any seed can give it.
+    pub(super) fn largest(&self, declared: &Declared) -> f64 {
+        let [low, high] = self.reach(declared);
+        low.abs().max(high.abs())
     }
 
     /// Every value that a seed or an override can give it, where they can be listed.
@@ -362,8 +368,10 @@ impl When {
         let list = table.need("is")?;
         let option = |field: Field<'_>| Ok(known[field.one_of(&known)?].to_owned());
         let options = list.list(known.len())?.into_iter().map(option).collect::<Result<Vec<_>, SceneError>>()?;
-        if options.is_empty() {
-            return Err(list.wrong("is empty", format!("name at least one of: {}", known.join(", "))));
+        let distinct: BTreeSet<&String> = options.iter().collect();
+        if options.is_empty() || distinct.len() < options.len() {
+            let help = format!("name at least one of these, and none twice: {}", known.join(", "));
+            return Err(list.wrong("is empty, or names an option twice", help));
         }
         table.finish()?;
         Ok(Self { name: spec.name.clone(), options })

@@ -32,6 +32,9 @@ const MEMORY: f64 = 0.95;
 pub(super) const MAX_MODULI: f64 = 0.2;
 pub(super) const MAX_YIELD: f64 = 0.03;
 
+/// The most that gravity and forces accelerate matter by, cells a step²: the bounds of `crate::matter` have room for it.
+pub(super) const MAX_ACCELERATION: f64 = 0.1;
+
 impl Tank {
     /// A kilopascal over the density, in cells² a step².
     pub(super) fn kilopascal(&self, rate: u32) -> f64 {
@@ -43,6 +46,12 @@ impl Tank {
     pub(super) fn corner(&self) -> [f64; 3] {
         let (size, rim) = (self.size(), f64::from(RIM) * self.cell);
         [-size[0] / 2.0 - rim, -rim, -size[2] / 2.0 - rim]
+    }
+
+    /// How far the grid reaches from the origin along each axis, m.
+    pub(super) fn far(&self) -> [f64; 3] {
+        let (corner, edge) = (self.corner(), f64::from(self.grid()) * self.cell);
+        corner.map(|c| c.abs().max((c + edge).abs()))
     }
 
     /// How the scene's lengths and masses are those of the grid.

@@ -44,6 +44,9 @@ pub(super) struct AuthoredWorld {
 
 impl AuthoredWorld {
     pub(super) fn new(scene: &Blueprint, layout: &Layout, backend: Backend) -> Result<Self, SimError> {
+        if layout.bodies.is_empty() && layout.particles.is_empty() {
+            return Err(SimError::Empty);
+        }
         let mut physics = PhysicsWorld::new();
         physics.gravity = Vector::from(layout.gravity);
         physics.integration_parameters.dt = 1.0 / layout.rate as f32;
@@ -57,8 +60,7 @@ impl AuthoredWorld {
                 ColliderBuilder::new(SharedShape::halfspace(Vector::Y)).friction(friction).restitution(restitution);
             physics.insert_collider(floor, Some(ground));
         }
-        let tank = layout.tank.filter(|_| !layout.particles.is_empty());
-        if let Some(tank) = &tank {
+        if let Some(tank) = &layout.tank {
             wall(&mut physics, ground, tank);
         }
         let mut bodies = Vec::with_capacity(layout.bodies.len());
@@ -82,7 +84,7 @@ impl AuthoredWorld {
             let poses = joint.bodies.map(|end| end.map_or(Pose::IDENTITY, |body| pose(&layout.bodies[body])));
             physics.insert_impulse_joint(a, b, joint_of(joint, poses));
         }
-        let tank = tank.map(|tank| {
+        let tank = layout.tank.filter(|_| !layout.particles.is_empty()).map(|tank| {
             let (setup, scale) = (super::tank::setup(scene, &tank, layout), tank.scale());
             Tank::open(setup, Some((&physics, bodies.clone(), scale)), backend)
         });
@@ -127,7 +129,7 @@ impl AuthoredWorld {
     }
 }
 
-/// Walls around a tank, as high as it is, that bodies do not pass; its floor is that of the world, or one of its own.
+/// A floor and walls around a tank, as high as it is, that bodies do not pass.
 fn wall(physics: &mut PhysicsWorld, ground: RigidBodyHandle, tank: &super::Tank) {
     let [x, y, z] = tank.size().map(|edge| edge as f32 / 2.0);
     let thick = tank.cell as f32 * 4.0;
