@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use miette::{IntoDiagnostic, Result, WrapErr, bail};
+use miette::{IntoDiagnostic, Result, WrapErr, bail, miette};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::workspace::Workspace;
-use crate::{process, setup};
+use crate::{images, process, setup};
 
 /// The built binary with a home of its own.
 #[derive(Debug)]
@@ -162,7 +162,7 @@ impl Studio {
     }
 }
 
-/// Makes a draft of each scenario in a home of its own, mints it, and verifies it against the chain.
+/// Makes a draft of the piece that the README shows of each scenario, in a home of its own, mints it, and verifies it against the chain.
 ///
 /// # Errors
 ///
@@ -170,10 +170,11 @@ impl Studio {
 pub(crate) fn make_and_verify_drafts(workspace: &Workspace) -> Result<String> {
     let home = tempfile::tempdir().into_diagnostic().wrap_err("cannot make a temporary folder")?;
     let studio = Studio::build(workspace, home.path())?;
-    let scenarios = studio.scenarios()?;
+    let (scenarios, seeds) = (studio.scenarios()?, images::pieces(workspace)?);
     let mut notes = Vec::new();
     for Scenario { name, .. } in &scenarios {
-        let made = studio.make(name, "1", "draft")?;
+        let seed = seeds.get(name).ok_or_else(|| miette!("docs/images/pieces.json has no seed for {name}"))?;
+        let made = studio.make(name, seed, "draft")?;
         let checks = studio.verify(&made.bundle)?;
         let seconds: f64 = made.stages.values().sum();
         notes.push(format!("{name}: draft in {seconds:.0} s, {checks} checks"));
