@@ -185,12 +185,12 @@ impl TwinMatter {
         let done: Vec<(i32, Vec<Push>)> = planes
             .enumerate()
             .map(|(x, (nodes, wall))| {
-                let (mut heaviest, mut impulses) = (0, Vec::new());
+                let (mut heaviest, mut sound, mut impulses) = (0, true, Vec::new());
                 for (index, (node, wall)) in nodes.iter_mut().zip(wall).enumerate() {
                     let mass = node[0];
                     // A sum that wrapped would be negative here.
                     heaviest = heaviest.max(if mass < 0 { i32::MAX } else { mass });
-                    debug_assert!(mass < 0 || mass >= matter.max_node_mass() || carries(node, matter.max_push()));
+                    sound &= !cfg!(debug_assertions) || carries(node, matter.max_push());
                     let at = [x, index / cells, index % cells];
                     if mass > 0 {
                         let place = at.map(|c| (c as i32 * ONE + ONE / 2) - center);
@@ -211,6 +211,8 @@ impl TwinMatter {
                     }
                     node[0] = node[0].wrapping_add(more);
                 }
+                // Where a sum may have wrapped, its neighbours are too heavy, and the step fails.
+                debug_assert!(sound || heaviest >= matter.max_node_mass());
                 (heaviest, impulses)
             })
             .collect();
