@@ -13,7 +13,7 @@ use seedstorm_sim::{
     fixed::ONE,
     matter::{Force, Material, Matter, Particles, Vessel, twin::TwinMatter},
     scenario,
-    scenario::authored::{Blueprint, BodyShape, Document, Folder, Layout, import},
+    scenario::authored::{Blueprint, BodyShape, Document, Layout},
     segment::Replayer,
     simulate,
 };
@@ -50,14 +50,6 @@ radius = 2
 camera = { keys = [{ at = 0, eye = [0, 1, 5], target = [0, 1, 0] }] }
 "#;
 
-struct NoFiles;
-
-impl Folder for NoFiles {
-    fn read(&mut self, _: &str, _: usize) -> Result<Vec<u8>, String> {
-        Err("is not there".into())
-    }
-}
-
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
@@ -69,7 +61,7 @@ fn main() {
 }
 
 fn rigid(rounds: usize) {
-    let document: Document = import(PILE, &mut NoFiles).unwrap();
+    let document = Document::from_toml(PILE).unwrap();
     let scene = Blueprint::read(&document).unwrap();
     let layout = Layout::new(&scene, &scene.genome(&Seed::from(1), &BTreeMap::new()).unwrap());
     let mut recipe = Recipe::new("scene@1", 1.into(), Film::DRAFT).unwrap();
@@ -88,8 +80,11 @@ fn rigid(rounds: usize) {
         alone.push(start.elapsed().as_secs_f64());
         let trajectory = run.trajectory;
         let last = trajectory.snapshot(trajectory.snapshots() - 1).unwrap();
-        for ((_, body), x) in physics.bodies.iter().skip(1).zip(&last) {
-            assert_eq!((body.translation().x * 16384.0).round() as i32, *x, "the two piles are not one");
+        let count = layout.bodies.len();
+        // The first body is the ground.
+        for (index, (_, body)) in physics.bodies.iter().skip(1).enumerate() {
+            let place = <[f32; 3]>::from(body.translation()).map(|x| (x * 16384.0).round() as i32);
+            assert_eq!(place, [0, 1, 2].map(|axis| last[axis * count + index]), "the two piles are not one");
         }
     }
     let bodies = layout.bodies.len();

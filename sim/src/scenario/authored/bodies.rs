@@ -106,7 +106,7 @@ pub(super) enum Arrangement {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Spot {
     pub(super) offset: [f64; 3],
-    /// About y, in radians: along +x, a ring's bodies look outward, and those of a spiral to the next.
+    /// About y, in radians: along +x, a ring's bodies look outward, and those of a spiral along it.
     pub(super) heading: f64,
     /// The body before it along x (a row, a ring, a spiral), y and z (a grid), by its place in the group.
     pub(super) before: [Option<u32>; 3],
@@ -121,7 +121,7 @@ impl Group {
     ) -> Result<Self, SceneError> {
         let mut table = field.table()?;
         let name = table.get("name").map(|field| Ok(field.name()?.to_owned())).transpose()?;
-        let when = table.get("when").map(|field| When::read(&field, declared)).transpose()?;
+        let when = When::of(&mut table, declared)?;
         let shape = Shape::read(&table.need("shape")?, declared, meshes)?;
         let (arrange, counts) = Arrangement::of(&mut table, declared)?;
         let counts = [if when.is_some() { 0 } else { counts[0] }, counts[1]];

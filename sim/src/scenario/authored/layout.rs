@@ -191,7 +191,7 @@ fn bodies(scene: &Blueprint, genome: &Genome) -> (Vec<Body>, Vec<Vec<Spot>>) {
     let mut all_spots = Vec::new();
     for (number, group) in scene.bodies.iter().enumerate() {
         let drawn = group.fix(genome);
-        let there = group.when.as_ref().is_none_or(|when| when.holds(genome));
+        let there = When::holds(group.when.as_ref(), genome);
         let spots = if there { group.arrange.spots(genome, &group.path) } else { Vec::new() };
         for (index, spot) in spots.iter().enumerate() {
             let at = index as u64;
@@ -303,7 +303,7 @@ fn joints(scene: &Blueprint, genome: &Genome, bodies: &[Body], spots: &[Vec<Spot
 }
 
 fn particles(scene: &Blueprint, tank: &Tank, genome: &Genome) -> Vec<Particle> {
-    let there = |when: &Option<When>| when.as_ref().is_none_or(|when| when.holds(genome));
+    let there = |when: &Option<When>| When::holds(when.as_ref(), genome);
     let mut particles = Vec::new();
     for block in scene.matter.iter().filter(|block| there(&block.when)) {
         fill(scene, block, genome, tank.spacing(), &mut particles);

@@ -279,7 +279,7 @@ impl Block {
         meshes: &Named<EmbeddedMesh>,
     ) -> Result<(Self, [u64; 2]), SceneError> {
         let mut table = field.table()?;
-        let when = table.get("when").map(|field| When::read(&field, declared)).transpose()?;
+        let when = When::of(&mut table, declared)?;
         let material = table.need("material")?.word(declared, materials)?;
         let size = bounds(finest(tanks), 100.0, "m");
         let (kind, value) = table.choice(&["box", "ball", "mesh"])?;
@@ -334,7 +334,7 @@ impl Emitter {
         time: &Time,
     ) -> Result<(Self, u64), SceneError> {
         let mut table = field.table()?;
-        let when = table.get("when").map(|field| When::read(&field, declared)).transpose()?;
+        let when = When::of(&mut table, declared)?;
         let material = table.need("material")?.word(declared, materials)?;
         let (kind, value) = table.choice(&["disc", "box"])?;
         let size = bounds(finest(tanks) / 2.0, 100.0, "m");

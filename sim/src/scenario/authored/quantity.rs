@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     Declared, SceneError,
     document::Value,
-    reader::{Bounds, Field},
+    reader::{Bounds, Field, Table},
 };
 use crate::{genome::Genome, random::Stream};
 
@@ -359,7 +359,17 @@ pub(super) struct When {
 }
 
 impl When {
-    pub(super) fn read(field: &Field<'_>, declared: &Declared) -> Result<Self, SceneError> {
+    /// The field `when` of a table, if it has one.
+    pub(super) fn of(table: &mut Table<'_>, declared: &Declared) -> Result<Option<Self>, SceneError> {
+        table.get("when").map(|field| Self::read(&field, declared)).transpose()
+    }
+
+    /// Whether what has this, or has none, is there.
+    pub(super) fn holds(when: Option<&Self>, genome: &Genome) -> bool {
+        when.is_none_or(|when| when.options.iter().any(|option| option == genome.text(&when.name)))
+    }
+
+    fn read(field: &Field<'_>, declared: &Declared) -> Result<Self, SceneError> {
         let mut table = field.table()?;
         let name = table.need("trait")?;
         let names: Vec<&str> = declared.traits.iter().map(|spec| spec.name.as_str()).collect();
@@ -375,11 +385,6 @@ impl When {
         }
         table.finish()?;
         Ok(Self { name: spec.name.clone(), options })
-    }
-
-    pub(super) fn holds(&self, genome: &Genome) -> bool {
-        let value = genome.text(&self.name);
-        self.options.iter().any(|option| option == value)
     }
 }
 
