@@ -1,18 +1,18 @@
 //! What `cargo xtask bench sim` measures of this crate; prints one line of JSON.
 //!
-//! `bench rigid ROUNDS`: one pile of bodies as a scene, with its checkpoints and its trajectory, and the same pile in rapier
-//! alone, in turns; both have to end in the same places. `bench matter STEPS`: a column of liquid that collapses.
+//! `bench rigid ROUNDS`: one pile of bodies as a scene, stepped and with its checkpoints and its trajectory, and the same
+//! pile in rapier alone, in turns; all have to end in the same places. `bench matter STEPS`: a column of liquid that collapses.
 //! `bench segments SCENARIO SEED`: a whole run, and all its segments one by one, each from the bytes of its checkpoint.
 #![expect(clippy::unwrap_used, reason = "a failed measurement has nobody to report to")]
 
-use std::{collections::BTreeMap, time::Instant};
+use std::{collections::BTreeMap, hint::black_box, time::Instant};
 
 use rapier3d::prelude::{ColliderBuilder, PhysicsWorld, Pose, RigidBodyBuilder, Rotation, SharedShape, Vector};
 use seedstorm_sim::{
     Backend, Film, Recipe, Seed,
     fixed::ONE,
     matter::{Force, Material, Matter, Particles, Vessel, twin::TwinMatter},
-    scenario,
+    merkle, resolve, scenario,
     scenario::authored::{Blueprint, BodyShape, Document, Layout},
     segment::Replayer,
     simulate,
@@ -66,15 +66,31 @@ fn rigid(rounds: usize) {
     let layout = Layout::new(&scene, &scene.genome(&Seed::from(1), &BTreeMap::new()).unwrap());
     let mut recipe = Recipe::new("scene@1", 1.into(), Film::DRAFT).unwrap();
     recipe.scene = Some(document);
-    let steps = 4 * layout.rate as usize;
-    let (mut ours, mut alone) = (Vec::new(), Vec::new());
+    let (scenario, genome) = resolve(&recipe).unwrap();
+    let plan = scenario.plan(&genome);
+    let (mut ours, mut stepped, mut states, mut alone) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let timed = |seconds: &mut f64, work: &mut dyn FnMut()| {
+        let start = Instant::now();
+        work();
+        *seconds += start.elapsed().as_secs_f64();
+    };
     for _ in 0..rounds {
         let start = Instant::now();
         let run = simulate(&recipe, Backend::Cpu, &mut |_, _| true).unwrap();
         ours.push(start.elapsed().as_secs_f64());
+        let mut world = scenario.world(&genome, Backend::Cpu).unwrap();
+        let (mut stepping, mut writing) = (0.0, 0.0);
+        while world.step() < plan.steps {
+            timed(&mut stepping, &mut || world.advance(plan.checkpoint_every).unwrap());
+            timed(&mut writing, &mut || {
+                black_box(merkle::leaf(world.step(), &world.checkpoint().unwrap()));
+            });
+        }
+        stepped.push(stepping);
+        states.push(writing);
         let mut physics = pile(&layout);
         let start = Instant::now();
-        for _ in 0..steps {
+        for _ in 0..plan.steps {
             physics.step();
         }
         alone.push(start.elapsed().as_secs_f64());
@@ -88,7 +104,10 @@ fn rigid(rounds: usize) {
         }
     }
     let bodies = layout.bodies.len();
-    println!("{}", serde_json::json!({ "bodies": bodies, "steps": steps, "seconds": ours, "alone": alone }));
+    let rounds = serde_json::json!({
+        "bodies": bodies, "seconds": ours, "stepping": stepped, "checkpoints": states, "alone": alone,
+    });
+    println!("{rounds}");
 }
 
 /// The bodies of a layout in rapier, as a user of rapier would put them there.

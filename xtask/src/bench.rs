@@ -56,12 +56,14 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let evidence = Evidence {
         name: "bench-sim".to_owned(),
         about: format!(
-            "Seconds of the fastest round of each, with {THREADS} threads. *rigid bodies*: boxes and balls that fall into \
-             a pile, as a scene with all its checkpoints and its trajectory, and the same bodies in rapier alone, in turns; \
-             both end in the same places. *liquid*: a column of 270,336 particles that collapses in a box of 64³ cells, by \
-             our integers on the CPU and by a plain MLS-MPM in Taichi {TAICHI} (`xtask/peers/taichi_mpm.py`), in turns. \
-             Then, of the pieces that the README showed at this commit, a whole run and all its segments one by one, each \
-             from the bytes of its checkpoint: what a check of k of n segments costs is k/n of the latter. *load before* is the machine's load average when the part began; above 0.3, something else ran too."
+            "Seconds of the fastest round of each, with {THREADS} threads. *rigid bodies*: boxes and balls that fall \
+             into a pile, in rapier alone and as a scene: its steps, its 96 checkpoints (all of rapier's state, \
+             written and hashed) and a whole run with both and the trajectory, in turns; all end in the same places. \
+             *liquid*: a column of 270,336 particles that collapses in a box of 64³ cells, by our integers on the CPU \
+             and by a plain MLS-MPM in Taichi {TAICHI} (`xtask/peers/taichi_mpm.py`), in turns. Then, of the pieces \
+             that the README showed at this commit, a whole run and all its segments one by one, each from the bytes \
+             of its checkpoint: what a check of k of n segments costs is k/n of the latter. *load before* is the \
+             machine's load average when the part began; above 0.3, something else ran too."
         ),
         command: "cargo xtask bench sim".to_owned(),
         commit,
@@ -83,6 +85,11 @@ struct Printed {
     /// Of the peer, where one program measures both.
     #[serde(default)]
     alone: Vec<f64>,
+    /// Of what a whole run has, its steps and its checkpoints, measured apart.
+    #[serde(default)]
+    stepping: Vec<f64>,
+    #[serde(default)]
+    checkpoints: Vec<f64>,
     #[serde(default)]
     bodies: f64,
     #[serde(default)]
@@ -104,13 +111,16 @@ fn ours(workspace: &Workspace, arguments: &[&str]) -> Result<Printed> {
 
 fn rigid(workspace: &Workspace) -> Result<Part> {
     let load = load_before();
-    let Printed { seconds, alone, bodies, .. } = ours(workspace, &["rigid", RIGID_ROUNDS])?;
-    let (ours, alone) = (least(&seconds), least(&alone));
+    let Printed { seconds, stepping, checkpoints, alone, bodies, .. } = ours(workspace, &["rigid", RIGID_ROUNDS])?;
+    let (whole, steps, checkpoints, alone) = (least(&seconds), least(&stepping), least(&checkpoints), least(&alone));
     let figures = [
         Figure::number("bodies", bodies),
-        Figure::number("ours, s", ours),
         Figure::number("rapier alone, s", alone),
-        Figure::text("ours / rapier alone", format!("{:.3}", ours / alone)),
+        Figure::number("our steps, s", steps),
+        Figure::number("our checkpoints, s", checkpoints),
+        Figure::number("our whole run, s", whole),
+        Figure::text("our steps / rapier alone", format!("{:.3}", steps / alone)),
+        Figure::text("our whole run / rapier alone", format!("{:.3}", whole / alone)),
     ];
     Ok(Part { name: "rigid bodies".to_owned(), figures: load.into_iter().chain(figures).collect() })
 }
