@@ -5,8 +5,9 @@
 //! its turn `R` (rows, Q30), and its angular velocity (Q24, per step).
 //!
 //! **Depth.** With `d = node − centre`, of which no component exceeds `reach`, and `l = Rᵀd` (`mul30`, summed over the
-//! rows), the distance to a plane is `Σ mul30(l, normal) − offset`, and that to the planes the largest of them. From a segment, `l_y −= clamp(l_y, −half, half)`, the distance is `root(s) << 3`, `s` the sum of
-//! `mul30(l, l)` (Q18, unsigned), and the normal `div24(l, distance) << 6`; at distance 0 it is y. Either is lessened by
+//! rows), the distance to a plane is `Σ mul30(l, normal) − offset`, and that to the planes the largest of them. From a
+//! segment, `l_y −= clamp(l_y, −half, half)`, the distance is `root(s) << 3`, `s` the sum of `mul30(l, l)` (Q18, unsigned),
+//! and the normal `div24(l, distance) << 6`; at distance 0 it is y. Either is lessened by
 //! `radius`. The body of the smallest distance counts at a node, the first of equal ones.
 //!
 //! **Contact.** Where the distance is below 1 and the node has mass, with `w = V + Ω × d` (`mul24`, limited to
@@ -34,9 +35,10 @@
 //!
 //! **Bounds.** A reach is at most 40 cells, so no component of `d` exceeds 41½, and `d` and `l` are no longer than 72; with
 //! a plane's offset that stays below 112. `|Ω| ≤ ¼` along each axis, so `w` stays below 2·41½·¼ + `MAX_SPEED` < 22 before
-//! it is limited. No component of `e` exceeds 1.9, so no impulse is longer than 21·1.9·√3 < 70, and no moment than
-//! 72·70 = 5,040 < 2¹³. That is so where one plane holds. Where several do, one after the other, `e` may turn, and only twice as
-//! much is proved; no world of `tests/bounds.rs` came to more than the above.
+//! it is limited. No component of `e` exceeds 1.9, so `|e| ≤ 1.9·√3 < 3.3`. What a normal takes away is a projection and
+//! friction a scaling, so `|e|` never grows, whatever the number of planes, and `|c| ≤ 2·3.3`: no impulse is longer than
+//! 21·2·1.9·√3 < 138.3. A component of `c` is one of the first `e` less one of the last: of an impulse it is at most
+//! 21·(1.9 + 3.3) < 110. A component of a moment sees two of `d`: it is at most 41½·√2·138.3 < 8,150 < 2¹³.
 
 use crate::fixed::{ONE, ONE30, div24, mul24, mul30, root};
 
@@ -315,8 +317,8 @@ impl Collider {
             mul30(d[2], j[0]) - mul30(d[0], j[2]),
             mul30(d[0], j[1]) - mul30(d[1], j[0]),
         ];
-        debug_assert!(node[0] >= 21 * ONE || j.iter().all(|part| part.abs() <= 70 * ONE));
-        debug_assert!(node[0] >= 21 * ONE || moment.iter().all(|part| part.abs() <= (5040 << 18)));
+        debug_assert!(node[0] >= 21 * ONE || j.iter().all(|part| part.abs() <= 110 * ONE));
+        debug_assert!(node[0] >= 21 * ONE || moment.iter().all(|part| part.abs() <= (8150 << 18)));
         Some([j[0], j[1], j[2], moment[0], moment[1], moment[2]])
     }
 }

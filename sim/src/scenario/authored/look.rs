@@ -69,9 +69,17 @@ pub(super) struct CameraKey {
 #[derive(Debug, Clone)]
 pub(super) struct Finish {
     pub(super) substance: Word,
-    pub(super) color: Color,
+    pub(super) color: AnyColor,
     /// Metres on which light takes the colour, where it is water.
     pub(super) depth: f64,
+}
+
+/// Where a colour comes from, for every seed.
+#[derive(Debug, Clone)]
+pub(super) enum AnyColor {
+    One(Color),
+    /// One of these, by a trait.
+    Trait(String, Vec<(String, Color)>),
 }
 
 /// Where a colour comes from.
@@ -84,8 +92,6 @@ pub(super) enum Color {
     /// Along the palette's four colours, as a measure runs from the first number to the second.
     /// Or in so many even bands of these colours, there and back again.
     By(Measure, [f64; 2], Option<u32>),
-    /// One of these, by a trait.
-    Trait(String, Vec<(String, Self)>),
 }
 
 /// A colour of the palette.
@@ -173,7 +179,7 @@ impl Finish {
         let read = |(name, field): (&str, Field<'_>)| {
             let mut table = field.table()?;
             let substance = table.need("material")?.word(declared, SUBSTANCES)?;
-            let color = Color::read(&table.need("color")?, declared)?;
+            let color = AnyColor::read(&table.need("color")?, declared)?;
             let depth = table.get("depth").map_or(Ok(0.25), |field| field.number(bounds(0.001, 1000.0, "m")))?;
             table.finish()?;
             Ok((name.to_owned(), Self { substance, color, depth }))
@@ -182,25 +188,36 @@ impl Finish {
     }
 }
 
-impl Color {
+impl AnyColor {
     fn read(field: &Field<'_>, declared: &Declared) -> Result<Self, SceneError> {
+        let name = field.table().ok().and_then(|mut table| table.get("trait"));
+        let Some(name) = name else { return Ok(Self::One(Color::read(field)?)) };
+        let (name, cases) = field.cases(declared, &name)?;
+        let color = |(option, case): (String, Field<'_>)| Ok((option, Color::read(&case)?));
+        Ok(Self::Trait(name, cases.into_iter().map(color).collect::<Result<_, _>>()?))
+    }
+
+    /// What a seed makes of it.
+    pub(super) fn fix(&self, genome: &Genome) -> Color {
+        match self {
+            Self::One(color) => color.clone(),
+            Self::Trait(name, cases) => {
+                let value = genome.text(name);
+                let chosen = cases.iter().find(|(option, _)| option == value);
+                chosen.map_or(Color::Of(Ink::Ramp(0.0)), |(_, color)| color.clone())
+            }
+        }
+    }
+}
+
+impl Color {
+    fn read(field: &Field<'_>) -> Result<Self, SceneError> {
         use super::document::Value;
         if !matches!(field.node.value, Value::Table(_)) {
             return Ok(Self::Of(Ink::read(field)?));
         }
         let mut table = field.table()?;
-        let (kind, value) = table.choice(&["pick", "by", "trait"])?;
-        if kind == "trait" {
-            let (name, cases) = field.cases(declared, &value)?;
-            let color = |(option, case): (String, Field<'_>)| {
-                // No colour lies deeper: a trait within a trait says nothing that one alone cannot.
-                match Self::read(&case, declared)? {
-                    Self::Trait(..) => Err(case.wrong("lies too deep", "give a colour of its own here")),
-                    color => Ok((option, color)),
-                }
-            };
-            return Ok(Self::Trait(name, cases.into_iter().map(color).collect::<Result<_, _>>()?));
-        }
+        let (kind, value) = table.choice(&["pick", "by"])?;
         let color = if kind == "pick" {
             let inks = value.list(16)?.iter().map(Ink::read).collect::<Result<Vec<_>, _>>()?;
             if inks.is_empty() {
@@ -223,18 +240,6 @@ impl Color {
         };
         table.finish()?;
         Ok(color)
-    }
-
-    /// What a seed makes of it.
-    pub(super) fn fix(&self, genome: &Genome) -> Self {
-        match self {
-            Self::Trait(name, cases) => {
-                let value = genome.text(name);
-                let chosen = cases.iter().find(|(option, _)| option == value);
-                chosen.map_or(Self::Of(Ink::Ramp(0.0)), |(_, color)| color.clone())
-            }
-            color => color.clone(),
-        }
     }
 }
 

@@ -193,7 +193,6 @@ impl AuthoredStage {
                 let band = ((share * bands as f32) as u32).min(bands - 1) % 6;
                 self.palette.colors[band.min(6 - band) as usize]
             }
-            Color::Trait(..) => [1.0; 3],
         }
     }
 }
