@@ -859,12 +859,12 @@ fn worlds_are_what_they_were() {
     };
     let expected = [
         (
-            "7736b4f122f40282e6f00b16bec4c9985023cd56c1bf9401a32e3b9915be19d3",
-            "aeea1459ac093922c3e0c6b60954afff5e20fe2343260a9f9bbba40962af5b57",
+            "1fabd945cf2c67aa4b40ea0a7c66e232231eda83bc6a29876d5ab7e875e6bf75",
+            "f3bd11255be5ca9ce3c479014548dbbec7107e795c9d283fe1602495eadfdd41",
         ),
         (
-            "c825ccc58abacb21d884dc85910660de40910f17b7d622ac8712280e0fd509a7",
-            "8cff4b885a4dd01aea210ff103d28a29338ef1532b35be16a1b4d745583afd1c",
+            "c4c20696c6e21e905a399ce4a16e8fbdcf5f70016717ea7e3ab422b04ed4a4e5",
+            "219586b363a8a4c5e4b7bce8f1f965d1e8ecb80c4266ffea091a9cdd60c1d734",
         ),
         (
             "e2134a5f4a380d3009a950e9d0dbc6bf98ea62e9c3174606c3360f680b960dba",

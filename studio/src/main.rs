@@ -6,6 +6,9 @@ mod output;
 
 use std::process::ExitCode;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     bars::stop_on_interrupt();
     match cli::run() {

@@ -1,7 +1,7 @@
 //! What scenarios with rapier's bodies have in common.
 
 use rapier3d::prelude::{PhysicsWorld, RigidBody, RigidBodyHandle};
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
 
 use crate::world::SimError;
 
@@ -41,4 +41,10 @@ pub(super) fn write(state: &impl Serialize, mut to: Vec<u8>, size: &mut usize) -
     let written = postcard::to_extend(state, to).map_err(|error| SimError::Rigid(error.to_string()))?;
     *size = written.len() - before;
     Ok(written)
+}
+
+/// The state that these bytes, all of them, are; `None` where they are none.
+pub(super) fn read<T: DeserializeOwned>(state: &[u8]) -> Option<T> {
+    let (value, rest) = postcard::take_from_bytes(state).ok()?;
+    rest.is_empty().then_some(value)
 }

@@ -133,8 +133,8 @@ impl Time {
         }
         let poster = table.get("poster").map_or(Ok(0.6), |field| field.number(bounds(0.0, 1.0, "of the duration")))?;
         table.finish()?;
-        let half = f64::from(SNAPSHOTS / 2);
-        Ok(Self { rate, snapshots: 2 * (duration * half).round() as u32, poster })
+        // Whole segments, of two or of four snapshots.
+        Ok(Self { rate, snapshots: 4 * (duration * f64::from(SNAPSHOTS / 4)).round() as u32, poster })
     }
 }
 

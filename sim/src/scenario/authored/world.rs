@@ -17,7 +17,7 @@ use crate::{
     coupled::{SNAPSHOT_UNIT, Tank},
     fixed::ONE,
     matter::Particles,
-    scenario::rigid::{all_finite, pose_numbers, write},
+    scenario::rigid::{all_finite, pose_numbers, read, write},
     trajectory::Snapshot,
     world::{Backend, SimError, World},
 };
@@ -244,8 +244,7 @@ impl World for AuthoredWorld {
     fn restore(&mut self, state: &[u8]) -> Result<(), SimError> {
         let wrong = || SimError::Saved("it is no state of this scene");
         let rigid = self.tank.as_mut().map_or(Ok(state), |tank| tank.restore(state))?;
-        let (step, bodies, physics): (u32, Vec<RigidBodyHandle>, PhysicsWorld) =
-            postcard::from_bytes(rigid).map_err(|_| wrong())?;
+        let (step, bodies, physics): (u32, Vec<RigidBodyHandle>, PhysicsWorld) = read(rigid).ok_or_else(wrong)?;
         let one_step = self.tank.as_ref().is_none_or(|tank| tank.present_step() == step);
         if !one_step || bodies != self.bodies || !bodies.iter().all(|handle| physics.bodies.contains(*handle)) {
             return Err(wrong());

@@ -10,7 +10,7 @@ use super::{
     flower::{Flower, Place, STAMEN, TILE, tallness},
 };
 use crate::{
-    scenario::rigid::{all_finite, pose_numbers, write},
+    scenario::rigid::{all_finite, pose_numbers, read, write},
     trajectory::Snapshot,
     world::{SimError, World},
 };
@@ -146,7 +146,7 @@ impl World for BloomWorld {
     fn restore(&mut self, state: &[u8]) -> Result<(), SimError> {
         let wrong = || SimError::Saved("it is no state of this rigid world");
         let (step, fallen, bodies, physics): (u32, Vec<i32>, Vec<RigidBodyHandle>, PhysicsWorld) =
-            postcard::from_bytes(state).map_err(|_| wrong())?;
+            read(state).ok_or_else(wrong)?;
         let whole = fallen.len() == self.fallen.len()
             && bodies == self.bodies
             && bodies.iter().all(|handle| physics.bodies.contains(*handle));
