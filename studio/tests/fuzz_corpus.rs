@@ -94,6 +94,8 @@ fn scenes(seeds: &mut Seeds) {
     let file = |text: &str| [&[0], text.as_bytes()].concat();
     let example = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
     let (curtain, tower) = (example("curtain.toml"), example("tower.toml"));
+    let own = |name: &str| fs::read_to_string(folder.join("../../sim/src/scenario/authored").join(name)).unwrap();
+    let (flood, plunge) = (own("flood.toml"), own("plunge.toml"));
     let near = |from: &str, to: &str| {
         let changed = checks::SCENE_WITH_MESH.replace(from, to);
         assert_ne!(changed, checks::SCENE_WITH_MESH);
@@ -111,6 +113,8 @@ fn scenes(seeds: &mut Seeds) {
     let list = [
         ("valid-curtain", file(&curtain)),
         ("valid-tower", file(&tower)),
+        ("valid-flood", file(&flood)),
+        ("valid-plunge", file(&plunge)),
         ("valid-balls", file(&balls)),
         ("valid-joints", joined("{ kind = \"ball\", chain = \"a\", hang = true }")),
         ("valid-carried", carried(&json)),
@@ -123,6 +127,8 @@ fn scenes(seeds: &mut Seeds) {
         ("near-outside", file(&near("a.glb", "../a.glb"))),
         ("near-deep", file(&format!("a{} = 1", ".a".repeat(2000)))),
         ("near-twice", carried(&json.replace("\"scene\":1", "\"scene\":1,\"scene\":1"))),
+        ("near-option", file(&flood.replacen("is = [\"", "is = [\"no-", 1))),
+        ("near-cell", file(&plunge.replacen("cell = ", "cell = 1e9 # ", 1))),
         ("near-count", mesh(gltf.replace("\"count\":4", "\"count\":4000000000").as_bytes())),
         ("near-offset", mesh(gltf.replace("\"byteOffset\":48", "\"byteOffset\":18446744073709551615").as_bytes())),
         ("near-cut", mesh(&glb[..glb.len() - 7])),
