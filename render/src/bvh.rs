@@ -45,7 +45,7 @@ impl Bounds {
 }
 
 /// Set in a child that is a leaf; the other bits are the leaf's number.
-const LEAF: u32 = 1 << 31;
+pub(crate) const LEAF: u32 = 1 << 31;
 const BINS: usize = 16;
 /// Fewer primitives than this are built on one thread.
 const PARALLEL_FROM: usize = 4096;
@@ -54,16 +54,16 @@ const DEPTH_OF_HALVING: u32 = 64;
 
 /// Four children: their boxes side by side, and where they are.
 #[derive(Debug, Clone, Copy)]
-struct Node {
+pub(crate) struct Node {
     /// By side (minimum, maximum), then by axis.
-    planes: [[f32x4; 3]; 2],
-    children: [u32; 4],
+    pub(crate) planes: [[f32x4; 3]; 2],
+    pub(crate) children: [u32; 4],
 }
 
 /// A hierarchy whose leaves are known by number.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Bvh {
-    nodes: Vec<Node>,
+    pub(crate) nodes: Vec<Node>,
 }
 
 /// A primitive while the tree is built.

@@ -43,6 +43,12 @@ static FILTER: LazyLock<[f32; FILTER_STEPS + 1]> = LazyLock::new(|| {
 });
 
 #[inline]
+/// The filter's table, for a twin of [`Lens::ray`].
+#[cfg(feature = "gpu")]
+pub(crate) fn filter_table() -> &'static [f32] {
+    &*FILTER
+}
+
 fn filter_offset(table: &[f32; FILTER_STEPS + 1], u: f32) -> f32 {
     let x = u * FILTER_STEPS as f32;
     let i = (x as usize).min(FILTER_STEPS - 1);
@@ -53,15 +59,15 @@ fn filter_offset(table: &[f32; FILTER_STEPS + 1], u: f32) -> f32 {
 /// A camera made ready for one size of picture.
 #[derive(Debug, Clone)]
 pub(crate) struct Lens {
-    eye: Vec3,
-    right: Vec3,
-    up: Vec3,
-    forward: Vec3,
+    pub(crate) eye: Vec3,
+    pub(crate) right: Vec3,
+    pub(crate) up: Vec3,
+    pub(crate) forward: Vec3,
     /// Tangent of half the vertical angle of view.
-    tan_half: f32,
-    lens_radius: f32,
-    focus_distance: f32,
-    backdrop: Option<scene::Backdrop>,
+    pub(crate) tan_half: f32,
+    pub(crate) lens_radius: f32,
+    pub(crate) focus_distance: f32,
+    pub(crate) backdrop: Option<scene::Backdrop>,
 }
 
 impl Lens {

@@ -19,6 +19,9 @@ pub enum RenderError {
     /// A setting of the frame is out of its range.
     #[error("frame settings: {0}")]
     Settings(String),
+    /// The graphics device cannot render the scene, or failed.
+    #[error("the graphics device: {0}")]
+    Device(String),
     /// The caller gave up.
     #[error("rendering was cancelled")]
     Cancelled,

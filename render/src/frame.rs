@@ -66,7 +66,7 @@ impl Default for FrameSettings {
 }
 
 impl FrameSettings {
-    fn check(&self) -> Result<(), RenderError> {
+    pub(crate) fn check(&self, rect: Rect) -> Result<(), RenderError> {
         let refuse = |what: &str| Err(RenderError::Settings(what.into()));
         if !(1..=16384).contains(&self.width) || !(1..=16384).contains(&self.height) {
             return refuse("width and height should lie in [1, 16384]");
@@ -79,6 +79,10 @@ impl FrameSettings {
         }
         if self.indirect_clamp.is_nan() || self.indirect_clamp <= 0.0 {
             return refuse("indirect_clamp should be above 0");
+        }
+        let fits = |from: u32, size: u32, whole: u32| size > 0 && from < whole && size <= whole - from;
+        if !fits(rect.x, rect.width, self.width) || !fits(rect.y, rect.height, self.height) {
+            return refuse(&format!("{rect:?} is not inside of the frame"));
         }
         Ok(())
     }
@@ -132,11 +136,7 @@ impl PreparedScene {
         progress: &(dyn Fn(f32) + Sync),
         cancel: &AtomicBool,
     ) -> Result<Layers, RenderError> {
-        settings.check()?;
-        let fits = |from: u32, size: u32, whole: u32| size > 0 && from < whole && size <= whole - from;
-        if !fits(rect.x, rect.width, settings.width) || !fits(rect.y, rect.height, settings.height) {
-            return Err(RenderError::Settings(format!("{rect:?} is not inside of the frame")));
-        }
+        settings.check(rect)?;
         let limits =
             Limits { max_bounces: settings.max_bounces, clamp: settings.indirect_clamp / self.exposure, strategy };
         let mut squares = Vec::new();

@@ -55,6 +55,8 @@ pub mod denoise;
 mod error;
 pub mod film;
 mod frame;
+#[cfg(feature = "gpu")]
+pub mod gpu;
 pub mod haze;
 pub mod image_file;
 mod layers;

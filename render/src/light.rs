@@ -10,28 +10,28 @@ use crate::vector::{Basis, Ray, Vec3, max, min, vec3};
 
 /// A rectangle that emits from its front.
 #[derive(Debug, Clone, Copy)]
-struct Rectangle {
-    center: Vec3,
-    u: Vec3,
-    v: Vec3,
+pub(crate) struct Rectangle {
+    pub(crate) center: Vec3,
+    pub(crate) u: Vec3,
+    pub(crate) v: Vec3,
     /// `u` and `v` over their squared lengths.
-    u_dual: Vec3,
-    v_dual: Vec3,
-    normal: Vec3,
-    area: f32,
-    radiance: Vec3,
-    power: f32,
-    visible: bool,
+    pub(crate) u_dual: Vec3,
+    pub(crate) v_dual: Vec3,
+    pub(crate) normal: Vec3,
+    pub(crate) area: f32,
+    pub(crate) radiance: Vec3,
+    pub(crate) power: f32,
+    pub(crate) visible: bool,
 }
 
 /// A sphere that emits outward; part of the scene's geometry too.
 #[derive(Debug, Clone, Copy)]
-struct Ball {
-    center: Vec3,
-    radius: f32,
-    radiance: Vec3,
+pub(crate) struct Ball {
+    pub(crate) center: Vec3,
+    pub(crate) radius: f32,
+    pub(crate) radiance: Vec3,
     /// π r² × luminance.
-    power: f32,
+    pub(crate) power: f32,
 }
 
 /// A sphere that glows.
@@ -49,12 +49,12 @@ const MOST_BALLS: usize = 16;
 /// All lights of a scene.
 #[derive(Debug, Clone)]
 pub(crate) struct Lights {
-    zenith: Vec3,
-    horizon: Vec3,
-    nadir: Vec3,
-    sky_is_black: bool,
-    rectangles: Vec<Rectangle>,
-    balls: Vec<Ball>,
+    pub(crate) zenith: Vec3,
+    pub(crate) horizon: Vec3,
+    pub(crate) nadir: Vec3,
+    pub(crate) sky_is_black: bool,
+    pub(crate) rectangles: Vec<Rectangle>,
+    pub(crate) balls: Vec<Ball>,
     /// The instances of `balls`.
     ball_instances: Vec<u32>,
 }
@@ -123,6 +123,12 @@ impl Lights {
             .collect();
         let sky_is_black = [zenith, horizon, nadir].iter().all(|c| c.luminance() <= 0.0);
         Self { zenith, horizon, nadir, sky_is_black, rectangles, balls, ball_instances }
+    }
+
+    /// Which of the spheres that shadow rays are aimed at an instance is.
+    #[inline]
+    pub(crate) fn ball_of(&self, instance: u32) -> Option<u32> {
+        self.ball_instances.iter().position(|&i| i == instance).map(|ball| ball as u32)
     }
 
     /// Radiance of the gradient in a unit direction: from the horizon to either pole by the smoothstep of the height.
@@ -268,7 +274,7 @@ impl Lights {
     /// The density with which [`Lights::sample`] would have drawn a direction to the sphere of this instance; `None` if
     /// shadow rays are not aimed at it.
     pub(crate) fn ball_density(&self, receiver: &Receiver, instance: u32) -> Option<f32> {
-        let ball = self.ball_instances.iter().position(|&i| i == instance)?;
+        let ball = self.ball_of(instance)? as usize;
         let own = Self::ball_worth(&self.balls[ball], receiver);
         if own <= 0.0 {
             return Some(0.0);

@@ -117,6 +117,12 @@ static REFLECTANCE: LazyLock<Vec<[[f32; 2]; STEPS]>> = LazyLock::new(|| {
         .collect()
 });
 
+/// The whole table behind [`reflectance`].
+#[cfg(feature = "gpu")]
+pub(crate) fn reflectance_table() -> Vec<f32> {
+    REFLECTANCE.iter().flatten().flatten().copied().collect()
+}
+
 fn integrate(ggx: &Ggx, cos: f32) -> [f32; 2] {
     const SAMPLES: u32 = 256;
     let w = vec3((1.0 - cos * cos).sqrt(), 0.0, cos);

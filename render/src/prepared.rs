@@ -27,19 +27,19 @@ pub struct PreparedScene {
     pub(crate) lights: Lights,
     pub(crate) materials: Vec<Material>,
     pub(crate) exposure: f32,
-    meshes: Vec<TriangleMesh>,
-    placed: Vec<Placed>,
-    looks: Vec<Look>,
-    tree: Bvh,
+    pub(crate) meshes: Vec<TriangleMesh>,
+    pub(crate) placed: Vec<Placed>,
+    pub(crate) looks: Vec<Look>,
+    pub(crate) tree: Bvh,
     /// The solids that shadow rays go through.
-    panes: Vec<u32>,
+    pub(crate) panes: Vec<u32>,
     /// Which instances the leaves of `tree` hold, in their order.
-    leaves: Vec<u32>,
+    pub(crate) leaves: Vec<u32>,
 }
 
 /// The geometry of an instance.
 #[derive(Debug, Clone, Copy)]
-enum Placed {
+pub(crate) enum Placed {
     Sphere {
         center: Vec3,
         radius: f32,
@@ -69,11 +69,11 @@ enum Placed {
 
 /// What an instance looks like, apart from where it is.
 #[derive(Debug, Clone, Copy)]
-struct Look {
-    material: u32,
-    tint: Vec3,
-    emission: Vec3,
-    pane: bool,
+pub(crate) struct Look {
+    pub(crate) material: u32,
+    pub(crate) tint: Vec3,
+    pub(crate) emission: Vec3,
+    pub(crate) pane: bool,
 }
 
 /// Most panes that shadow rays go through; any more cast shadows.
@@ -81,8 +81,8 @@ const MOST_PANES: usize = 8;
 
 /// The rows of a rotation from world to local space.
 #[derive(Debug, Clone, Copy)]
-struct Rotation {
-    rows: [Vec3; 3],
+pub(crate) struct Rotation {
+    pub(crate) rows: [Vec3; 3],
 }
 
 impl Rotation {

@@ -10,10 +10,10 @@ use crate::vector::{Ray, Vec3};
 
 /// Four triangles side by side; a pack that is not full is filled up with points, which no ray hits.
 #[derive(Debug, Clone, Copy)]
-struct Pack {
+pub(crate) struct Pack {
     /// By corner, then by axis.
-    corners: [[f32x4; 3]; 3],
-    ids: [u32; 4],
+    pub(crate) corners: [[f32x4; 3]; 3],
+    pub(crate) ids: [u32; 4],
 }
 
 /// A mesh and its hierarchy.
@@ -21,8 +21,8 @@ struct Pack {
 pub(crate) struct TriangleMesh {
     pub(crate) source: Arc<Mesh>,
     pub(crate) bounds: Bounds,
-    tree: Bvh,
-    packs: Vec<Pack>,
+    pub(crate) tree: Bvh,
+    pub(crate) packs: Vec<Pack>,
 }
 
 /// The nearest triangle found so far.

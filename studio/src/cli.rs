@@ -31,7 +31,9 @@ use seedstorm_studio::{
     import::import_car,
     ledger::Ledger,
     located::locate,
-    make, random_bytes, scene_file,
+    make, random_bytes,
+    render::{self, Renderer, render},
+    scene_file,
     sweep::{self, Sweep},
     verify,
 };
@@ -76,6 +78,23 @@ enum Command {
         /// Keep the checkpoints' bytes for so many days, so that `check` can run single segments again.
         #[arg(long, value_name = "DAYS", num_args = 0..=1, default_missing_value = "7", value_parser = clap::value_parser!(u16).range(1..))]
         keep_checkpoints: Option<u16>,
+    },
+    /// Render frames of a recipe into a folder, without making a piece.
+    Render {
+        #[command(flatten)]
+        source: Source,
+        /// The frames, as A..B, from 0; B is excluded. All where it is left out.
+        #[arg(long, value_name = "A..B", value_parser = frame_range)]
+        frames: Option<std::ops::Range<u32>>,
+        /// Which tracer draws: cpu, whose pixels are the same everywhere, or gpu.
+        #[arg(long, default_value = "cpu")]
+        renderer: Renderer,
+        /// Where the simulation runs: auto, cpu or gpu. The bits are the same.
+        #[arg(long, default_value = "auto")]
+        backend: Backend,
+        /// The folder; `<recipe CID>-<renderer>` here where it is left out.
+        #[arg(long, short)]
+        out: Option<PathBuf>,
     },
     /// Print the canonical recipe of a piece without making it.
     Recipe {
@@ -247,11 +266,17 @@ struct SweepArguments {
     backend: Backend,
 }
 
+fn frame_range(text: &str) -> Result<std::ops::Range<u32>, String> {
+    let range = seed_range(text)?;
+    let end = |end: u64| u32::try_from(end).map_err(|_| format!("no film has {end} frames"));
+    Ok(end(range.start)?..end(range.end)?)
+}
+
 fn seed_range(text: &str) -> Result<std::ops::Range<u64>, String> {
     let (from, to) = text.split_once("..").ok_or("a range is written A..B")?;
     let number = |text: &str| text.parse::<u64>().map_err(|_| format!("`{text}` is no whole number below 2⁶⁴"));
     let range = number(from)?..number(to)?;
-    if range.is_empty() { Err(format!("`{text}` holds no seed: the end is excluded")) } else { Ok(range) }
+    if range.is_empty() { Err(format!("`{text}` holds nothing: the end is excluded")) } else { Ok(range) }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -453,6 +478,13 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
             };
             let made = make(&home, &recipe, &options, &Bars::default())?;
             output::made(&recipe, &made, json);
+        }
+        Command::Render { source, frames, renderer, backend, out } => {
+            let recipe = source.recipe()?;
+            output::announce(&recipe)?;
+            let wishes =
+                render::Wishes { frames: frames.clone(), renderer: *renderer, backend: *backend, out: out.clone() };
+            output::rendered(&render(&Home::default_place()?, &recipe, &wishes, &Bars::default())?, json);
         }
         Command::Recipe { source } => output::raw(&source.recipe()?.canonical()),
         Command::Scenarios => output::scenarios(json),

@@ -107,6 +107,22 @@ pub enum StudioError {
         /// What the checkpoints lead to.
         found: Digest,
     },
+    /// Frames that a film does not have.
+    #[error("frames {asked:?} are not all there: the film has {frames}, from 0")]
+    Frames {
+        /// What was asked for.
+        asked: std::ops::Range<u32>,
+        /// How many there are.
+        frames: u32,
+    },
+    /// A folder that holds something else.
+    #[error("{folder} holds other frames: {by}")]
+    Occupied {
+        /// The folder.
+        folder: PathBuf,
+        /// What it holds.
+        by: String,
+    },
     /// The way to a segment is wrong already.
     #[error("segment {0} does not lead to the checkpoint that is claimed: the run is forged there, or before")]
     Parted(u32),
@@ -146,6 +162,8 @@ impl StudioError {
             | Self::Named(_)
             | Self::Password
             | Self::OtherWorld
+            | Self::Frames { .. }
+            | Self::Occupied { .. }
             | Self::Sim(SimError::NoSegment { .. }) => true,
             Self::Mint(error) => matches!(**error, seedstorm_mint::Error::Metadata(_)),
             _ => false,
@@ -173,6 +191,7 @@ impl StudioError {
             ),
             Self::OtherRoot { .. } => Some("`seedstorm verify` says what else does not hold".into()),
             Self::Parted(_) => Some("`seedstorm bisect` finds the step, against a piece that was made honestly".into()),
+            Self::Occupied { .. } => Some("give `--out` a folder of its own".into()),
             Self::OtherWorld => Some("only runs of one world part at a step: compare pieces of one scenario and seed".into()),
             Self::Journal { .. } => Some("`seedstorm replay PIECE --segment N --journal FILE` writes one".into()),
             Self::Sim(SimError::NoSegment { .. }) => Some("segments are counted from 0".into()),

@@ -3,20 +3,53 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use seedstorm_render::{
-    FrameSettings, Layers, PreparedScene, Rect,
+    FrameSettings, Layers, PreparedScene, Rect, RenderError,
     denoise::{self, denoise},
+    gpu::GpuScene,
     haze,
     image_file::Rgb8Image,
     tone::{ToneCurve, develop},
 };
 use seedstorm_sim::{
-    Film, Genome, Player, Trajectory, scenario::Scenario, scenario::Stage as SceneStage, scene::Scene,
+    Film, Genome, Player, Trajectory, gpu::Gpu, scenario::Scenario, scenario::Stage as SceneStage, scene::Scene,
 };
 
 use crate::StudioError;
 
+/// What follows the paths of light.
+pub(crate) enum Tracer {
+    /// The canonical tracer.
+    Cpu,
+    /// Its twin on a graphics device.
+    Gpu(Gpu),
+}
+
+impl Tracer {
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Gpu(gpu) => gpu.name(),
+        }
+    }
+
+    fn render(
+        &self,
+        scene: &PreparedScene,
+        settings: &FrameSettings,
+        progress: &(dyn Fn(f32) + Sync),
+        cancel: &AtomicBool,
+    ) -> Result<Layers, RenderError> {
+        let whole = Rect { x: 0, y: 0, width: settings.width, height: settings.height };
+        match self {
+            Self::Cpu => scene.render(settings, progress, cancel),
+            Self::Gpu(gpu) => GpuScene::new(scene, gpu)?.render(settings, whole, &progress, cancel),
+        }
+    }
+}
+
 /// A trajectory and the means to draw any frame of it.
 pub(crate) struct Shoot<'a> {
+    tracer: Tracer,
     stage: Box<dyn SceneStage>,
     player: Player<'a>,
     film: &'a Film,
@@ -24,7 +57,12 @@ pub(crate) struct Shoot<'a> {
 
 impl<'a> Shoot<'a> {
     pub(crate) fn new(scenario: &dyn Scenario, genome: &Genome, film: &'a Film, trajectory: &'a Trajectory) -> Self {
-        Self { stage: scenario.stage(genome), player: Player::new(trajectory), film }
+        Self { tracer: Tracer::Cpu, stage: scenario.stage(genome), player: Player::new(trajectory), film }
+    }
+
+    /// The same with whole frames by this tracer.
+    pub(crate) fn by(self, tracer: Tracer) -> Self {
+        Self { tracer, ..self }
     }
 
     /// The scene of frame number `frame`: the first shows the first moment, the last the last.
@@ -47,7 +85,7 @@ impl<'a> Shoot<'a> {
                 cancel.store(true, Ordering::Relaxed);
             }
         };
-        let layers = PreparedScene::new(&scene)?.render(&self.settings(), &report, &cancel)?;
+        let layers = self.tracer.render(&PreparedScene::new(&scene)?, &self.settings(), &report, &cancel)?;
         finish(&layers, &scene)
     }
 

@@ -17,6 +17,7 @@ use seedstorm_studio::{
     import::Imported,
     ledger::Ledger,
     make::Made,
+    render::Rendered,
     sweep::Swept,
     verify::Report,
 };
@@ -417,6 +418,18 @@ pub(crate) fn tokens(tokens: &[Token], json: bool) {
     for token in tokens {
         line(&token.id.to_string(), format!("{}  recipe {}", token.owner, token.recipe));
     }
+}
+
+pub(crate) fn rendered(rendered: &Rendered, json: bool) {
+    if json {
+        document(&json!(rendered));
+        return;
+    }
+    let [from, to] = rendered.frames;
+    let drawn = to - from - rendered.kept;
+    line("recipe", &rendered.recipe);
+    line("frames", format!("{from} to {} in {}", to - 1, rendered.folder.display()));
+    line("drawn", format!("{drawn} in {:.1} s by {}; {} were there", rendered.seconds, rendered.tracer, rendered.kept));
 }
 
 pub(crate) fn exported(path: &Path, car: &Car, json: bool) {

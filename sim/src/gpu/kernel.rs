@@ -14,7 +14,8 @@ const STEPS_A_SUBMISSION: u32 = 4;
 pub(crate) const WORKGROUP: u32 = 64;
 
 /// What a buffer of a kernel holds at first.
-pub(crate) enum Contents<'a> {
+#[derive(Debug)]
+pub enum Contents<'a> {
     /// These bytes.
     Bytes(&'a [u8]),
     /// That many bytes of 0.
@@ -31,8 +32,8 @@ impl Contents<'_> {
 }
 
 /// What a buffer of a kernel is for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Role {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
     /// The kernel only reads it.
     Constant,
     /// The kernel writes it, for itself.
@@ -42,11 +43,11 @@ pub(crate) enum Role {
 }
 
 /// A buffer of a kernel: its name, what it is for and what it holds at first.
-pub(crate) type KernelBuffer<'a> = (&'static str, Role, Contents<'a>);
+pub type KernelBuffer<'a> = (&'static str, Role, Contents<'a>);
 
 /// A kernel on a device: its buffers, and the passes over them that make a step.
 #[derive(Debug)]
-pub(crate) struct Kernel {
+pub struct Kernel {
     gpu: Gpu,
     /// Each pass's pipeline and its workgroups along x and y.
     passes: Vec<(wgpu::ComputePipeline, [u32; 2])>,
@@ -61,7 +62,7 @@ impl Kernel {
     ///
     /// # Errors
     /// [`KernelError::Device`] where a buffer is larger than the device binds.
-    pub(crate) fn new(
+    pub fn new(
         gpu: Gpu,
         label: &'static str,
         source: &str,
@@ -143,7 +144,7 @@ impl Kernel {
     }
 
     /// Runs all passes, `steps` times.
-    pub(crate) fn advance(&self, steps: u32) {
+    pub fn advance(&self, steps: u32) {
         let mut left = steps;
         while left > 0 {
             let now = left.min(STEPS_A_SUBMISSION);
@@ -163,8 +164,17 @@ impl Kernel {
         }
     }
 
+    /// Waits until everything that was submitted is done.
+    ///
+    /// # Errors
+    /// [`KernelError::Device`] where the device is lost.
+    pub fn wait(&self) -> Result<(), KernelError> {
+        let done = self.gpu.device.poll(wgpu::PollType::wait_indefinitely());
+        done.map(drop).map_err(|error| KernelError::Device(error.to_string()))
+    }
+
     /// Replaces the first values of a buffer.
-    pub(crate) fn write<T: bytemuck::Pod>(&self, buffer: usize, values: &[T]) {
+    pub fn write<T: bytemuck::Pod>(&self, buffer: usize, values: &[T]) {
         self.gpu.queue.write_buffer(&self.buffers[buffer], 0, bytemuck::cast_slice(values));
     }
 
@@ -172,7 +182,7 @@ impl Kernel {
     ///
     /// # Errors
     /// [`KernelError::Device`] where the device is lost.
-    pub(crate) fn read<T: bytemuck::Pod>(&self, buffer: usize) -> Result<Vec<T>, KernelError> {
+    pub fn read<T: bytemuck::Pod>(&self, buffer: usize) -> Result<Vec<T>, KernelError> {
         let (gpu, staging, buffer) = (&self.gpu, &self.staging, &self.buffers[buffer]);
         let lost = |error: &dyn fmt::Display| KernelError::Device(error.to_string());
         let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());

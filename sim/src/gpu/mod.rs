@@ -6,7 +6,8 @@ use std::fmt;
 
 use crate::world::{Backend, KernelError};
 
-pub(crate) use kernel::{Contents, Kernel, Role, WORKGROUP};
+pub(crate) use kernel::WORKGROUP;
+pub use kernel::{Contents, Kernel, KernelBuffer, Role};
 
 /// A graphics device that can run the kernels.
 #[derive(Debug, Clone)]

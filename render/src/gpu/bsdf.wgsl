@@ -1,0 +1,400 @@
+// See `microfacet.rs` and `bsdf.rs`.
+
+// ---- Materials: 4 each.
+
+struct Material {
+    base_color: vec3<f32>,
+    metallic: f32,
+    absorption: vec3<f32>,
+    roughness: f32,
+    emission: vec3<f32>,
+    transmission: f32,
+    ior: f32,
+    coat: f32,
+    coat_roughness: f32,
+}
+
+fn material_of(index: u32) -> Material {
+    let at = params.more.x + index * 4u;
+    let color = looks[at];
+    let absorption = looks[at + 1u];
+    let emission = looks[at + 2u];
+    let rest = looks[at + 3u];
+    return Material(
+        color.xyz, color.w, absorption.xyz, absorption.w, emission.xyz, emission.w, rest.x, rest.y, rest.z,
+    );
+}
+
+fn absorbed(material: Material, length: f32) -> vec3<f32> {
+    return exp(material.absorption * -length);
+}
+
+// ---- Microfacets, of GGX α.
+
+fn alpha_of(roughness: f32) -> f32 {
+    return max(roughness * roughness, LEAST_ALPHA);
+}
+
+fn facet_density(alpha: f32, h: vec3<f32>) -> f32 {
+    let a2 = alpha * alpha;
+    let s = (h.x * h.x + h.y * h.y) / a2 + h.z * h.z;
+    return 1.0 / (PI * a2 * s * s);
+}
+
+fn smith_lambda(alpha: f32, w: vec3<f32>) -> f32 {
+    let tan2 = (w.x * w.x + w.y * w.y) / max(w.z * w.z, 1e-20);
+    return 0.5 * (sqrt(1.0 + alpha * alpha * tan2) - 1.0);
+}
+
+fn seen(alpha: f32, w: vec3<f32>) -> f32 {
+    return 1.0 / (1.0 + smith_lambda(alpha, w));
+}
+
+fn seen_from_both(alpha: f32, a: vec3<f32>, b: vec3<f32>) -> f32 {
+    return 1.0 / (1.0 + smith_lambda(alpha, a) + smith_lambda(alpha, b));
+}
+
+fn visible_density(alpha: f32, w: vec3<f32>, h: vec3<f32>) -> f32 {
+    return seen(alpha, w) * max(dot(w, h), 0.0) * facet_density(alpha, h) / w.z;
+}
+
+fn sample_facet(alpha: f32, w: vec3<f32>, u: vec2<f32>) -> vec3<f32> {
+    let stretched = normalize(vec3(w.x * alpha, w.y * alpha, w.z));
+    let phi = u.x * TAU;
+    let z = (1.0 - u.y) * (1.0 + stretched.z) - stretched.z;
+    let r = sqrt(max(1.0 - z * z, 0.0));
+    let h = vec3(r * cos(phi), r * sin(phi), z) + stretched;
+    return normalize(vec3(h.x * alpha, h.y * alpha, max(h.z, 1e-12)));
+}
+
+fn schlick(cosine: f32) -> f32 {
+    let x = clamp(1.0 - cosine, 0.0, 1.0);
+    let x2 = x * x;
+    return x2 * x2 * x;
+}
+
+fn normal_reflectance(ior: f32) -> f32 {
+    let r = (ior - 1.0) / (ior + 1.0);
+    return r * r;
+}
+
+// Reflectance, and the cosine of the refracted ray.
+fn fresnel(cosine: f32, eta: f32) -> vec2<f32> {
+    let sin2_t = (1.0 - cosine * cosine) / (eta * eta);
+    if sin2_t >= 1.0 {
+        return vec2(1.0, 0.0);
+    }
+    let cos_t = sqrt(1.0 - sin2_t);
+    let perpendicular = (cosine - eta * cos_t) / (cosine + eta * cos_t);
+    let parallel = (eta * cosine - cos_t) / (eta * cosine + cos_t);
+    return vec2(0.5 * (perpendicular * perpendicular + parallel * parallel), cos_t);
+}
+
+fn table_entry(row: u32, column: u32) -> vec2<f32> {
+    let index = (row * STEPS + column) * 2u;
+    return vec2(number(params.places.w, index), number(params.places.w, index + 1u));
+}
+
+fn reflectance(cosine: f32, roughness: f32) -> vec2<f32> {
+    let y = clamp(roughness, 0.0, 1.0) * f32(STEPS - 1u);
+    let x = clamp(cosine, 0.0, 1.0) * f32(STEPS - 1u);
+    let row = min(u32(y), STEPS - 2u);
+    let column = min(u32(x), STEPS - 2u);
+    let fr = y - f32(row);
+    let fc = x - f32(column);
+    let upper = table_entry(row, column) * (1.0 - fc) + table_entry(row, column + 1u) * fc;
+    let lower = table_entry(row + 1u, column) * (1.0 - fc) + table_entry(row + 1u, column + 1u) * fc;
+    return upper * (1.0 - fr) + lower * fr;
+}
+
+fn coat_reflectance(cover: f32, roughness: f32, cosine: f32) -> f32 {
+    if cover <= 0.0 {
+        return 0.0;
+    }
+    let ab = reflectance(cosine, roughness);
+    return cover * (normal_reflectance(COAT_IOR) * ab.x + ab.y);
+}
+
+fn through_pane(material: Material, tint: vec3<f32>, cosine: f32, inside: bool) -> vec3<f32> {
+    let color = clamp(material.base_color * tint, vec3(0.0), vec3(1.0));
+    let cover = select(material.coat, 0.0, inside);
+    return sqrt(color) * (1.0 - coat_reflectance(cover, material.coat_roughness, max(cosine, 1e-3)));
+}
+
+// ---- The surface's scattering.
+
+struct Facing {
+    normal: vec3<f32>,
+    facet_normal: vec3<f32>,
+    away: vec3<f32>,
+    inside: bool,
+}
+
+struct Bsdf {
+    basis: Basis,
+    facet_normal: vec3<f32>,
+    away: vec3<f32>,
+    base_alpha: f32,
+    coat_alpha: f32,
+    coat_strength: f32,
+    below_coat: f32,
+    reflect_normal: vec3<f32>,
+    reflect_grazing: vec3<f32>,
+    diffuse: vec3<f32>,
+    glass: f32,
+    glass_tint: vec3<f32>,
+    eta: f32,
+    least_reflected: f32,
+    clear: bool,
+    unbent: bool,
+    narrow: bool,
+    narrow_coat: bool,
+    choice: vec3<f32>,
+    soft: bool,
+    albedo: vec3<f32>,
+    shows_others: bool,
+}
+
+fn bsdf_of(material: Material, tint: vec3<f32>, facing: Facing, least_roughness: f32, least_reflected: f32) -> Bsdf {
+    let color = clamp(material.base_color * tint, vec3(0.0), vec3(1.0));
+    var normal = facing.normal;
+    let facing_cos = dot(normal, facing.away);
+    if facing_cos < 0.02 {
+        normal = normalize(normal + facing.away * (0.02 - facing_cos));
+    }
+    var b: Bsdf;
+    b.basis = basis_around(normal);
+    b.away = to_local(b.basis, facing.away);
+    b.away.z = max(b.away.z, 1e-3);
+    let roughness = clamp(max(material.roughness, least_roughness), 0.0, 1.0);
+    let metal = clamp(material.metallic, 0.0, 1.0);
+    let clear_share = (1.0 - metal) * clamp(material.transmission, 0.0, 1.0);
+    let opaque_share = (1.0 - metal) * (1.0 - clamp(material.transmission, 0.0, 1.0));
+
+    b.coat_strength = select(clamp(material.coat, 0.0, 1.0), 0.0, facing.inside);
+    let coat_roughness = clamp(max(material.coat_roughness, least_roughness), 0.0, 1.0);
+    let coat_reflects = coat_reflectance(b.coat_strength, coat_roughness, b.away.z);
+    b.below_coat = 1.0 - coat_reflects;
+
+    let ab = reflectance(b.away.z, roughness);
+    let single = ab.x + ab.y;
+    let compensation = vec3(1.0) + color * ((1.0 - single) / single);
+    let dielectric = normal_reflectance(material.ior);
+    let dielectric_reflects = dielectric * ab.x + ab.y;
+    b.unbent = material.ior <= UNBENT_IOR;
+    let boundary = select(1.0, 0.0, b.unbent);
+    b.reflect_normal = color * compensation * metal + vec3(opaque_share * boundary * dielectric);
+    b.reflect_grazing = compensation * metal + vec3(opaque_share * boundary);
+    b.diffuse = color * (opaque_share * (1.0 - boundary * dielectric_reflects));
+    let reflected = (b.reflect_normal * ab.x + b.reflect_grazing * ab.y) * b.below_coat;
+    b.albedo = min(reflected + (b.diffuse + color * clear_share) * b.below_coat + vec3(coat_reflects), vec3(1.0));
+
+    var coat_worth = 0.0;
+    if b.coat_strength > 0.0 {
+        coat_worth = max(coat_reflects + 0.1 * b.coat_strength, least_reflected * b.coat_strength);
+    }
+    let dielectric_worth = opaque_share * boundary * (dielectric_reflects + 0.1);
+    let reflect_worth = (metal + dielectric_worth) * b.below_coat;
+    let glass_worth = clear_share * b.below_coat;
+    let diffuse_worth = largest(b.diffuse) * b.below_coat;
+    let total = coat_worth + reflect_worth + glass_worth + diffuse_worth;
+    b.choice = vec3(0.0);
+    if total > 0.0 {
+        let scale = 1.0 / total;
+        let first = coat_worth * scale;
+        let second = first + reflect_worth * scale;
+        b.choice = vec3(
+            select(1.0, first, coat_worth < total),
+            select(1.0, second, diffuse_worth > 0.0 || glass_worth > 0.0),
+            select(1.0, second + glass_worth * scale, diffuse_worth > 0.0),
+        );
+    }
+    b.facet_normal = facing.facet_normal;
+    b.base_alpha = alpha_of(roughness);
+    b.coat_alpha = alpha_of(coat_roughness);
+    b.glass = clear_share;
+    b.glass_tint = sqrt(color);
+    b.eta = select(material.ior, 1.0 / material.ior, facing.inside);
+    b.least_reflected = least_reflected;
+    b.clear = roughness < CLEAR_ROUGHNESS || b.unbent;
+    b.narrow = roughness < NARROW_ROUGHNESS;
+    b.narrow_coat = coat_roughness < NARROW_ROUGHNESS;
+    b.soft = any(facing.normal != facing.facet_normal);
+    b.shows_others = (b.narrow && max(metal, clear_share) > 0.5) || (b.unbent && clear_share > 0.5);
+    return b;
+}
+
+fn translucent(b: Bsdf) -> bool {
+    return b.glass > 0.0 && !b.clear;
+}
+
+fn reflected_share(b: Bsdf, reflected: f32) -> f32 {
+    return max(reflected, b.least_reflected);
+}
+
+// BSDF × cosine, and the density in w.
+fn evaluate(b: Bsdf, toward: vec3<f32>) -> vec4<f32> {
+    let local = to_local(b.basis, toward);
+    if (local.z > 0.0) != (dot(toward, b.facet_normal) > 0.0) {
+        return vec4(0.0);
+    }
+    let found = evaluate_local(b, local);
+    return vec4(found.xyz * terminator(b, toward, local.z), found.w);
+}
+
+fn terminator(b: Bsdf, toward: vec3<f32>, cosine: f32) -> f32 {
+    if !b.soft || cosine <= 0.0 {
+        return 1.0;
+    }
+    let g = dot(toward, b.facet_normal) / (cosine * max(dot(b.basis.z, b.facet_normal), 1e-3));
+    return select(max(g, 0.0) * (1.0 + g - g * g), 1.0, g >= 1.0);
+}
+
+fn evaluate_local(b: Bsdf, toward: vec3<f32>) -> vec4<f32> {
+    let coat_share = b.choice.x;
+    let reflect_share = b.choice.y - b.choice.x;
+    let glass_share = b.choice.z - b.choice.y;
+    let diffuse_share = 1.0 - b.choice.z;
+    if toward.z <= 0.0 {
+        if translucent(b) && toward.z < 0.0 {
+            let found = evaluate_refraction(b, toward);
+            return vec4(found.xyz, found.w * glass_share);
+        }
+        return vec4(0.0);
+    }
+    let half = normalize(b.away + toward);
+    let cos_half = dot(b.away, half);
+    var value = b.diffuse * (toward.z * INV_PI * b.below_coat);
+    var density = diffuse_share * toward.z * INV_PI;
+    let grazing = schlick(cos_half);
+    let rough_glass = translucent(b);
+    if reflect_share > 0.0 || rough_glass {
+        let facets = facet_density(b.base_alpha, half) / (4.0 * b.away.z);
+        let lit = facets * seen_from_both(b.base_alpha, b.away, toward) * b.below_coat;
+        let drawn = facets * seen(b.base_alpha, b.away);
+        value += (b.reflect_normal * (1.0 - grazing) + b.reflect_grazing * grazing) * lit;
+        density += reflect_share * drawn;
+        if rough_glass {
+            let reflected = fresnel(cos_half, b.eta).x;
+            value += vec3(b.glass * reflected * lit);
+            density += glass_share * reflected_share(b, reflected) * drawn;
+        }
+    }
+    if coat_share > 0.0 {
+        let facets = facet_density(b.coat_alpha, half) / (4.0 * b.away.z);
+        let f0 = normal_reflectance(COAT_IOR);
+        let reflected = b.coat_strength * (f0 + (1.0 - f0) * grazing);
+        value += vec3(reflected * facets * seen_from_both(b.coat_alpha, b.away, toward));
+        density += coat_share * facets * seen(b.coat_alpha, b.away);
+    }
+    return vec4(value, density);
+}
+
+fn evaluate_refraction(b: Bsdf, toward: vec3<f32>) -> vec4<f32> {
+    var half = b.away + toward * b.eta;
+    if half.z < 0.0 {
+        half = -half;
+    }
+    if square(half) < 1e-12 {
+        return vec4(0.0);
+    }
+    half = normalize(half);
+    let away_half = dot(b.away, half);
+    let toward_half = dot(toward, half);
+    if away_half <= 0.0 || toward_half >= 0.0 {
+        return vec4(0.0);
+    }
+    let reflected = fresnel(away_half, b.eta).x;
+    let root = away_half + b.eta * toward_half;
+    let jacobian = b.eta * b.eta * -toward_half / max(root * root, 1e-12);
+    let drawn = visible_density(b.base_alpha, b.away, half) * jacobian;
+    let passed = seen_from_both(b.base_alpha, b.away, toward) / seen(b.base_alpha, b.away) * (1.0 - reflected);
+    let value = b.glass_tint * (b.glass * b.below_coat * drawn * passed);
+    return vec4(value, drawn * (1.0 - reflected_share(b, reflected)));
+}
+
+struct Scatter {
+    direction: vec3<f32>,
+    weight: vec3<f32>,
+    density: f32,
+    transmitted: bool,
+    straight: bool,
+    narrow: bool,
+    // Whether there is one.
+    goes_on: bool,
+}
+
+fn nowhere() -> Scatter {
+    return Scatter(vec3(0.0), vec3(0.0), 0.0, false, false, false, false);
+}
+
+fn mirrored(away: vec3<f32>, half: vec3<f32>) -> vec3<f32> {
+    return half * (2.0 * dot(away, half)) - away;
+}
+
+fn refracted(away: vec3<f32>, half: vec3<f32>, cosine: f32, cos_t: f32, eta: f32) -> vec3<f32> {
+    return half * (cosine / eta - cos_t) - away * (1.0 / eta);
+}
+
+fn sample_bsdf(b: Bsdf, lobe: f32, u: vec2<f32>) -> Scatter {
+    if b.choice.z <= 0.0 && is_zero(b.diffuse) {
+        return nowhere();
+    }
+    var narrow = b.narrow;
+    var local: vec3<f32>;
+    if lobe < b.choice.x {
+        narrow = b.narrow_coat;
+        local = mirrored(b.away, sample_facet(b.coat_alpha, b.away, u));
+    } else if lobe < b.choice.y {
+        local = mirrored(b.away, sample_facet(b.base_alpha, b.away, u));
+    } else if lobe < b.choice.z {
+        let rest = (lobe - b.choice.y) / (b.choice.z - b.choice.y);
+        if b.clear {
+            return sample_clear(b, rest);
+        }
+        let half = sample_facet(b.base_alpha, b.away, u);
+        let cosine = dot(b.away, half);
+        let f = fresnel(cosine, b.eta);
+        if rest < reflected_share(b, f.x) {
+            local = mirrored(b.away, half);
+        } else {
+            local = refracted(b.away, half, cosine, f.y, b.eta);
+        }
+    } else {
+        narrow = false;
+        local = cosine_direction(u);
+    }
+    let direction = normalize(to_world(b.basis, local));
+    let found = evaluate(b, direction);
+    if !(found.w > 0.0 && found.w < 3e38) {
+        return nowhere();
+    }
+    return Scatter(direction, found.xyz * (1.0 / found.w), found.w, local.z < 0.0, false, narrow, true);
+}
+
+fn cosine_direction(u: vec2<f32>) -> vec3<f32> {
+    let phi = u.x * TAU;
+    let r = sqrt(u.y);
+    return vec3(r * cos(phi), r * sin(phi), sqrt(max(1.0 - u.y, 0.0)));
+}
+
+fn sample_clear(b: Bsdf, choice: f32) -> Scatter {
+    let weight = b.glass * b.below_coat / (b.choice.z - b.choice.y);
+    if b.unbent {
+        return crossing(b, -b.away, b.glass_tint * weight, true);
+    }
+    let f = fresnel(b.away.z, b.eta);
+    let normal = vec3(0.0, 0.0, 1.0);
+    let share = reflected_share(b, f.x);
+    if choice < share {
+        return crossing(b, mirrored(b.away, normal), vec3(weight * f.x / share), false);
+    }
+    let passed = weight * (1.0 - f.x) / (1.0 - share);
+    return crossing(b, refracted(b.away, normal, b.away.z, f.y, b.eta), b.glass_tint * passed, true);
+}
+
+fn crossing(b: Bsdf, local: vec3<f32>, weight: vec3<f32>, transmitted: bool) -> Scatter {
+    let direction = normalize(to_world(b.basis, local));
+    let goes_on = (dot(direction, b.facet_normal) < 0.0) == transmitted;
+    return Scatter(direction, weight, 0.0, transmitted, b.unbent && transmitted, true, goes_on);
+}

@@ -1,0 +1,239 @@
+// See `light.rs`. Rectangles are 7 each: center and area, u and power, v and whether the camera sees it, the duals of
+// both, the normal, the radiance. Balls are 2 each: center and radius, radiance and power.
+
+struct Receiver {
+    position: vec3<f32>,
+    normal: vec3<f32>,
+    translucent: bool,
+}
+
+fn sky(direction: vec3<f32>) -> vec3<f32> {
+    let y = min(abs(direction.y), 1.0);
+    let pole = select(params.zenith.xyz, params.nadir.xyz, direction.y < 0.0);
+    return mix(params.horizon.xyz, pole, y * y * (3.0 - 2.0 * y));
+}
+
+fn sky_worth(receiver: Receiver) -> f32 {
+    if params.zenith.w != 0.0 {
+        return 0.0;
+    }
+    return 0.5 * PI * max(luminance(sky(receiver.normal)) + luminance(params.horizon.xyz), 1e-6);
+}
+
+fn rectangle(light: u32, row: u32) -> vec4<f32> {
+    return looks[params.places.x + light * 7u + row];
+}
+
+fn ball(light: u32, row: u32) -> vec4<f32> {
+    return looks[params.places.y + light * 2u + row];
+}
+
+fn rectangle_worth(light: u32, receiver: Receiver) -> f32 {
+    let center = rectangle(light, 0u);
+    let u = rectangle(light, 1u);
+    let to_light = center.xyz - receiver.position;
+    let height = -dot(to_light, rectangle(light, 5u).xyz);
+    if height <= 0.0 {
+        return 0.0;
+    }
+    let along = dot(to_light, receiver.normal);
+    let reach = abs(dot(u.xyz, receiver.normal)) + abs(dot(rectangle(light, 2u).xyz, receiver.normal));
+    let top = select(along, abs(along), receiver.translucent) + reach;
+    if top <= 0.0 {
+        return 0.0;
+    }
+    let distance2 = square(to_light);
+    let distance = sqrt(distance2);
+    return u.w * min(height / distance, 1.0) * min(top / distance, 1.0) / (distance2 + 0.25 * center.w);
+}
+
+fn ball_worth(light: u32, receiver: Receiver) -> f32 {
+    let at = ball(light, 0u);
+    let to_ball = at.xyz - receiver.position;
+    let distance2 = square(to_ball);
+    if distance2 <= at.w * at.w * 1.00001 {
+        return 0.0;
+    }
+    let along = dot(to_ball, receiver.normal);
+    let top = select(along, abs(along), receiver.translucent) + at.w;
+    if top <= 0.0 {
+        return 0.0;
+    }
+    return ball(light, 1u).w * min(top / sqrt(distance2), 1.0) / distance2;
+}
+
+fn worth_of(light: u32, receiver: Receiver) -> f32 {
+    if light < params.counts.x {
+        return rectangle_worth(light, receiver);
+    }
+    return ball_worth(light - params.counts.x, receiver);
+}
+
+fn total_worth(receiver: Receiver, from_sky: f32) -> f32 {
+    var total = from_sky;
+    for (var light = 0u; light < params.counts.x + params.counts.y; light++) {
+        total += worth_of(light, receiver);
+    }
+    return total;
+}
+
+struct LightSample {
+    direction: vec3<f32>,
+    distance: f32,
+    radiance: vec3<f32>,
+    // 0 where no light reaches
+    density: f32,
+}
+
+fn no_light() -> LightSample {
+    return LightSample(vec3(0.0), 0.0, vec3(0.0), 0.0);
+}
+
+fn sample_light(receiver: Receiver, choice: f32, u: vec2<f32>) -> LightSample {
+    let from_sky = sky_worth(receiver);
+    let total = total_worth(receiver, from_sky);
+    if total <= 0.0 {
+        return no_light();
+    }
+    var left = choice * total - from_sky;
+    var chosen = NONE;
+    var share = from_sky / total;
+    if left >= 0.0 {
+        for (var light = 0u; light < params.counts.x + params.counts.y; light++) {
+            let worth = worth_of(light, receiver);
+            if worth > 0.0 {
+                chosen = light;
+                share = worth / total;
+                left -= worth;
+                if left < 0.0 {
+                    break;
+                }
+            }
+        }
+    }
+    if chosen == NONE {
+        return sample_sky(receiver, u, from_sky / total);
+    }
+    if chosen < params.counts.x {
+        return sample_rectangle(chosen, receiver, u, share);
+    }
+    return sample_ball(chosen - params.counts.x, receiver, u, share);
+}
+
+fn sample_sky(receiver: Receiver, u: vec2<f32>, chosen: f32) -> LightSample {
+    let direction = normalize(to_world(basis_around(receiver.normal), cosine_direction(u)));
+    let density = max(dot(direction, receiver.normal), 0.0) * INV_PI * chosen;
+    return LightSample(direction, ENDLESS, sky(direction), density);
+}
+
+fn sample_rectangle(light: u32, receiver: Receiver, u: vec2<f32>, chosen: f32) -> LightSample {
+    let center = rectangle(light, 0u);
+    let place = center.xyz + rectangle(light, 1u).xyz * (2.0 * u.x - 1.0) + rectangle(light, 2u).xyz * (2.0 * u.y - 1.0);
+    let to_light = place - receiver.position;
+    let distance2 = square(to_light);
+    let distance = sqrt(distance2);
+    let direction = to_light * (1.0 / distance);
+    let cosine = -dot(direction, rectangle(light, 5u).xyz);
+    if cosine <= 1e-6 || distance2 <= 0.0 {
+        return no_light();
+    }
+    return LightSample(direction, distance, rectangle(light, 6u).xyz, distance2 / (cosine * center.w) * chosen);
+}
+
+// 1 − cos of the angle from a ball's middle to its rim.
+fn sagitta_of(light: u32, receiver: Receiver) -> f32 {
+    let at = ball(light, 0u);
+    let sin2 = min(at.w * at.w / square(at.xyz - receiver.position), 1.0);
+    return max(sin2 / (1.0 + sqrt(1.0 - sin2)), 1e-12);
+}
+
+fn sample_ball(light: u32, receiver: Receiver, u: vec2<f32>, chosen: f32) -> LightSample {
+    let at = ball(light, 0u);
+    let sagitta = sagitta_of(light, receiver);
+    var distance = length(at.xyz - receiver.position);
+    let below = u.x * sagitta;
+    let r = sqrt(below * (2.0 - below));
+    let phi = u.y * TAU;
+    let toward = (at.xyz - receiver.position) * (1.0 / distance);
+    let direction = normalize(to_world(basis_around(toward), vec3(r * cos(phi), r * sin(phi), 1.0 - below)));
+    let ends = sphere(Ray(receiver.position, direction), at.xyz, at.w);
+    if ends.z != 0.0 {
+        distance = ends.x;
+    }
+    if distance <= 0.0 {
+        return no_light();
+    }
+    return LightSample(direction, distance, ball(light, 1u).xyz, chosen / (TAU * sagitta));
+}
+
+fn sky_density(receiver: Receiver, direction: vec3<f32>) -> f32 {
+    let from_sky = sky_worth(receiver);
+    if from_sky <= 0.0 {
+        return 0.0;
+    }
+    return max(dot(direction, receiver.normal), 0.0) * INV_PI * (from_sky / total_worth(receiver, from_sky));
+}
+
+fn rectangle_density(light: u32, receiver: Receiver, direction: vec3<f32>) -> f32 {
+    let total = total_worth(receiver, sky_worth(receiver));
+    let own = rectangle_worth(light, receiver);
+    let center = rectangle(light, 0u);
+    let normal = rectangle(light, 5u).xyz;
+    let cosine = -dot(direction, normal);
+    if own <= 0.0 || cosine <= 1e-6 {
+        return 0.0;
+    }
+    let distance = dot(center.xyz - receiver.position, normal) / -cosine;
+    return distance * distance / (cosine * center.w) * (own / total);
+}
+
+fn ball_density(light: u32, receiver: Receiver) -> f32 {
+    let own = ball_worth(light, receiver);
+    if own <= 0.0 {
+        return 0.0;
+    }
+    return own / total_worth(receiver, sky_worth(receiver)) / (TAU * sagitta_of(light, receiver));
+}
+
+// The distance at which the ray meets a rectangle's front before `limit`; −1 where it does not.
+fn meets_rectangle(light: u32, ray: Ray, limit: f32) -> f32 {
+    let normal = rectangle(light, 5u).xyz;
+    let slope = dot(ray.direction, normal);
+    if slope >= -1e-6 {
+        return -1.0;
+    }
+    let center = rectangle(light, 0u).xyz;
+    let t = dot(center - ray.origin, normal) / slope;
+    if !(t > 0.0 && t < limit) {
+        return -1.0;
+    }
+    let p = ray.origin + ray.direction * t - center;
+    let within = abs(dot(p, rectangle(light, 3u).xyz)) <= 1.0 && abs(dot(p, rectangle(light, 4u).xyz)) <= 1.0;
+    return select(-1.0, t, within);
+}
+
+// The nearest rectangle that the ray meets before `limit`; `NONE` where it meets none.
+fn nearest_rectangle(ray: Ray, limit: f32, from_camera: bool) -> u32 {
+    var nearest = NONE;
+    var reach = limit;
+    for (var light = 0u; light < params.counts.x; light++) {
+        if from_camera && rectangle(light, 2u).w == 0.0 {
+            continue;
+        }
+        let t = meets_rectangle(light, ray, reach);
+        if t > 0.0 {
+            reach = t;
+            nearest = light;
+        }
+    }
+    return nearest;
+}
+
+fn occluded_by_lights(ray: Ray, limit: f32) -> bool {
+    for (var light = 0u; light < params.counts.x; light++) {
+        if meets_rectangle(light, ray, limit) > 0.0 {
+            return true;
+        }
+    }
+    return false;
+}

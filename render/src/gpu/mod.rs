@@ -1,0 +1,259 @@
+//! The tracer on a graphics device.
+//!
+//! The WGSL files beside this one follow the Rust files of the same names function by function and draw the same samples,
+//! so that a pixel differs from the canonical one by rounding alone, and by a path here and there that rounding sends
+//! another way. The frames are *not* bit for bit those of the CPU: a check of them is a statistical one.
+
+mod pack;
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use seedstorm_sim::{
+    gpu::{Contents, Gpu, Kernel, Role},
+    world::KernelError,
+};
+
+use crate::error::RenderError;
+use crate::frame::{FrameSettings, Rect};
+use crate::layers::Layers;
+use crate::prepared::PreparedScene;
+use pack::Packed;
+
+/// The shader: one file after the other.
+const SOURCE: &str = concat!(
+    include_str!("common.wgsl"),
+    include_str!("sampler.wgsl"),
+    include_str!("camera.wgsl"),
+    include_str!("shape.wgsl"),
+    include_str!("bsdf.wgsl"),
+    include_str!("light.wgsl"),
+    include_str!("prepared.wgsl"),
+    include_str!("path.wgsl"),
+);
+
+/// Threads of a workgroup, as in `path.wgsl`.
+const GROUP: u32 = 64;
+
+/// Pixels that are handed to a device at a time; so many are in flight on a large one.
+const BLOCK: u32 = 1 << 18;
+/// The same where the device is a program on the CPU.
+const SMALL_BLOCK: u32 = 1 << 12;
+
+/// How long a dispatch should take: long enough to keep the device busy, short enough that no driver's watchdog takes it
+/// for a hang, that a desktop stays alive, and that cancelling works.
+const AIM: Duration = Duration::from_millis(60);
+
+/// Most paths of a pixel in a dispatch.
+const MOST_PATHS: u32 = 256;
+
+/// Places in the order of the shader's bindings.
+const PARAMS: usize = 0;
+const LIST: usize = 6;
+const PIXELS: usize = 7;
+
+/// See `common.wgsl`.
+#[derive(Debug, Clone, Copy, Default, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C)]
+struct Params {
+    eye: [f32; 4],
+    right: [f32; 4],
+    up: [f32; 4],
+    forward: [f32; 4],
+    backdrop_center: [f32; 4],
+    backdrop_edge: [f32; 4],
+    limits: [f32; 4],
+    zenith: [f32; 4],
+    horizon: [f32; 4],
+    nadir: [f32; 4],
+    counts: [u32; 4],
+    places: [u32; 4],
+    more: [u32; 4],
+    frame: [u32; 4],
+    block: [u32; 4],
+    part: [u32; 4],
+    panes: [[u32; 4]; 2],
+}
+
+/// See `common.wgsl`.
+#[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C)]
+struct Pixel {
+    radiance: [f32; 3],
+    depth: f32,
+    albedo: [f32; 3],
+    deep: f32,
+    normal: [f32; 3],
+    taken: f32,
+    reach: [f32; 2],
+    mean: f32,
+    squares: f32,
+    effort: u32,
+    unused: [u32; 3],
+}
+
+/// A scene on a graphics device.
+pub struct GpuScene<'a> {
+    scene: &'a PreparedScene,
+    packed: Packed,
+    gpu: Gpu,
+}
+
+impl fmt::Debug for GpuScene<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "GpuScene(on {})", self.gpu.name())
+    }
+}
+
+fn device(error: KernelError) -> RenderError {
+    match error {
+        KernelError::Device(problem) => RenderError::Device(problem),
+        other => RenderError::Device(other.to_string()),
+    }
+}
+
+impl<'a> GpuScene<'a> {
+    /// Lays the scene out for a device.
+    ///
+    /// # Errors
+    /// [`RenderError::Device`] where its hierarchy is deeper than the device's traversal.
+    pub fn new(scene: &'a PreparedScene, gpu: &Gpu) -> Result<Self, RenderError> {
+        Ok(Self { packed: Packed::new(scene)?, scene, gpu: gpu.clone() })
+    }
+
+    /// Renders a part of the frame that `settings` describe, as [`PreparedScene::render_tile`] does, but for rounding.
+    ///
+    /// `progress` is told the share that is done, in (0, 1]; setting `cancel` ends the work within a dispatch.
+    ///
+    /// # Errors
+    /// [`RenderError::Settings`] where a setting is out of its range; [`RenderError::Device`] where the device cannot hold
+    /// the scene, or is lost; [`RenderError::Cancelled`] after `cancel`.
+    pub fn render(
+        &self,
+        settings: &FrameSettings,
+        rect: Rect,
+        progress: &dyn Fn(f32),
+        cancel: &AtomicBool,
+    ) -> Result<Layers, RenderError> {
+        settings.check(rect)?;
+        let count = rect.width * rect.height;
+        let block = if self.gpu.is_software() { SMALL_BLOCK } else { BLOCK };
+        let mut params = self.params(settings, rect);
+        let kernel = self.kernel(&params, count, block)?;
+        let mut paths = 1;
+        let mut run = |params: &mut Params, listed: bool, from: u32, count: u32, samples: u32, done: &dyn Fn(f32)| {
+            for first in (from..from + count).step_by(block as usize) {
+                let mut left = samples;
+                while left > 0 {
+                    if cancel.load(Ordering::Relaxed) {
+                        return Err(RenderError::Cancelled);
+                    }
+                    let now = left.min(paths);
+                    params.block = [first, block.min(from + count - first), now, u32::from(listed)];
+                    kernel.write(PARAMS, &[*params]);
+                    let start = Instant::now();
+                    kernel.advance(1);
+                    kernel.wait().map_err(device)?;
+                    let took = start.elapsed();
+                    left -= now;
+                    if took < AIM / 2 && now == paths {
+                        paths = (paths * 2).min(MOST_PATHS);
+                    } else if took > AIM * 2 {
+                        paths = (paths / 2).max(1);
+                    }
+                    let share = 1.0 - left as f32 / samples as f32;
+                    done(((first - from) as f32 + share * params.block[1] as f32) / count as f32);
+                }
+            }
+            Ok(())
+        };
+        // All pixels take the first paths; then those at outlines theirs, by how many they want.
+        run(&mut params, false, 0, count, settings.samples, &|share| progress(share * 0.5))?;
+        let pixels: Vec<Pixel> = kernel.read(PIXELS).map_err(device)?;
+        let mut efforts: Vec<u32> = pixels.iter().map(|pixel| pixel.effort).filter(|effort| *effort > 1).collect();
+        efforts.sort_unstable();
+        efforts.dedup();
+        for effort in efforts {
+            let list: Vec<u32> = (0u32..).zip(&pixels).filter(|(_, p)| p.effort == effort).map(|(at, _)| at).collect();
+            kernel.write(LIST, &list);
+            let samples = settings.samples.saturating_mul(effort - 1);
+            run(&mut params, true, 0, list.len() as u32, samples, &|share| progress(0.5 + share * 0.49))?;
+        }
+        let pixels: Vec<Pixel> = kernel.read(PIXELS).map_err(device)?;
+        progress(1.0);
+        Ok(layers(&pixels, rect))
+    }
+
+    fn kernel(&self, params: &Params, count: u32, block: u32) -> Result<Kernel, RenderError> {
+        fn bytes<T: bytemuck::Pod>(values: &[T]) -> Contents<'_> {
+            // No binding may be empty.
+            if values.is_empty() { Contents::Zeros(16) } else { Contents::Bytes(bytemuck::cast_slice(values)) }
+        }
+        let packed = &self.packed;
+        let params = [*params];
+        let buffers = [
+            ("params", Role::Constant, bytes(&params)),
+            ("nodes", Role::Constant, bytes(&packed.nodes)),
+            ("packs", Role::Constant, bytes(&packed.packs)),
+            ("instances", Role::Constant, bytes(&packed.instances)),
+            ("vertices", Role::Constant, bytes(&packed.vertices)),
+            ("looks", Role::Constant, bytes(&packed.looks)),
+            ("list", Role::Constant, Contents::Zeros(count as usize * size_of::<u32>())),
+            ("pixels", Role::State, Contents::Zeros(count as usize * size_of::<Pixel>())),
+        ];
+        Kernel::new(self.gpu.clone(), "tracer", SOURCE, &buffers, &[("render", [block.div_ceil(GROUP), 1])])
+            .map_err(device)
+    }
+
+    fn params(&self, settings: &FrameSettings, rect: Rect) -> Params {
+        let (scene, packed) = (self.scene, &self.packed);
+        let (lens, lights) = (&scene.lens, &scene.lights);
+        let row = |v: crate::vector::Vec3, w: f32| [v.x, v.y, v.z, w];
+        let rgb = |[r, g, b]: [f32; 3], w: f32| [r, g, b, w];
+        let mut params = Params {
+            eye: row(lens.eye, lens.tan_half),
+            right: row(lens.right, lens.lens_radius),
+            up: row(lens.up, lens.focus_distance),
+            forward: row(lens.forward, f32::from(lens.backdrop.is_some())),
+            limits: [1.0, settings.indirect_clamp.min(f32::MAX) / scene.exposure, 0.0, 0.0],
+            zenith: row(lights.zenith, f32::from(lights.sky_is_black)),
+            horizon: row(lights.horizon, 0.0),
+            nadir: row(lights.nadir, 0.0),
+            counts: [
+                lights.rectangles.len() as u32,
+                lights.balls.len() as u32,
+                scene.panes.len() as u32,
+                settings.max_bounces,
+            ],
+            places: [packed.places[0], packed.places[1], packed.places[2], packed.places[3]],
+            more: [packed.places[4], packed.places[5], packed.root, 0],
+            frame: [settings.width, settings.height, settings.seed, settings.samples],
+            part: [rect.x, rect.y, rect.width, 0],
+            ..Params::default()
+        };
+        if let Some(backdrop) = &lens.backdrop {
+            params.backdrop_center = rgb(backdrop.center, backdrop.middle[0]);
+            params.backdrop_edge = rgb(backdrop.edge, backdrop.middle[1]);
+            params.limits[0] = backdrop.radius;
+        }
+        for (i, pane) in scene.panes.iter().enumerate() {
+            params.panes[i / 4][i % 4] = *pane;
+        }
+        params
+    }
+}
+
+fn layers(pixels: &[Pixel], rect: Rect) -> Layers {
+    let mut layers = Layers::new(rect.width as usize, rect.height as usize);
+    for (at, pixel) in pixels.iter().enumerate() {
+        let share = 1.0 / pixel.taken.max(1.0);
+        layers.radiance[at] = pixel.radiance.map(|c| c * share);
+        layers.albedo[at] = pixel.albedo.map(|c| c * share);
+        layers.normal[at] = pixel.normal.map(|c| c * share);
+        layers.depth[at] = if pixel.deep > 0.0 { pixel.depth / pixel.deep } else { 0.0 };
+        let n = pixel.taken;
+        layers.variance[at] = if n > 1.0 { pixel.squares / (n * (n - 1.0)) } else { 0.0 };
+    }
+    layers
+}

@@ -1,0 +1,218 @@
+// See `path.rs` and `frame.rs`.
+
+const PAIR_FILTER: u32 = 0u;
+const PAIR_LENS: u32 = 1u;
+const PAIRS_OF_CAMERA: u32 = 2u;
+const PAIRS_OF_BOUNCE: u32 = 4u;
+
+fn power_heuristic(own: f32, other: f32) -> f32 {
+    let own2 = own * own;
+    return own2 / (own2 + other * other);
+}
+
+fn share_of(density: f32, by_light: f32) -> f32 {
+    if density > 0.0 {
+        return power_heuristic(density, by_light);
+    }
+    return 1.0;
+}
+
+fn clamped(contribution: vec3<f32>, indirect: bool) -> vec3<f32> {
+    let brightness = luminance(contribution);
+    if indirect && brightness > params.limits.y {
+        return contribution * (params.limits.y / brightness);
+    }
+    return contribution;
+}
+
+struct PathSample {
+    radiance: vec3<f32>,
+    albedo: vec3<f32>,
+    normal: vec3<f32>,
+    // −1 where the path met no surface
+    depth: f32,
+}
+
+fn trace(first: Ray, sequence: Sampler) -> PathSample {
+    var found = PathSample(vec3(0.0), vec3(0.0), vec3(0.0), -1.0);
+    var ray = first;
+    var throughput = vec3(1.0);
+    var density = 0.0;
+    var receiver = Receiver(ray.origin, ray.direction, false);
+    var sees_backdrop = true;
+    var softened = false;
+    var indirect = false;
+    var layers_open = true;
+    var layers_factor = vec3(1.0);
+    var travelled = 0.0;
+    var bounce = 0u;
+    let most_bounces = params.counts.w;
+    for (var event = 0u; event <= most_bounces + MOST_PASSES; event++) {
+        let hit = meet(ray, ENDLESS, false);
+        let light = nearest_rectangle(ray, hit.t, bounce == 0u);
+        if light != NONE {
+            var by_light = 0.0;
+            if density > 0.0 {
+                by_light = rectangle_density(light, receiver, ray.direction);
+            }
+            let radiance = rectangle(light, 6u).xyz;
+            found.radiance += clamped(throughput * radiance * share_of(density, by_light), indirect);
+            break;
+        }
+        if hit.instance == NONE {
+            var behind = sky(ray.direction);
+            if sees_backdrop && params.forward.w != 0.0 {
+                behind = backdrop(ray.direction);
+            }
+            var by_light = 0.0;
+            if density > 0.0 {
+                by_light = sky_density(receiver, ray.direction);
+            }
+            found.radiance += clamped(throughput * behind * share_of(density, by_light), indirect);
+            break;
+        }
+        travelled += hit.t;
+        let surface = surface_at(ray, hit);
+        let material = material_of(surface.material);
+        let away = -ray.direction;
+        let from_back = dot(away, surface.facet_normal) < 0.0;
+        let inside = from_back && material.transmission > 0.0;
+        if inside {
+            throughput *= absorbed(material, hit.t);
+        } else {
+            let emission = material.emission + surface.emission;
+            if !is_zero(emission) {
+                let number_of_ball = word(hit.instance, 5u);
+                if density > 0.0 && number_of_ball == 0u {
+                    found.radiance += clamped(throughput * emission, softened || indirect);
+                } else {
+                    var by_light = 0.0;
+                    if density > 0.0 {
+                        by_light = ball_density(number_of_ball - 1u, receiver);
+                    }
+                    found.radiance += clamped(throughput * emission * share_of(density, by_light), indirect);
+                }
+            }
+        }
+        let side = select(1.0, -1.0, from_back);
+        let facing = Facing(surface.normal * side, surface.facet_normal * side, away, inside);
+        let pane = word(hit.instance, 3u) != 0u;
+        let b = bsdf_of(
+            material, surface.tint, facing,
+            select(0.0, ROUGHNESS_FLOOR, softened && !pane), select(0.0, FIRST_REFLECTED, bounce == 0u),
+        );
+        if layers_open {
+            found.albedo = layers_factor * b.albedo;
+            found.normal = facing.normal;
+            found.depth = travelled;
+            layers_open = b.shows_others && event < LAYERS_FOLLOW;
+        }
+        if bounce == most_bounces {
+            break;
+        }
+
+        let pairs = PAIRS_OF_CAMERA + PAIRS_OF_BOUNCE * event;
+        let here = Receiver(origin_toward(surface, facing.facet_normal), b.basis.z, translucent(b));
+        if !b.clear || b.glass < 1.0 || b.coat_strength > 0.0 {
+            let lit = sample_light(here, pair(sequence, pairs + 2u).x, pair(sequence, pairs + 3u));
+            if lit.density > 0.0 {
+                let scattered = evaluate(b, lit.direction);
+                if !is_zero(scattered.xyz) {
+                    let weight = power_heuristic(lit.density, scattered.w);
+                    let shadow = Ray(origin_toward(surface, lit.direction), lit.direction);
+                    let visible = visibility(shadow, lit.distance * (1.0 - 1e-4));
+                    let contribution = throughput * scattered.xyz * lit.radiance * visible * (weight / lit.density);
+                    found.radiance += clamped(contribution, softened || indirect);
+                }
+            }
+        }
+
+        let lobe = pair(sequence, pairs);
+        let scatter = sample_bsdf(b, lobe.x, pair(sequence, pairs + 1u));
+        if !scatter.goes_on {
+            break;
+        }
+        throughput *= scatter.weight;
+        if layers_open {
+            layers_factor *= min(scatter.weight, vec3(1.0));
+        }
+        ray = Ray(origin_toward(surface, scatter.direction), scatter.direction);
+        if pane && scatter.straight {
+            continue;
+        }
+        sees_backdrop = sees_backdrop && (scatter.transmitted || inside);
+        density = scatter.density;
+        receiver = here;
+        bounce += 1u;
+        indirect = softened || bounce > SHARP_SCATTERINGS;
+        softened = softened || !scatter.narrow;
+        let most = largest(throughput);
+        if most <= 0.0 {
+            break;
+        }
+        if bounce >= ROULETTE_FROM {
+            let survive = min(most, 0.95);
+            if lobe.y >= survive {
+                break;
+            }
+            throughput = throughput * (1.0 / survive);
+        }
+    }
+    return found;
+}
+
+fn effort(normals: vec3<f32>, met: f32, taken: f32, nearest: f32, farthest: f32) -> u32 {
+    if met == 0.0 {
+        return 1u;
+    }
+    if met < taken || farthest > FAR_BEHIND * nearest {
+        return RIM;
+    }
+    return select(1u, OUTLINE, length(normals) < ALIKE * met);
+}
+
+fn is_finite(v: vec3<f32>) -> bool {
+    return abs(v.x) < 3e38 && abs(v.y) < 3e38 && abs(v.z) < 3e38;
+}
+
+// Takes up to `block.z` more paths for each of a block's pixels.
+@compute @workgroup_size(64)
+fn render(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let turn = id.x + id.y * groups.x * 64u;
+    if turn >= params.block.y {
+        return;
+    }
+    var at = params.block.x + turn;
+    if params.block.w != 0u {
+        at = list[at];
+    }
+    let place = params.part.xy + vec2(at % params.part.z, at / params.part.z);
+    var pixel = pixels[at];
+    let samples = params.frame.w;
+    for (var i = 0u; i < params.block.z; i++) {
+        let taken = u32(pixel.normal.w);
+        if taken >= select(samples, samples * pixel.effort, pixel.effort != 0u) {
+            break;
+        }
+        let sequence = sampler_of(place.x, place.y, taken, params.frame.z);
+        let path = trace(camera_ray(place, sequence), sequence);
+        let light = select(vec3(0.0), path.radiance, is_finite(path.radiance));
+        pixel.radiance += vec4(light, 0.0);
+        pixel.albedo += vec4(path.albedo, 0.0);
+        pixel.normal += vec4(path.normal, 1.0);
+        if path.depth >= 0.0 {
+            pixel.radiance.w += path.depth;
+            pixel.moments.x = select(min(pixel.moments.x, path.depth), path.depth, pixel.albedo.w == 0.0);
+            pixel.moments.y = max(pixel.moments.y, path.depth);
+            pixel.albedo.w += 1.0;
+        }
+        let brightness = luminance(light);
+        let delta = brightness - pixel.moments.z;
+        pixel.moments.z += delta / pixel.normal.w;
+        pixel.moments.w += delta * (brightness - pixel.moments.z);
+        if taken + 1u == samples {
+            pixel.effort = effort(pixel.normal.xyz, pixel.albedo.w, pixel.normal.w, pixel.moments.x, pixel.moments.y);
+        }
+    }
+    pixels[at] = pixel;
+}

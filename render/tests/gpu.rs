@@ -1,0 +1,176 @@
+//! The tracer in WGSL against the canonical one, on whatever adapter there is: the software adapter, in CI.
+#![cfg(feature = "gpu")]
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::sync::{Arc, atomic::AtomicBool};
+
+use nalgebra::{Point3, Similarity3, Translation3, UnitQuaternion, Vector3};
+use seedstorm_render::{FrameSettings, Layers, PreparedScene, Rect, RenderError, gpu::GpuScene};
+use seedstorm_sim::{
+    gpu::{Gpu, Products},
+    scene::{AreaLight, Backdrop, Camera, Fluid, Instance, Material, Mesh, Scene, Shape, Sky},
+};
+
+fn at(x: f32, y: f32, z: f32) -> Similarity3<f32> {
+    let turn = UnitQuaternion::from_euler_angles(0.3 * x, 0.7 + y, 0.2 * z);
+    Similarity3::from_parts(Translation3::new(x, y, z), turn, 1.1)
+}
+
+fn octahedron() -> Mesh {
+    let axes = [Vector3::x(), Vector3::y(), Vector3::z()];
+    let corners: Vec<Vector3<f32>> = axes.iter().flat_map(|axis| [*axis, -axis]).collect();
+    let triangles = vec![[0, 2, 4], [2, 1, 4], [1, 3, 4], [3, 0, 4], [2, 0, 5], [1, 2, 5], [3, 1, 5], [0, 3, 5]];
+    Mesh {
+        positions: corners.iter().map(|c| Point3::from(c * 0.5)).collect(),
+        normals: corners.clone(),
+        colors: corners.iter().map(|c| [0.6 + 0.4 * c.x, 0.7, 0.6 + 0.4 * c.z]).collect(),
+        triangles,
+    }
+}
+
+/// Every kind of shape, of material and of light.
+fn everything() -> Scene {
+    let material = |base_color, roughness| Material { base_color, roughness, ..Material::default() };
+    let materials = vec![
+        material([0.8, 0.7, 0.6], 0.6),
+        Material { metallic: 1.0, ..material([0.9, 0.7, 0.4], 0.25) },
+        Material { transmission: 1.0, ior: 1.5, absorption: [0.2, 0.6, 1.2], ..material([1.0; 3], 0.0) },
+        Material { transmission: 0.9, ior: 1.3, ..material([0.8, 1.0, 0.9], 0.4) },
+        Material { coat: 1.0, coat_roughness: 0.1, ..material([0.7, 0.1, 0.1], 0.5) },
+        Material { transmission: 1.0, ior: 1.0, coat: 0.5, absorption: [0.3, 0.1, 0.1], ..material([0.9; 3], 0.1) },
+    ];
+    let instance =
+        |shape, pose, material| Instance { shape, pose, material, tint: [1.0, 0.95, 0.9], emission: [0.0; 3] };
+    let capsule = Shape::Capsule { half_height: 0.4, radius: 0.2 };
+    let floor = Similarity3::from_parts(Translation3::new(0.0, -0.1, 0.0), UnitQuaternion::identity(), 1.0);
+    let mut instances = vec![
+        instance(Shape::Box(Vector3::new(9.0, 0.1, 9.0)), floor, 0),
+        instance(Shape::Sphere(0.5), at(-1.4, 0.55, 0.0), 1),
+        instance(Shape::Sphere(0.5), at(-0.2, 0.55, 0.9), 2),
+        instance(Shape::Box(Vector3::new(0.3, 0.3, 0.3)), at(1.0, 0.5, 0.7), 3),
+        instance(capsule, at(0.3, 0.7, -0.6), 4),
+        instance(Shape::Mesh(0), at(1.4, 0.8, -0.7), 4),
+        instance(Shape::Mesh(0), at(-1.0, 0.6, -1.4), 1),
+        instance(Shape::Box(Vector3::new(0.5, 0.4, 0.05)), at(0.4, 0.45, 1.6), 5),
+        Instance { emission: [6.0, 4.0, 2.0], ..instance(Shape::Sphere(0.15), at(0.7, 0.2, 0.1), 0) },
+    ];
+    // Many, so that the hierarchy has depth.
+    for i in 0..200_u16 {
+        let (angle, reach) = (f32::from(i) * 2.399_963, 0.2 * f32::from(i).sqrt());
+        let pose = at(reach * libm::cosf(angle), 0.05, -0.5 + reach * libm::sinf(angle));
+        instances.push(instance(Shape::Sphere(0.05), pose, usize::from(i % 5)));
+    }
+    let drops = (0..60_u8)
+        .map(f32::from)
+        .map(|i| Point3::new(-0.6 + 0.05 * (i % 5.0), 1.3 + 0.05 * (i / 5.0 % 4.0).floor(), 0.05 * (i / 20.0).floor()));
+    let positions: Vec<_> = drops.collect();
+    Scene {
+        camera: Camera {
+            eye: Point3::new(0.4, 1.6, 5.0),
+            target: Point3::new(0.0, 0.6, 0.0),
+            up: Vector3::y(),
+            vertical_fov: 0.6,
+            lens_radius: 0.03,
+            focus_distance: 4.6,
+        },
+        sky: Sky {
+            zenith: [0.4, 0.5, 0.7],
+            horizon: [0.3, 0.25, 0.2],
+            nadir: [0.05; 3],
+            backdrop: Some(Backdrop { center: [0.5, 0.4, 0.3], edge: [0.1; 3], middle: [0.1, 0.2], radius: 1.5 }),
+        },
+        lights: vec![
+            AreaLight {
+                center: Point3::new(0.5, 3.0, 1.5),
+                u: Vector3::new(1.0, 0.0, 0.0),
+                v: Vector3::new(0.0, 0.0, 0.7),
+                radiance: [4.0, 3.0, 2.0],
+                visible: true,
+            },
+            AreaLight {
+                center: Point3::new(-4.0, 1.5, 1.0),
+                u: Vector3::new(0.0, 0.0, 1.0),
+                v: Vector3::new(0.0, -1.0, 0.0),
+                radiance: [3.0; 3],
+                visible: false,
+            },
+        ],
+        materials,
+        meshes: vec![Arc::new(octahedron())],
+        instances,
+        fluid: Some(Fluid {
+            colors: vec![[0.3, 0.6, 0.9]; positions.len()],
+            positions,
+            spacing: 0.05,
+            share: 1.0,
+            material: 2,
+        }),
+        haze: None,
+        exposure_stops: 0.0,
+    }
+}
+
+fn settings(samples: u32) -> FrameSettings {
+    FrameSettings { width: 64, height: 48, samples, max_bounces: 6, seed: 3, indirect_clamp: 2.0 }
+}
+
+fn both(scene: &Scene, settings: &FrameSettings, rect: Rect) -> [Layers; 2] {
+    let prepared = PreparedScene::new(scene).unwrap();
+    let gpu = Gpu::open(Products::Auto).unwrap();
+    let on_gpu = GpuScene::new(&prepared, &gpu).unwrap();
+    let never = AtomicBool::new(false);
+    [prepared.render_tile(settings, rect).unwrap(), on_gpu.render(settings, rect, &|_| {}, &never).unwrap()]
+}
+
+fn mean(values: impl Iterator<Item = f32>) -> f64 {
+    let (sum, count) = values.fold((0.0, 0.0), |(sum, count), value| (sum + f64::from(value), count + 1.0));
+    sum / count
+}
+
+#[test]
+fn the_picture_is_the_canonical_one() {
+    let settings = settings(16);
+    let whole = Rect { x: 0, y: 0, width: 64, height: 48 };
+    let [cpu, gpu] = both(&everything(), &settings, whole);
+    if let Some(folder) = std::env::var_os("SEEDSTORM_PICTURES") {
+        for (layers, name) in [(&cpu, "cpu.png"), (&gpu, "gpu.png")] {
+            let bytes = layers.radiance.iter().flatten().map(|c| (c.max(0.0).sqrt() * 255.0).min(255.0) as u8);
+            let picture = image::RgbImage::from_raw(64, 48, bytes.collect()).unwrap();
+            picture.save(std::path::Path::new(&folder).join(name)).unwrap();
+        }
+    }
+    let light = mean(cpu.radiance.iter().flatten().copied());
+    let apart = mean(cpu.radiance.iter().flatten().zip(gpu.radiance.iter().flatten()).map(|(a, b)| (a - b).abs()));
+    let bias = mean(gpu.radiance.iter().flatten().zip(cpu.radiance.iter().flatten()).map(|(a, b)| a - b));
+    println!("mean {light:.4}, apart {:.5}, bias {:.5}", apart / light, bias / light);
+    assert!(apart / light < 0.005, "{} apart", apart / light);
+    assert!(bias.abs() / light < 0.002, "{} biased", bias / light);
+    for (a, b) in [(&cpu.albedo, &gpu.albedo), (&cpu.normal, &gpu.normal)] {
+        let apart = mean(a.iter().flatten().zip(b.iter().flatten()).map(|(a, b)| (a - b).abs()));
+        assert!(apart < 0.003, "{apart}");
+    }
+    let depth = mean(cpu.depth.iter().zip(&gpu.depth).map(|(a, b)| (a - b).abs()));
+    assert!(depth < 0.01, "{depth}");
+}
+
+/// A tile is cut from the frame.
+#[test]
+fn a_tile_is_a_part_of_the_frame() {
+    let prepared = PreparedScene::new(&everything()).unwrap();
+    let gpu = Gpu::open(Products::Auto).unwrap();
+    let on_gpu = GpuScene::new(&prepared, &gpu).unwrap();
+    let never = AtomicBool::new(false);
+    let settings = settings(4);
+    let whole = on_gpu.render(&settings, Rect { x: 0, y: 0, width: 64, height: 48 }, &|_| {}, &never).unwrap();
+    let tile = Rect { x: 17, y: 9, width: 16, height: 12 };
+    let part = on_gpu.render(&settings, tile, &|_| {}, &never).unwrap();
+    for y in 0..12 {
+        for x in 0..16 {
+            assert_eq!(part.radiance[y * 16 + x], whole.radiance[(y + 9) * 64 + x + 17]);
+        }
+    }
+    let outside = on_gpu.render(&settings, Rect { x: 60, ..tile }, &|_| {}, &never);
+    assert!(matches!(outside, Err(RenderError::Settings(_))));
+    let cancelled = on_gpu.render(&settings, tile, &|_| {}, &AtomicBool::new(true));
+    assert!(matches!(cancelled, Err(RenderError::Cancelled)));
+}
