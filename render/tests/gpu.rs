@@ -5,7 +5,7 @@
 use std::sync::{Arc, atomic::AtomicBool};
 
 use nalgebra::{Point3, Similarity3, Translation3, UnitQuaternion, Vector3};
-use seedstorm_render::{FrameSettings, Layers, PreparedScene, Rect, RenderError, gpu::GpuScene};
+use seedstorm_render::{FrameSettings, Layers, PreparedScene, Rect, RenderError, gpu::GpuTracer};
 use seedstorm_sim::{
     gpu::{Gpu, Products},
     scene::{AreaLight, Backdrop, Camera, Fluid, Instance, Material, Mesh, Scene, Shape, Sky},
@@ -116,8 +116,8 @@ fn settings(samples: u32) -> FrameSettings {
 
 fn both(scene: &Scene, settings: &FrameSettings, rect: Rect) -> [Layers; 2] {
     let prepared = PreparedScene::new(scene).unwrap();
-    let gpu = Gpu::open(Products::Auto).unwrap();
-    let on_gpu = GpuScene::new(&prepared, &gpu).unwrap();
+    let tracer = GpuTracer::new(Gpu::open(Products::Auto).unwrap());
+    let on_gpu = tracer.scene(&prepared).unwrap();
     let never = AtomicBool::new(false);
     [prepared.render_tile(settings, rect).unwrap(), on_gpu.render(settings, rect, &|_| {}, &never).unwrap()]
 }
@@ -157,8 +157,8 @@ fn the_picture_is_the_canonical_one() {
 #[test]
 fn a_tile_is_a_part_of_the_frame() {
     let prepared = PreparedScene::new(&everything()).unwrap();
-    let gpu = Gpu::open(Products::Auto).unwrap();
-    let on_gpu = GpuScene::new(&prepared, &gpu).unwrap();
+    let tracer = GpuTracer::new(Gpu::open(Products::Auto).unwrap());
+    let on_gpu = tracer.scene(&prepared).unwrap();
     let never = AtomicBool::new(false);
     let settings = settings(4);
     let whole = on_gpu.render(&settings, Rect { x: 0, y: 0, width: 64, height: 48 }, &|_| {}, &never).unwrap();

@@ -13,7 +13,7 @@ use crate::{
     merkle::{self, Digest},
     random::Stream,
     recipe::Recipe,
-    trajectory::Snapshot,
+    trajectory::{Snapshot, Trajectory},
     world::{Backend, Plan, SimError, World, resolve},
 };
 
@@ -22,6 +22,7 @@ pub struct Replayer {
     world: Box<dyn World>,
     plan: Plan,
     first: Vec<u8>,
+    first_snapshot: Snapshot,
 }
 
 /// What a segment leads to.
@@ -50,8 +51,8 @@ impl Replayer {
     /// # Errors
     /// A device failed.
     pub fn of(mut world: Box<dyn World>, plan: Plan) -> Result<Self, SimError> {
-        let first = world.checkpoint()?;
-        Ok(Self { world, plan, first })
+        let (first, first_snapshot) = (world.checkpoint()?, world.snapshot()?);
+        Ok(Self { world, plan, first, first_snapshot })
     }
 
     /// How the world is run.
@@ -71,8 +72,25 @@ impl Replayer {
     /// # Errors
     /// [`SimError::OtherPlan`].
     pub fn expects(&self, checkpoints: &[Digest]) -> Result<(), SimError> {
-        let (expected, found) = (self.segments() + 1, checkpoints.len());
-        if found == expected as usize { Ok(()) } else { Err(SimError::OtherPlan { expected, found }) }
+        counted("checkpoints", self.segments() as usize + 1, checkpoints.len())
+    }
+
+    /// Whether a trajectory has all that one of this world has, and no more.
+    ///
+    /// # Errors
+    /// [`SimError::OtherPlan`].
+    pub fn fits(&self, trajectory: &Trajectory) -> Result<(), SimError> {
+        self.expects(trajectory.checkpoints())?;
+        let plan = &self.plan;
+        counted("snapshots", (plan.steps / plan.snapshot_every) as usize + 1, trajectory.snapshots())?;
+        counted("elements", plan.elements, trajectory.elements())?;
+        counted("numbers to an element", plan.channels, trajectory.channels())
+    }
+
+    /// What the first snapshot shows: what the recipe itself says.
+    #[must_use]
+    pub fn first_snapshot(&self) -> &Snapshot {
+        &self.first_snapshot
     }
 
     /// The first checkpoint's bytes: what the recipe itself says.
@@ -182,6 +200,10 @@ impl std::fmt::Debug for Replayer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Replayer({} segments on {})", self.segments(), self.backend())
     }
+}
+
+fn counted(what: &'static str, expected: usize, found: usize) -> Result<(), SimError> {
+    if found == expected { Ok(()) } else { Err(SimError::OtherPlan { what, expected, found }) }
 }
 
 /// `count` different segments of `segments`, in rising order, each as likely as any other; all of them where there are no

@@ -292,12 +292,11 @@ impl Trajectory {
     /// Snapshot number `index`, and the chunk that it lies in for reading its neighbours.
     ///
     /// # Errors
-    /// A damaged chunk.
-    ///
-    /// # Panics
-    /// If there is no such snapshot.
+    /// No such snapshot, or a damaged chunk.
     pub fn snapshot(&self, index: usize) -> Result<Snapshot, TrajectoryError> {
-        assert!(index < self.snapshots, "snapshot {index} of {}", self.snapshots);
+        if index >= self.snapshots {
+            return Err(TrajectoryError("it has fewer snapshots"));
+        }
         Ok(self.chunk(index / CHUNK)?.swap_remove(index % CHUNK))
     }
 }

@@ -89,7 +89,9 @@ pub trait World: Send {
 #[non_exhaustive]
 pub enum KernelError {
     /// A grid sum could have overflowed.
-    #[error("matter was squeezed beyond {most} particles a node by step {step}: lower the forces")]
+    #[error(
+        "matter was squeezed beyond {most} particles a node by step {step}: put less of it in one place, or lower the forces"
+    )]
     Overfull {
         /// The step in which, or by which, it was seen.
         step: u32,
@@ -114,6 +116,16 @@ pub enum SimError {
     /// A scene that puts nothing there for this seed.
     #[error("there is nothing in the world of this seed: choose another, or give the scene something for every option")]
     Empty,
+    /// Bodies in each other: more contacts than a machine can follow.
+    #[error(
+        "the bodies of this seed lie in each other in more than {most} pairs, those of `{group}` most of all: spread them"
+    )]
+    Crowded {
+        /// The group with the most of them.
+        group: String,
+        /// How many pairs may be.
+        most: usize,
+    },
     /// A rigid world's state could not be written.
     #[error("the rigid world could not be written: {0}")]
     Rigid(String),
@@ -140,10 +152,12 @@ pub enum SimError {
         segments: u32,
     },
     /// A history that is of another world.
-    #[error("a history of this world has {expected} checkpoints, and not {found}")]
+    #[error("a history of this world has {expected} {what}, and not {found}")]
     OtherPlan {
+        /// What is counted.
+        what: &'static str,
         /// How many a history of this world has.
-        expected: u32,
+        expected: usize,
         /// How many this one has.
         found: usize,
     },

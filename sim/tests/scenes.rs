@@ -929,6 +929,38 @@ fn recipes_carry_scenes() {
     }
 }
 
+/// A few hundred bytes that would take a machine's memory and hours.
+#[test]
+fn bodies_in_each_other_are_refused() {
+    let heap = |row: u32, step: &str| {
+        format!(
+            "[[bodies]]\nshape = {{ ball = 0.5 }}\narrange = {{ row = {row}, step = {step} }}\nposition = [0, 1, 0]\nlook = \"red\"\n"
+        )
+    };
+    let world = |body: &str| {
+        let (scenario, genome) = resolve(&recipe(body, &mut Files::default())).unwrap();
+        scenario.world(&genome, Backend::Cpu).map(drop).map_err(|error| error.to_string())
+    };
+    let refused = world(&heap(4096, "[0, 0, 0]")).unwrap_err();
+    assert!(refused.contains("`bodies[0]`") && refused.contains("spread"), "{refused}");
+    assert_eq!(world(&heap(4096, "[1.1, 0, 0]")), Ok(()));
+    assert_eq!(world(&heap(700, "[0, 0, 0]")), Ok(()));
+    let matter_too = heap(4096, "[0, 0, 0]").replace("look", "asleep = true\nlook");
+    assert!(world(&matter_too).is_err());
+}
+
+/// Options may be called as the forms of a number are.
+#[test]
+fn options_are_no_words_of_the_format() {
+    let head = HEAD
+        .replace("calm = 60, wild = 40", "between = 60, param = 40")
+        .replace("calm =", "between =")
+        .replace("wild =", "param =");
+    let body = BALLS.replace("calm =", "between =").replace("wild =", "param =");
+    let document = import(&format!("{}{body}", head.trim_start()), &mut Files::default()).unwrap();
+    Blueprint::read(&document).unwrap();
+}
+
 #[test]
 fn chains_hold_and_stacks_stand() {
     let recipe = recipe(WORLD, &mut Files::default());

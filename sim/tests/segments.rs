@@ -285,7 +285,7 @@ fn a_false_beginning_is_held_against_the_recipe() {
     honest.digests.pop();
     let found = bisect(&mut replayer, &mut other, &mut honest, &mut |_| panic!());
     assert!(
-        matches!(found, Err(SimError::OtherPlan { found, .. }) if found as u32 == plan.steps / plan.checkpoint_every)
+        matches!(found, Err(SimError::OtherPlan { found, .. }) if found == (plan.steps / plan.checkpoint_every) as usize)
     );
 }
 

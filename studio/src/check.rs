@@ -97,9 +97,9 @@ pub fn check(
     let claim = Claim::read(home, piece)?;
     let kept = Checkpoints::open(home)?;
     let mut replayer = Replayer::new(&claim.recipe, backend)?;
-    replayer.expects(claim.trajectory.checkpoints())?;
+    replayer.fits(&claim.trajectory)?;
     let holds = |holds: bool| if holds { Outcome::Holds } else { Outcome::Forged };
-    let beginning = holds(replayer.first_digest() == claim.trajectory.checkpoints()[0]);
+    let beginning = holds(begins(&replayer, &claim.trajectory)?);
     let segments = replayer.segments();
     let chosen = draw(segments, count, &Stream::new(&Seed(random_bytes()?), "spot check"));
     observer.begin(Stage::Simulate, chosen.len() as u64);
@@ -127,6 +127,12 @@ pub fn check(
     let odds = shares.map(|forged| Odds { forged, found: odds(segments, forged, run) }).to_vec();
     let (backend, sim_root) = (replayer.backend(), claim.trajectory.sim_root());
     Ok(SpotCheck { ok, segments, beginning, drawn, backend, sim_root, odds })
+}
+
+/// Whether a trajectory begins, its first picture included, as the recipe says.
+fn begins(replayer: &Replayer, trajectory: &Trajectory) -> Result<bool, StudioError> {
+    let shown = trajectory.snapshot(0)? == *replayer.first_snapshot();
+    Ok(shown && replayer.first_digest() == trajectory.checkpoints()[0])
 }
 
 /// Whether a segment leads to the checkpoint and the snapshots that the trajectory has.
@@ -191,7 +197,7 @@ pub fn replay(
 ) -> Result<Replay, StudioError> {
     let claim = Claim::read(home, piece)?;
     let mut replayer = Replayer::new(&claim.recipe, backend)?;
-    replayer.expects(claim.trajectory.checkpoints())?;
+    replayer.fits(&claim.trajectory)?;
     let (segments, every) = (replayer.segments(), replayer.plan().checkpoint_every);
     if segment >= segments {
         return Err(SimError::NoSegment { segment, segments }.into());
@@ -210,7 +216,8 @@ pub fn replay(
         steps: [segment * every, (segment + 1) * every],
         leads_to: replayed.digest,
         claimed: claim.trajectory.checkpoints()[segment as usize + 1],
-        ok: leads_on(&mut replayer, segment, &state, &claim.trajectory)?,
+        ok: leads_on(&mut replayer, segment, &state, &claim.trajectory)?
+            && (segment > 0 || begins(&replayer, &claim.trajectory)?),
         backend: replayer.backend(),
     })
 }
@@ -244,6 +251,9 @@ pub fn dispute(
         return Err(StudioError::OtherWorld);
     }
     let mut replayer = Replayer::new(&claims[0].recipe, backend)?;
+    for claim in &claims {
+        replayer.fits(&claim.trajectory)?;
+    }
     let every = replayer.plan().checkpoint_every;
     let Some(checkpoint) = first_parting(claims[0].trajectory.checkpoints(), claims[1].trajectory.checkpoints()) else {
         return Ok(None);

@@ -9,9 +9,9 @@
 use std::{fs, path::PathBuf, time::Duration};
 
 use seedstorm_mint::files;
-use seedstorm_sim::{Digest, Trajectory, merkle, segment::Replayer};
+use seedstorm_sim::{Backend, Digest, Recipe, Simulation, Trajectory, merkle, segment::Replayer};
 
-use crate::{Home, StudioError, making::now};
+use crate::{Home, Observer, Stage, StudioError, making::now};
 
 /// The largest checkpoint that is read, in bytes.
 const MAX_BYTES: u64 = seedstorm_sim::world::MAX_SAVED_BYTES as u64;
@@ -64,6 +64,39 @@ impl Checkpoints {
         files::write_unsynced(&path, bytes).map_err(StudioError::io(&path))
     }
 
+    /// Keeps those of a run that was made before; runs its world again where one is missing.
+    pub(crate) fn keep_all(
+        &self,
+        recipe: &Recipe,
+        trajectory: &Trajectory,
+        backend: Backend,
+        time: Duration,
+        observer: &dyn Observer,
+    ) -> Result<(), StudioError> {
+        let folders = self.folders()?;
+        let is_kept = |digest: &Digest| folders.iter().any(|(_, folder)| folder.join(digest.to_string()).is_file());
+        if trajectory.checkpoints().iter().all(is_kept) {
+            return Ok(());
+        }
+        let since = now();
+        let mut simulation = Simulation::new(recipe, backend)?;
+        observer.begin(Stage::Simulate, u64::from(simulation.steps()));
+        loop {
+            observer.reached(u64::from(simulation.step()));
+            if observer.stopped() {
+                return Err(StudioError::Stopped);
+            }
+            if let Some((digest, bytes)) = simulation.present_checkpoint()? {
+                self.keep(&digest, &bytes, since, time)?;
+            }
+            if !simulation.advance()? {
+                break;
+            }
+        }
+        observer.end(Stage::Simulate);
+        Ok(())
+    }
+
     /// The bytes of the checkpoint at `step` with this digest, if they are kept and whole.
     pub(crate) fn get(&self, step: u32, digest: &Digest) -> Result<Option<Vec<u8>>, StudioError> {
         let kept = self.folders()?.into_iter().filter_map(|(_, folder)| {
@@ -82,7 +115,6 @@ impl Checkpoints {
         replayer: &mut Replayer,
     ) -> Result<Vec<u8>, StudioError> {
         let every = replayer.plan().checkpoint_every;
-        replayer.expects(trajectory.checkpoints())?;
         let digest = |at: u32| &trajectory.checkpoints()[at as usize];
         let mut from = segment;
         let mut state = loop {

@@ -76,7 +76,7 @@ enum Command {
         #[arg(long)]
         description: Option<String>,
         /// Keep the checkpoints' bytes for so many days, so that `check` can run single segments again.
-        #[arg(long, value_name = "DAYS", num_args = 0..=1, default_missing_value = "7", value_parser = clap::value_parser!(u16).range(1..))]
+        #[arg(long, value_name = "DAYS", num_args = 0..=1, require_equals = true, default_missing_value = "7", value_parser = clap::value_parser!(u16).range(1..))]
         keep_checkpoints: Option<u16>,
     },
     /// Render frames of a recipe into a folder, without making a piece.
@@ -122,7 +122,7 @@ enum Command {
         #[arg(long)]
         unminted: bool,
     },
-    /// Check a part of a run: a few segments of the simulation, drawn by chance, for a few hundredths of its cost.
+    /// Check a part of a run: a few segments of the simulation, drawn by chance, for that part of its cost.
     Check {
         /// A token's number or a bundle's folder.
         piece: String,

@@ -194,6 +194,9 @@ impl StudioError {
             Self::Occupied { .. } => Some("give `--out` a folder of its own".into()),
             Self::OtherWorld => Some("only runs of one world part at a step: compare pieces of one scenario and seed".into()),
             Self::Journal { .. } => Some("`seedstorm replay PIECE --segment N --journal FILE` writes one".into()),
+            Self::Sim(SimError::OtherPlan { .. }) => {
+                Some("the trajectory is cut, padded or of another world: nothing that it claims is to be believed".into())
+            }
             Self::Sim(SimError::NoSegment { .. }) => Some("segments are counted from 0".into()),
             Self::Busy(_) => Some("wait for it, or stop it: what it has looked at is kept".into()),
             Self::Sweep(_) => Some("`seedstorm help sweep` says what a sweep can be".into()),

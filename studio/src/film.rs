@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use seedstorm_render::{
     FrameSettings, Layers, PreparedScene, Rect, RenderError,
     denoise::{self, denoise},
-    gpu::GpuScene,
+    gpu::GpuTracer,
     haze,
     image_file::Rgb8Image,
     tone::{ToneCurve, develop},
 };
 use seedstorm_sim::{
-    Film, Genome, Player, Trajectory, gpu::Gpu, scenario::Scenario, scenario::Stage as SceneStage, scene::Scene,
+    Film, Genome, Player, Trajectory, scenario::Scenario, scenario::Stage as SceneStage, scene::Scene,
 };
 
 use crate::StudioError;
@@ -21,14 +21,14 @@ pub(crate) enum Tracer {
     /// The canonical tracer.
     Cpu,
     /// Its twin on a graphics device.
-    Gpu(Gpu),
+    Gpu(GpuTracer),
 }
 
 impl Tracer {
     pub(crate) fn name(&self) -> &str {
         match self {
             Self::Cpu => "cpu",
-            Self::Gpu(gpu) => gpu.name(),
+            Self::Gpu(tracer) => tracer.name(),
         }
     }
 
@@ -42,7 +42,7 @@ impl Tracer {
         let whole = Rect { x: 0, y: 0, width: settings.width, height: settings.height };
         match self {
             Self::Cpu => scene.render(settings, progress, cancel),
-            Self::Gpu(gpu) => GpuScene::new(scene, gpu)?.render(settings, whole, &progress, cancel),
+            Self::Gpu(tracer) => tracer.scene(scene)?.render(settings, whole, &progress, cancel),
         }
     }
 }

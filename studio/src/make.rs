@@ -15,6 +15,7 @@ use seedstorm_sim::{Backend, Digest, Genome, Recipe, Trajectory, resolve, scenar
 
 use crate::{
     Home, Observer, Stage, StudioError,
+    checkpoints::Checkpoints,
     film::Shoot,
     ledger::Ledger,
     located,
@@ -130,10 +131,15 @@ pub fn make(home: &Home, recipe: &Recipe, options: &Options, observer: &dyn Obse
     if let Some(wrong) = wrong_metadata(&*scenario, &genome, recipe, &content, &metadata) {
         return Err(spoiled(format!("{}: {wrong}", folder.join("metadata.json").display())));
     }
-    let root =
-        bundle.trajectory().map_err(StudioError::from).and_then(|bytes| Ok(Trajectory::from_bytes(bytes)?.sim_root()));
-    if root.map_err(|error| spoiled(error.to_string()))?.0 != metadata.sim_root {
+    let trajectory =
+        bundle.trajectory().map_err(StudioError::from).and_then(|bytes| Ok(Trajectory::from_bytes(bytes)?));
+    let trajectory = trajectory.map_err(|error| spoiled(error.to_string()))?;
+    if trajectory.sim_root().0 != metadata.sim_root {
         return Err(spoiled("its checkpoints lead to another sim_root than its metadata names".into()));
+    }
+    if let Some(time) = options.keep_checkpoints {
+        // Of a piece that was made before, or simulated before its making was broken off, none may be there.
+        Checkpoints::open(home)?.keep_all(recipe, &trajectory, options.backend, time, observer)?;
     }
     options.as_given(&metadata)?;
     if let Some(token) = &before

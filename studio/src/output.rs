@@ -290,7 +290,11 @@ pub(crate) fn spot_check(found: &SpotCheck, piece: &str, json: bool) {
     if json {
         return document(&serde_json::to_value(found).expect("plain numbers and texts"));
     }
-    let mark = |outcome: Outcome| if outcome == Outcome::Holds { "✓" } else { "✗" };
+    let mark = |outcome: Outcome| match outcome {
+        Outcome::Holds => "✓",
+        Outcome::Forged => "✗",
+        Outcome::Gone => "?",
+    };
     let say = |outcome: Outcome, label: &str, holds: &str, forged: &str| {
         let words = match outcome {
             Outcome::Holds => holds,
@@ -308,8 +312,12 @@ pub(crate) fn spot_check(found: &SpotCheck, piece: &str, json: bool) {
     raw(format!("{run} of {} segments of {} were run again on {}", found.segments, found.sim_root, found.backend)
         .as_bytes());
     for Odds { forged, found: chance } in &found.odds {
-        raw(format!("  had {forged} been forged, this would have shown it in {:.0} % of cases", chance * 100.0)
-            .as_bytes());
+        // Nothing short of certainty is called that.
+        let percent = (chance * 1000.0 + 1e-9).floor() / 10.0;
+        raw(format!("  had {forged} been forged, this would have shown it in {percent} % of cases").as_bytes());
+    }
+    if run < found.drawn.len() {
+        raw(b"  that is if the bytes that are gone went by chance: whoever forges a segment would lose its bytes");
     }
     raw(if found.ok {
         b"what was run holds; film, hashes and token are for `seedstorm verify`".as_slice()

@@ -63,7 +63,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
              and by a plain MLS-MPM in Taichi {TAICHI} (`xtask/peers/taichi_mpm.py`), in turns. Then, of the pieces \
              that the README showed at this commit, a whole run and all its segments one by one, each from the bytes \
              of its checkpoint: what a check of k of n segments costs is k/n of the latter. *load before* is the \
-             machine's load average when the part began; above {THREADS}, something else ran too."
+             machine's load average when the part began, the parts before it included. A whole run is longer than its \
+             segments where packing the trajectory takes more than reading the checkpoints."
         ),
         command: "cargo xtask bench sim".to_owned(),
         commit,

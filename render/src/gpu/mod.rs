@@ -6,12 +6,11 @@
 
 mod pack;
 
-use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use seedstorm_sim::{
-    gpu::{Contents, Gpu, Kernel, Role},
+    gpu::{Contents, Gpu, Kernel, Program, Role},
     world::KernelError,
 };
 
@@ -93,17 +92,30 @@ struct Pixel {
     unused: [u32; 3],
 }
 
-/// A scene on a graphics device.
+/// The shader's bindings, in their order.
+const ROLES: [(&str, Role); 8] = [
+    ("params", Role::Constant),
+    ("nodes", Role::Constant),
+    ("packs", Role::Constant),
+    ("instances", Role::Constant),
+    ("vertices", Role::Constant),
+    ("looks", Role::Constant),
+    ("list", Role::Constant),
+    ("pixels", Role::State),
+];
+
+/// The tracer, compiled for a device.
+#[derive(Debug)]
+pub struct GpuTracer {
+    program: Program,
+}
+
+/// A scene laid out for a tracer's device.
+#[derive(Debug)]
 pub struct GpuScene<'a> {
     scene: &'a PreparedScene,
     packed: Packed,
-    gpu: Gpu,
-}
-
-impl fmt::Debug for GpuScene<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "GpuScene(on {})", self.gpu.name())
-    }
+    program: &'a Program,
 }
 
 fn device(error: KernelError) -> RenderError {
@@ -113,15 +125,30 @@ fn device(error: KernelError) -> RenderError {
     }
 }
 
-impl<'a> GpuScene<'a> {
-    /// Lays the scene out for a device.
+impl GpuTracer {
+    /// Compiles the tracer.
+    #[must_use]
+    pub fn new(gpu: Gpu) -> Self {
+        let roles = ROLES.iter().map(|(_, role)| *role);
+        Self { program: Program::new(gpu, "tracer", SOURCE, roles, ["render"].into_iter()) }
+    }
+
+    /// The device's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.program.gpu().name()
+    }
+
+    /// Lays a scene out for the device.
     ///
     /// # Errors
     /// [`RenderError::Device`] where its hierarchy is deeper than the device's traversal.
-    pub fn new(scene: &'a PreparedScene, gpu: &Gpu) -> Result<Self, RenderError> {
-        Ok(Self { packed: Packed::new(scene)?, scene, gpu: gpu.clone() })
+    pub fn scene<'a>(&'a self, scene: &'a PreparedScene) -> Result<GpuScene<'a>, RenderError> {
+        Ok(GpuScene { packed: Packed::new(scene)?, scene, program: &self.program })
     }
+}
 
+impl GpuScene<'_> {
     /// Renders a part of the frame that `settings` describe, as [`PreparedScene::render_tile`] does, but for rounding.
     ///
     /// `progress` is told the share that is done, in (0, 1]; setting `cancel` ends the work within a dispatch.
@@ -138,7 +165,7 @@ impl<'a> GpuScene<'a> {
     ) -> Result<Layers, RenderError> {
         settings.check(rect)?;
         let count = rect.width * rect.height;
-        let block = if self.gpu.is_software() { SMALL_BLOCK } else { BLOCK };
+        let block = if self.program.gpu().is_software() { SMALL_BLOCK } else { BLOCK };
         let mut params = self.params(settings, rect);
         let kernel = self.kernel(&params, count, block)?;
         let mut paths = 1;
@@ -192,18 +219,18 @@ impl<'a> GpuScene<'a> {
         }
         let packed = &self.packed;
         let params = [*params];
-        let buffers = [
-            ("params", Role::Constant, bytes(&params)),
-            ("nodes", Role::Constant, bytes(&packed.nodes)),
-            ("packs", Role::Constant, bytes(&packed.packs)),
-            ("instances", Role::Constant, bytes(&packed.instances)),
-            ("vertices", Role::Constant, bytes(&packed.vertices)),
-            ("looks", Role::Constant, bytes(&packed.looks)),
-            ("list", Role::Constant, Contents::Zeros(count as usize * size_of::<u32>())),
-            ("pixels", Role::State, Contents::Zeros(count as usize * size_of::<Pixel>())),
+        let contents = [
+            bytes(&params),
+            bytes(&packed.nodes),
+            bytes(&packed.packs),
+            bytes(&packed.instances),
+            bytes(&packed.vertices),
+            bytes(&packed.looks),
+            Contents::Zeros(count as usize * size_of::<u32>()),
+            Contents::Zeros(count as usize * size_of::<Pixel>()),
         ];
-        Kernel::new(self.gpu.clone(), "tracer", SOURCE, &buffers, &[("render", [block.div_ceil(GROUP), 1])])
-            .map_err(device)
+        let buffers: Vec<_> = ROLES.into_iter().zip(contents).map(|((name, role), what)| (name, role, what)).collect();
+        self.program.kernel(&buffers, &[[block.div_ceil(GROUP), 1]]).map_err(device)
     }
 
     fn params(&self, settings: &FrameSettings, rect: Rect) -> Params {

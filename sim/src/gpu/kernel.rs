@@ -45,55 +45,31 @@ pub enum Role {
 /// A buffer of a kernel: its name, what it is for and what it holds at first.
 pub type KernelBuffer<'a> = (&'static str, Role, Contents<'a>);
 
-/// A kernel on a device: its buffers, and the passes over them that make a step.
-#[derive(Debug)]
-pub struct Kernel {
+/// Shaders that were compiled for a device, for any number of kernels of one form.
+#[derive(Debug, Clone)]
+pub struct Program {
     gpu: Gpu,
-    /// Each pass's pipeline and its workgroups along x and y.
-    passes: Vec<(wgpu::ComputePipeline, [u32; 2])>,
-    buffers: Vec<wgpu::Buffer>,
-    bind_group: wgpu::BindGroup,
-    staging: wgpu::Buffer,
+    label: &'static str,
+    layout: wgpu::BindGroupLayout,
+    pipelines: Vec<wgpu::ComputePipeline>,
 }
 
-impl Kernel {
-    /// The kernel of `source`, which follows the products of fixed-point numbers. Buffers are bound in their order; a
-    /// pass is an entry point and its workgroups along x and y.
-    ///
-    /// # Errors
-    /// [`KernelError::Device`] where a buffer is larger than the device binds.
+impl Program {
+    /// Compiles `source`, which follows the products of fixed-point numbers, for buffers of these roles, bound in their
+    /// order; each of `entries` is an entry point.
     pub fn new(
         gpu: Gpu,
         label: &'static str,
         source: &str,
-        buffers: &[KernelBuffer<'_>],
-        passes: &[(&'static str, [u32; 2])],
-    ) -> Result<Self, KernelError> {
+        roles: impl Iterator<Item = Role>,
+        entries: impl Iterator<Item = &'static str>,
+    ) -> Self {
         let device = &gpu.device;
-        let largest = device.limits().max_storage_buffer_binding_size;
-        let bytes = buffers.iter().map(|(_, _, contents)| contents.size()).max().unwrap_or(0);
-        if bytes > largest {
-            return Err(KernelError::Device(format!("{} binds at most {largest} bytes, {bytes} are needed", gpu.name)));
-        }
-        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
-        let create = |(label, _, contents): &KernelBuffer<'_>| {
-            let label = Some(*label);
-            match contents {
-                Contents::Bytes(contents) => {
-                    device.create_buffer_init(&wgpu::util::BufferInitDescriptor { label, contents, usage })
-                }
-                // A new buffer holds zeros.
-                Contents::Zeros(_) => {
-                    let size = contents.size();
-                    device.create_buffer(&wgpu::BufferDescriptor { label, size, usage, mapped_at_creation: false })
-                }
-            }
-        };
-        let layout_entry = |(binding, (_, role, _)): (u32, &KernelBuffer<'_>)| wgpu::BindGroupLayoutEntry {
+        let layout_entry = |(binding, role): (u32, Role)| wgpu::BindGroupLayoutEntry {
             binding,
             visibility: wgpu::ShaderStages::COMPUTE,
             ty: wgpu::BindingType::Buffer {
-                ty: wgpu::BufferBindingType::Storage { read_only: *role == Role::Constant },
+                ty: wgpu::BufferBindingType::Storage { read_only: role == Role::Constant },
                 has_dynamic_offset: false,
                 min_binding_size: None,
             },
@@ -101,24 +77,7 @@ impl Kernel {
         };
         let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
             label: Some(label),
-            entries: &(0..).zip(buffers).map(layout_entry).collect::<Vec<_>>(),
-        });
-        let state = buffers.iter().filter(|(_, role, _)| *role == Role::State);
-        let staging = device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("staging"),
-            size: state.map(|(_, _, contents)| contents.size()).max().unwrap_or(0),
-            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
-            mapped_at_creation: false,
-        });
-        let buffers: Vec<wgpu::Buffer> = buffers.iter().map(create).collect();
-        let entries: Vec<_> = (0..)
-            .zip(&buffers)
-            .map(|(binding, buffer)| wgpu::BindGroupEntry { binding, resource: buffer.as_entire_binding() })
-            .collect();
-        let bind_group = device.create_bind_group(&wgpu::BindGroupDescriptor {
-            label: Some(label),
-            layout: &layout,
-            entries: &entries,
+            entries: &(0..).zip(roles).map(layout_entry).collect::<Vec<_>>(),
         });
         let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
             label: Some(label),
@@ -139,8 +98,90 @@ impl Kernel {
                 cache: None,
             })
         };
-        let passes = passes.iter().map(|(entry, groups)| (pipeline(entry), *groups)).collect();
-        Ok(Self { passes, buffers, bind_group, staging, gpu })
+        let pipelines = entries.map(pipeline).collect();
+        Self { gpu, label, layout, pipelines }
+    }
+
+    /// The device.
+    #[must_use]
+    pub fn gpu(&self) -> &Gpu {
+        &self.gpu
+    }
+
+    /// A kernel over these buffers; `groups` are the workgroups of each entry point along x and y.
+    ///
+    /// # Errors
+    /// [`KernelError::Device`] where a buffer is larger than the device binds.
+    pub fn kernel(&self, buffers: &[KernelBuffer<'_>], groups: &[[u32; 2]]) -> Result<Kernel, KernelError> {
+        let (gpu, device) = (&self.gpu, &self.gpu.device);
+        let largest = device.limits().max_storage_buffer_binding_size;
+        let bytes = buffers.iter().map(|(_, _, contents)| contents.size()).max().unwrap_or(0);
+        if bytes > largest {
+            return Err(KernelError::Device(format!("{} binds at most {largest} bytes, {bytes} are needed", gpu.name)));
+        }
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
+        let create = |(label, _, contents): &KernelBuffer<'_>| {
+            let label = Some(*label);
+            match contents {
+                Contents::Bytes(contents) => {
+                    device.create_buffer_init(&wgpu::util::BufferInitDescriptor { label, contents, usage })
+                }
+                // A new buffer holds zeros.
+                Contents::Zeros(_) => {
+                    let size = contents.size();
+                    device.create_buffer(&wgpu::BufferDescriptor { label, size, usage, mapped_at_creation: false })
+                }
+            }
+        };
+        let state = buffers.iter().filter(|(_, role, _)| *role == Role::State);
+        let staging = device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("staging"),
+            size: state.map(|(_, _, contents)| contents.size()).max().unwrap_or(0),
+            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        let buffers: Vec<wgpu::Buffer> = buffers.iter().map(create).collect();
+        let entries: Vec<_> = (0..)
+            .zip(&buffers)
+            .map(|(binding, buffer)| wgpu::BindGroupEntry { binding, resource: buffer.as_entire_binding() })
+            .collect();
+        let bind_group = device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some(self.label),
+            layout: &self.layout,
+            entries: &entries,
+        });
+        let passes = self.pipelines.iter().cloned().zip(groups.iter().copied()).collect();
+        Ok(Kernel { passes, buffers, bind_group, staging, gpu: gpu.clone() })
+    }
+}
+
+/// A kernel on a device: its buffers, and the passes over them that make a step.
+#[derive(Debug)]
+pub struct Kernel {
+    gpu: Gpu,
+    /// Each pass's pipeline and its workgroups along x and y.
+    passes: Vec<(wgpu::ComputePipeline, [u32; 2])>,
+    buffers: Vec<wgpu::Buffer>,
+    bind_group: wgpu::BindGroup,
+    staging: wgpu::Buffer,
+}
+
+impl Kernel {
+    /// The kernel of a program of its own; a pass is an entry point and its workgroups along x and y.
+    ///
+    /// # Errors
+    /// As [`Program::kernel`].
+    pub(crate) fn new(
+        gpu: Gpu,
+        label: &'static str,
+        source: &str,
+        buffers: &[KernelBuffer<'_>],
+        passes: &[(&'static str, [u32; 2])],
+    ) -> Result<Self, KernelError> {
+        let roles = buffers.iter().map(|(_, role, _)| *role);
+        let program = Program::new(gpu, label, source, roles, passes.iter().map(|(entry, _)| *entry));
+        let groups: Vec<[u32; 2]> = passes.iter().map(|(_, groups)| *groups).collect();
+        program.kernel(buffers, &groups)
     }
 
     /// Runs all passes, `steps` times.

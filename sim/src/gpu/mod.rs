@@ -7,7 +7,7 @@ use std::fmt;
 use crate::world::{Backend, KernelError};
 
 pub(crate) use kernel::WORKGROUP;
-pub use kernel::{Contents, Kernel, KernelBuffer, Role};
+pub use kernel::{Contents, Kernel, KernelBuffer, Program, Role};
 
 /// A graphics device that can run the kernels.
 #[derive(Debug, Clone)]

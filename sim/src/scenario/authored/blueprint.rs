@@ -95,7 +95,7 @@ pub(super) struct DeclaredParam {
 pub(super) struct Time {
     /// Steps a second: a multiple of [`SNAPSHOTS`].
     pub(super) rate: u32,
-    /// Snapshots from the first state to the last, without the first: even.
+    /// Snapshots from the first state to the last, without the first: a multiple of 4.
     pub(super) snapshots: u32,
     /// The poster's moment, in [0, 1].
     pub(super) poster: f64,

@@ -251,6 +251,13 @@ impl Field<'_> {
             return Err(self.wrong("must be a number", HELP));
         }
         let mut table = self.table()?;
+        // First, as an option of a trait may be called as the others are.
+        if let Some(name) = table.get("trait") {
+            let (name, cases) = self.cases(declared, &name)?;
+            let values =
+                cases.into_iter().map(|(option, case)| Ok((option, case.form(declared, depth + 1, may_draw)?)));
+            return Ok(Form::Trait { name, values: values.collect::<Result<_, SceneError>>()? });
+        }
         let (kind, field) = table.choice(&["param", "trait", "between", "normal"])?;
         let pair = |field: &Field<'_>| -> Result<[Box<Form>; 2], SceneError> {
             if !may_draw {
@@ -270,12 +277,6 @@ impl Field<'_> {
                 let times = table.get("times").map_or(Ok(1.0), |field| field.number(LARGE))?;
                 let plus = table.get("plus").map_or(Ok(0.0), |field| field.number(LARGE))?;
                 Form::Param { name, times, plus }
-            }
-            "trait" => {
-                let (name, cases) = self.cases(declared, &field)?;
-                let values =
-                    cases.into_iter().map(|(option, case)| Ok((option, case.form(declared, depth + 1, may_draw)?)));
-                return Ok(Form::Trait { name, values: values.collect::<Result<_, SceneError>>()? });
             }
             "between" => {
                 let ends = pair(&field)?;

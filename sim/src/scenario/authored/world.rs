@@ -1,8 +1,8 @@
 //! The world of a scene: rapier and its tank of matter, stepped, with all of it in every checkpoint.
 
 use rapier3d::prelude::{
-    ColliderBuilder, FixedJointBuilder, GenericJoint, PhysicsWorld, Pose, PrismaticJointBuilder, RevoluteJointBuilder,
-    RigidBodyBuilder, RigidBodyHandle, Rotation, SharedShape, SphericalJointBuilder, Vector,
+    BoundingVolume as _, ColliderBuilder, FixedJointBuilder, GenericJoint, PhysicsWorld, Pose, PrismaticJointBuilder,
+    RevoluteJointBuilder, RigidBodyBuilder, RigidBodyHandle, Rotation, SharedShape, SphericalJointBuilder, Vector,
 };
 
 use super::{
@@ -24,6 +24,9 @@ use crate::{
 
 /// A step of a particle's position in a snapshot, Q24 cells.
 const UNIT: i32 = ONE / SNAPSHOT_UNIT;
+
+/// Bodies that may lie in each other at first: each of the most that a scene can have in 64 others, or all of 724.
+const MOST_PAIRS: usize = 1 << 18;
 
 /// Chains are stiff only where the solver goes over them often.
 const CHAIN_ITERATIONS: usize = 12;
@@ -79,6 +82,7 @@ impl AuthoredWorld {
             }
             bodies.push(handle);
         }
+        not_crowded(&physics, &bodies, scene, layout)?;
         for joint in &layout.joints {
             let [a, b] = joint.bodies.map(|end| end.map_or(ground, |body| bodies[body]));
             let poses = joint.bodies.map(|end| end.map_or(Pose::IDENTITY, |body| pose(&layout.bodies[body])));
@@ -127,6 +131,39 @@ impl AuthoredWorld {
             body.set_angvel(spin, false);
         }
     }
+}
+
+/// Refuses bodies that lie in each other in more pairs than [`MOST_PAIRS`], their convex pieces counted one by one.
+fn not_crowded(
+    physics: &PhysicsWorld,
+    bodies: &[RigidBodyHandle],
+    scene: &Blueprint,
+    layout: &Layout,
+) -> Result<(), SimError> {
+    let bounds = |handle: &RigidBodyHandle| {
+        let pieces = physics.bodies[*handle].colliders();
+        let boxes = pieces.iter().map(|piece| physics.colliders[*piece].compute_aabb());
+        let whole = boxes.reduce(|a, b| a.merged(&b)).expect("every body has a shape");
+        (whole, pieces.len())
+    };
+    let mut boxes: Vec<_> = bodies.iter().map(bounds).zip(&layout.bodies).collect();
+    boxes.sort_by(|((a, _), _), ((b, _), _)| a.mins.x.total_cmp(&b.mins.x));
+    let (mut pairs, mut of_groups) = (0, vec![0; scene.bodies.len()]);
+    for (at, ((one, pieces), body)) in boxes.iter().enumerate() {
+        for ((other, more), beside) in boxes[at + 1..].iter().take_while(|((other, _), _)| other.mins.x < one.maxs.x) {
+            if one.intersects(other) && !(body.fixed && beside.fixed) {
+                pairs += pieces * more;
+                of_groups[body.group] += pieces * more;
+                of_groups[beside.group] += pieces * more;
+            }
+        }
+    }
+    if pairs <= MOST_PAIRS {
+        return Ok(());
+    }
+    let group =
+        (0..of_groups.len()).max_by_key(|group| of_groups[*group]).map_or("", |group| &scene.bodies[group].path);
+    Err(SimError::Crowded { group: group.to_owned(), most: MOST_PAIRS })
 }
 
 /// A floor and walls around a tank, as high as it is, that bodies do not pass.
