@@ -95,7 +95,7 @@ impl fmt::Display for Note {
 }
 
 /// Renders frames of `recipe` into a folder. What an earlier run left there of the same recipe by the same tracer stays;
-/// the simulation is kept in the home, and [`crate::make`] goes on from it.
+/// the simulation is kept in the home, and [`crate::make()`] goes on from it.
 ///
 /// # Errors
 /// Frames that the film does not have; a folder of something else; whatever the simulation, the tracer or the disk say.

@@ -14,7 +14,7 @@
 //! let mut session = Session::new(&recipe.canonical())?;
 //! while session.advance()? {}
 //! let proof = session.finish()?;
-//! assert_eq!(proof.checkpoints.len(), 1 + proof.steps as usize / 8);
+//! assert_eq!(proof.checkpoints.len(), 1 + proof.steps as usize / 24);
 //! # Ok::<(), seedstorm_sim::SimError>(())
 //! ```
 
