@@ -6,10 +6,7 @@ use std::sync::{Arc, atomic::AtomicBool};
 
 use nalgebra::{Point3, Similarity3, Translation3, UnitQuaternion, Vector3};
 use seedstorm_render::{FrameSettings, Layers, PreparedScene, Rect, RenderError, gpu::GpuTracer};
-use seedstorm_sim::{
-    gpu::{Gpu, Products},
-    scene::{AreaLight, Backdrop, Camera, Fluid, Instance, Material, Mesh, Scene, Shape, Sky},
-};
+use seedstorm_sim::scene::{AreaLight, Backdrop, Camera, Fluid, Instance, Material, Mesh, Scene, Shape, Sky};
 
 fn at(x: f32, y: f32, z: f32) -> Similarity3<f32> {
     let turn = UnitQuaternion::from_euler_angles(0.3 * x, 0.7 + y, 0.2 * z);
@@ -116,7 +113,7 @@ fn settings(samples: u32) -> FrameSettings {
 
 fn both(scene: &Scene, settings: &FrameSettings, rect: Rect) -> [Layers; 2] {
     let prepared = PreparedScene::new(scene).unwrap();
-    let tracer = GpuTracer::new(Gpu::open(Products::Auto).unwrap());
+    let tracer = GpuTracer::open().unwrap();
     let on_gpu = tracer.scene(&prepared).unwrap();
     let never = AtomicBool::new(false);
     [prepared.render_tile(settings, rect).unwrap(), on_gpu.render(settings, rect, &|_| {}, &never).unwrap()]
@@ -157,7 +154,7 @@ fn the_picture_is_the_canonical_one() {
 #[test]
 fn a_tile_is_a_part_of_the_frame() {
     let prepared = PreparedScene::new(&everything()).unwrap();
-    let tracer = GpuTracer::new(Gpu::open(Products::Auto).unwrap());
+    let tracer = GpuTracer::open().unwrap();
     let on_gpu = tracer.scene(&prepared).unwrap();
     let never = AtomicBool::new(false);
     let settings = settings(4);

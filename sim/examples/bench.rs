@@ -1,8 +1,9 @@
 //! What `cargo xtask bench sim` measures of this crate; prints one line of JSON.
 //!
 //! `bench rigid ROUNDS`: one pile of bodies as a scene, stepped and with its checkpoints and its trajectory, and the same
-//! pile in rapier alone, in turns; all have to end in the same places. `bench matter STEPS`: a column of liquid that collapses.
-//! `bench segments SCENARIO SEED`: a whole run, and all its segments one by one, each from the bytes of its checkpoint.
+//! pile in rapier alone, in turns; all have to end in the same places. `bench matter STEPS`: a column of liquid that
+//! collapses. `bench segments SCENARIO SEED`: a whole run, and all its segments one by one, each from the bytes of its
+//! checkpoint.
 #![expect(clippy::unwrap_used, reason = "a failed measurement has nobody to report to")]
 
 use std::{collections::BTreeMap, hint::black_box, time::Instant};

@@ -945,8 +945,8 @@ fn bodies_in_each_other_are_refused() {
     assert!(refused.contains("`bodies[0]`") && refused.contains("spread"), "{refused}");
     assert_eq!(world(&heap(4096, "[1.1, 0, 0]")), Ok(()));
     assert_eq!(world(&heap(700, "[0, 0, 0]")), Ok(()));
-    let matter_too = heap(4096, "[0, 0, 0]").replace("look", "asleep = true\nlook");
-    assert!(world(&matter_too).is_err());
+    let asleep = heap(4096, "[0, 0, 0]").replace("look", "asleep = true\nlook");
+    assert!(world(&asleep).is_err());
 }
 
 /// Options may be called as the forms of a number are.

@@ -11,7 +11,10 @@ use std::{fs, path::PathBuf, time::Duration};
 use seedstorm_mint::files;
 use seedstorm_sim::{Backend, Digest, Recipe, Simulation, Trajectory, merkle, segment::Replayer};
 
-use crate::{Home, Observer, Stage, StudioError, making::now};
+use crate::{
+    Home, Observer, Stage, StudioError,
+    making::{now, run_through},
+};
 
 /// The largest checkpoint that is read, in bytes.
 const MAX_BYTES: u64 = seedstorm_sim::world::MAX_SAVED_BYTES as u64;
@@ -57,11 +60,24 @@ impl Checkpoints {
     }
 
     /// Keeps the bytes of a checkpoint for `time` from `since`, seconds since 1970.
-    pub(crate) fn keep(&self, digest: &Digest, bytes: &[u8], since: u64, time: Duration) -> Result<(), StudioError> {
+    fn keep(&self, digest: &Digest, bytes: &[u8], since: u64, time: Duration) -> Result<(), StudioError> {
         let folder = self.root.join(format!("{UNTIL}{}", since.saturating_add(time.as_secs())));
         fs::create_dir_all(&folder).map_err(StudioError::io(&folder))?;
         let path = folder.join(digest.to_string());
         files::write_unsynced(&path, bytes).map_err(StudioError::io(&path))
+    }
+
+    /// Keeps the checkpoint at the present step, where there is one.
+    pub(crate) fn keep_present(
+        &self,
+        simulation: &mut Simulation,
+        since: u64,
+        time: Duration,
+    ) -> Result<(), StudioError> {
+        match simulation.present_checkpoint()? {
+            Some((digest, bytes)) => self.keep(&digest, &bytes, since, time),
+            None => Ok(()),
+        }
     }
 
     /// Keeps those of a run that was made before; runs its world again where one is missing.
@@ -81,18 +97,7 @@ impl Checkpoints {
         let since = now();
         let mut simulation = Simulation::new(recipe, backend)?;
         observer.begin(Stage::Simulate, u64::from(simulation.steps()));
-        loop {
-            observer.reached(u64::from(simulation.step()));
-            if observer.stopped() {
-                return Err(StudioError::Stopped);
-            }
-            if let Some((digest, bytes)) = simulation.present_checkpoint()? {
-                self.keep(&digest, &bytes, since, time)?;
-            }
-            if !simulation.advance()? {
-                break;
-            }
-        }
+        run_through(&mut simulation, observer, &mut |simulation| self.keep_present(simulation, since, time))?;
         observer.end(Stage::Simulate);
         Ok(())
     }

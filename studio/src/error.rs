@@ -191,6 +191,7 @@ impl StudioError {
             ),
             Self::OtherRoot { .. } => Some("`seedstorm verify` says what else does not hold".into()),
             Self::Parted(_) => Some("`seedstorm bisect` finds the step, against a piece that was made honestly".into()),
+            Self::Render(seedstorm_render::RenderError::Device(_)) => Some("`--renderer cpu` needs no device".into()),
             Self::Occupied { .. } => Some("give `--out` a folder of its own".into()),
             Self::OtherWorld => Some("only runs of one world part at a step: compare pieces of one scenario and seed".into()),
             Self::Journal { .. } => Some("`seedstorm replay PIECE --segment N --journal FILE` writes one".into()),

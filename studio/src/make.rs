@@ -137,15 +137,15 @@ pub fn make(home: &Home, recipe: &Recipe, options: &Options, observer: &dyn Obse
     if trajectory.sim_root().0 != metadata.sim_root {
         return Err(spoiled("its checkpoints lead to another sim_root than its metadata names".into()));
     }
-    if let Some(time) = options.keep_checkpoints {
-        // Of a piece that was made before, or simulated before its making was broken off, none may be there.
-        Checkpoints::open(home)?.keep_all(recipe, &trajectory, options.backend, time, observer)?;
-    }
     options.as_given(&metadata)?;
     if let Some(token) = &before
         && token.metadata != seedstorm_mint::block::raw_cid(&bytes)
     {
         return Err(StudioError::MintedOtherwise { token: token.id, folder });
+    }
+    if let Some(time) = options.keep_checkpoints {
+        // Of a piece that was made before, or simulated before its making was broken off, none may be there.
+        Checkpoints::open(home)?.keep_all(recipe, &trajectory, options.backend, time, observer)?;
     }
     let added = clock.time(Stage::Pin, 1, |_| Ok(bundle.add_to(&store)?))?;
     let metadata_cid = added.metadata.expect("its metadata was read just now");

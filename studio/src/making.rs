@@ -158,25 +158,17 @@ impl Making {
             None => None,
         };
         let mut last = Instant::now();
-        loop {
-            observer.reached(u64::from(simulation.step()));
-            if observer.stopped() {
-                return Err(StudioError::Stopped);
-            }
+        run_through(&mut simulation, observer, &mut |simulation| {
             if simulation.can_be_saved() && last.elapsed() >= SAVE_EVERY {
                 let save = simulation.save(&self.seal)?;
                 files::write_unsynced(&save_path, &save).map_err(StudioError::io(&save_path))?;
                 last = Instant::now();
             }
-            if let Some((checkpoints, time)) = &kept
-                && let Some((digest, bytes)) = simulation.present_checkpoint()?
-            {
-                checkpoints.keep(&digest, &bytes, self.notes.started_at, *time)?;
+            match &kept {
+                Some((checkpoints, time)) => checkpoints.keep_present(simulation, self.notes.started_at, *time),
+                None => Ok(()),
             }
-            if !simulation.advance()? {
-                break;
-            }
-        }
+        })?;
         let run = simulation.finish()?;
         self.keep(TRAJECTORY, run.trajectory.as_bytes())?;
         self.notes.backend = run.backend;
@@ -217,6 +209,24 @@ impl Making {
     /// Clears up what is left of a piece that was finished.
     pub(crate) fn forget(self) -> Result<(), StudioError> {
         fs::remove_dir_all(&self.folder).map_err(StudioError::io(&self.folder))
+    }
+}
+
+/// Runs a simulation to its end; `each` sees it at the present step, and after every stride.
+pub(crate) fn run_through(
+    simulation: &mut Simulation,
+    observer: &dyn Observer,
+    each: &mut dyn FnMut(&mut Simulation) -> Result<(), StudioError>,
+) -> Result<(), StudioError> {
+    loop {
+        observer.reached(u64::from(simulation.step()));
+        if observer.stopped() {
+            return Err(StudioError::Stopped);
+        }
+        each(simulation)?;
+        if !simulation.advance()? {
+            return Ok(());
+        }
     }
 }
 

@@ -10,11 +10,7 @@ use std::{
 
 use seedstorm_mint::files::{self, Access};
 use seedstorm_render::{gpu::GpuTracer, image_file::encode_png};
-use seedstorm_sim::{
-    Backend, Recipe,
-    gpu::{Gpu, Products},
-    resolve,
-};
+use seedstorm_sim::{Backend, Recipe, resolve};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -107,7 +103,7 @@ pub fn render(home: &Home, recipe: &Recipe, wishes: &Wishes, observer: &dyn Obse
     }
     let tracer = match wishes.renderer {
         Renderer::Cpu => Tracer::Cpu,
-        Renderer::Gpu => Tracer::Gpu(GpuTracer::new(Gpu::open(Products::Auto).map_err(seedstorm_sim::SimError::from)?)),
+        Renderer::Gpu => Tracer::Gpu(GpuTracer::open()?),
     };
     let name = tracer.name().to_owned();
     let cid = recipe.cid().to_string();

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use seedstorm_sim::{
-    gpu::{Contents, Gpu, Kernel, Program, Role},
+    gpu::{Contents, Gpu, Kernel, Products, Program, Role},
     world::KernelError,
 };
 
@@ -126,6 +126,14 @@ fn device(error: KernelError) -> RenderError {
 }
 
 impl GpuTracer {
+    /// The tracer on the first adapter that there is.
+    ///
+    /// # Errors
+    /// [`RenderError::Device`] where there is none, or it refuses to open.
+    pub fn open() -> Result<Self, RenderError> {
+        Gpu::open(Products::Auto).map(Self::new).map_err(device)
+    }
+
     /// Compiles the tracer.
     #[must_use]
     pub fn new(gpu: Gpu) -> Self {

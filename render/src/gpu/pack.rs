@@ -56,7 +56,7 @@ impl Packed {
         let needed = most_waiting(&scene.tree, 0, &|leaf| waiting(scene.leaves[leaf as usize]));
         if needed > STACK {
             return Err(RenderError::Device(format!(
-                "the scene's hierarchy lets {needed} nodes wait, the device's {STACK}; render it with `--renderer cpu`"
+                "the scene's hierarchy lets {needed} nodes wait, the tracer there has room for {STACK}"
             )));
         }
         packed.root = packed.tree(&scene.tree, |leaf| scene.leaves[leaf as usize]);
