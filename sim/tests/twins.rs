@@ -13,6 +13,7 @@ use seedstorm_sim::{
     random::Stream,
     recipe::ParamValue,
     simulate,
+    world::KernelError,
 };
 
 fn gpu(products: Products) -> Option<Gpu> {
@@ -94,6 +95,18 @@ fn a_full_world_for_50_steps() {
         if let Some(gpu) = gpu(products) {
             hold_equal(gpu, 96, 262_144, 50, 25);
         }
+    }
+}
+
+/// 2¹⁸ particles in the middle of one cell make each node's mass a multiple of 256, which is none at all in the sums.
+#[test]
+fn a_pile_whose_sums_wrap_round_is_refused_by_both() {
+    let (matter, _, forces) = world(16, 2_000, 1);
+    let pile = Particles::liquid(vec![Matter::particle([8.5; 3], [0.0; 3]); 1 << 18]);
+    let refused = TwinMatter::new(matter.clone(), pile.clone(), 0).step(&forces[0], None).unwrap_err();
+    assert!(matches!(refused, KernelError::Overfull { .. }), "{refused}");
+    if let Some(gpu) = gpu(Products::Auto) {
+        assert_eq!(GpuMatter::new(gpu, &matter, &pile, &forces, None).unwrap().advance(1).unwrap_err(), refused);
     }
 }
 

@@ -103,7 +103,7 @@ impl GpuMatter {
         let buffers = [
             ("matter", Role::Constant, Contents::Bytes(&constants)),
             ("particles", Role::State, Contents::Bytes(bytemuck::cast_slice(&particles.states))),
-            ("grid", Role::Scratch, Contents::Zeros(matter.nodes() * 16)),
+            ("grid", Role::Scratch, Contents::Zeros(matter.nodes() * 20)),
             ("wall", Role::Constant, Contents::Bytes(bytemuck::cast_slice(&wall))),
             ("forces", Role::Constant, Contents::Bytes(bytemuck::cast_slice(forces))),
             ("status", Role::State, Contents::Zeros((STATUS_HEAD + bodies.bodies.len() * 12) * 4)),

@@ -5,6 +5,7 @@ const ONE30: i32 = 1073741824;
 const MAX_SPEED: i32 = ONE / 10 * 9;
 const MAX_RATE: i32 = ONE / 2;
 const MAX_PRESSURE: i32 = ONE / 20 * 3;
+const MAX_IN_CELL: i32 = 95;
 const MAX_STRESS: i32 = MAX_PRESSURE;
 const MIN_STRAIN: i32 = -ONE / 16 * 15;
 const MAX_STRAIN: i32 = 3 * ONE;
@@ -59,6 +60,7 @@ struct Inner {
 
 @group(0) @binding(0) var<storage, read> matter: Matter;
 @group(0) @binding(1) var<storage, read_write> particles: array<array<i32, 16>>;
+// Four numbers a node; then how many particles are in each cell.
 @group(0) @binding(2) var<storage, read_write> sums: array<atomic<i32>>;
 @group(0) @binding(3) var<storage, read> wall: array<vec4<i32>>;
 @group(0) @binding(4) var<storage, read> forces: array<Force>;
@@ -418,6 +420,7 @@ fn clear(@builtin(global_invocation_id) id: vec3<u32>) {
     for (var lane = 0u; lane < 4u; lane++) {
         atomicStore(&sums[node * 4u + lane], 0);
     }
+    atomicStore(&sums[arrayLength(&wall) * 4u + node], 0);
 }
 
 @compute @workgroup_size(64)
@@ -436,6 +439,11 @@ fn scatter(@builtin(global_invocation_id) id: vec3<u32>) {
         return;
     }
     let own = material_of(index);
+    let cell = u32(((base.x + 1) * matter.cells + base.y + 1) * matter.cells + base.z + 1);
+    if (atomicAdd(&sums[arrayLength(&wall) * 4u + cell], 1) >= MAX_IN_CELL) {
+        // As heavy as no node is: the sums may wrap.
+        atomicMax(&status[1], 4294967295u);
+    }
 
     // Columns of the affine matrix.
     let bulk = select(4 * pressure(own, (*p)[15]), 0, own.law == 1);

@@ -27,7 +27,8 @@
 //! Q24, `mul30`); then, in a body, what [`collider`] says; then, at a node beyond the wall, what [`vessel`] says; then
 //! limited again. A node of mass 0 has `u = 0`. At last each node's mass gains that of the matter that bodies and the
 //! wall stand for: without it, particles beside them would miss half of their neighbours, feel no pressure and pile up
-//! there. Bounds: `m <` [`Matter::max_node_mass`]; otherwise the run fails.
+//! there. Bounds: `m <` [`Matter::max_node_mass`], and in no cell more than [`MAX_IN_CELL`] particles; otherwise the run
+//! fails.
 //!
 //! **3. Gather.** `v' = Σ mul30(u, w)`, `ρ = Σ mul30(m, w)`, first moments `B = Σ mul30(u, w)·(offset of the node's
 //! cell from b)`; `C' = 4·(B − mul24(v', f₂₄))`, `f₂₄ = (x mod 1) − ½` in Q24, each entry limited to ±[`MAX_RATE`].
@@ -65,6 +66,13 @@ pub const MAX_RATE: i32 = ONE / 2;
 
 /// Largest pressure over density, Q24.
 pub const MAX_PRESSURE: i32 = ONE / 20 * 3;
+
+/// Most particles that a cell holds.
+///
+/// A node's mass is a sum modulo 256, so that this has to keep it below: the weight at a node is at most ¾ along an axis
+/// for a particle in the node's own cell, ½ for one in a cell beside it. Over the 27 cells around a node that makes
+/// (½ + ¾ + ½)³ = 5.36 times 95 halves, 254.6.
+pub const MAX_IN_CELL: u8 = 95;
 
 /// A grid node: mass and momentum, later mass and velocity, Q24.
 type Node = [i32; 4];
@@ -144,7 +152,7 @@ impl Matter {
         self.rest_density / 2
     }
 
-    /// Mass that no node reaches, Q24: that of 42 particles, or of 32 where there are solids. It keeps momentum sums within
+    /// Mass that no node reaches by a step that counts, Q24: that of 42 particles, or of 32 where there are solids. It keeps momentum sums within
     /// 32 bits: 21 · 5.86 < 128, and 16 · 7.66 < 128 ([`Matter::max_push`]).
     #[must_use]
     pub fn max_node_mass(&self) -> i32 {

@@ -7,8 +7,8 @@
 use rayon::prelude::*;
 
 use super::{
-    Colliders, Force, Impulse, Kind, Law, MAX_RATE, MAX_SPEED, Material, Matter, Node, Particle, Particles, Strain,
-    Vessel, pressure, strained, stress,
+    Colliders, Force, Impulse, Kind, Law, MAX_IN_CELL, MAX_RATE, MAX_SPEED, Material, Matter, Node, Particle,
+    Particles, Strain, Vessel, pressure, strained, stress,
 };
 use crate::{
     fixed::{ONE, div24, mul24, mul30, spline},
@@ -30,6 +30,8 @@ pub struct TwinMatter {
     wall: Vec<[i32; 4]>,
     /// Planes −1 ..= cells, one more on either side than the grid has.
     grid: Vec<Node>,
+    /// Particles by cell, in planes as `grid` is.
+    counts: Vec<u8>,
     particles: Particles,
     ids: Vec<u32>,
     steps: u32,
@@ -70,6 +72,7 @@ impl TwinMatter {
             inverse_density: matter.inverse_density(),
             wall: matter.wall(),
             grid: vec![[0; 4]; matter.nodes() + 2 * plane],
+            counts: vec![0; matter.nodes() + 2 * plane],
             particles: Particles::default(),
             ids: Vec::new(),
             steps: 0,
@@ -97,7 +100,12 @@ impl TwinMatter {
         let (step, most) = (self.steps, self.matter.max_node_mass());
         self.steps += 1;
         self.scatter(step);
-        let (heaviest, impulses) = self.update_grid(force, bodies);
+        // Before the sums are used: where a cell is crowded, they may have wrapped.
+        let crowded = self
+            .counts
+            .par_chunks(self.plane())
+            .any(|counts| counts.iter().fold(0, |most, count| most.max(*count)) > MAX_IN_CELL);
+        let (heaviest, impulses) = if crowded { (i32::MAX, Vec::new()) } else { self.update_grid(force, bodies) };
         if heaviest >= most {
             return Err(KernelError::Overfull { step: self.steps, most: most / ONE * 2 });
         }
@@ -164,14 +172,17 @@ impl TwinMatter {
         let (order, starts) = self.by_plane();
         let (matter, particles) = (&self.matter, &self.particles);
         self.grid.par_chunks_mut(plane).for_each(|nodes| nodes.fill([0; 4]));
+        self.counts.fill(0);
         // Slab `s` holds planes 2s and 2s + 1 and writes 2s − 1 ..= 2s + 2, stored from plane 2s of `grid` on.
         for colour in 0..2 {
-            self.grid[colour * 2 * plane..].par_chunks_mut(4 * plane).enumerate().for_each(|(at, nodes)| {
+            let slabs = self.grid[colour * 2 * plane..].par_chunks_mut(4 * plane);
+            let counts = self.counts[colour * 2 * plane..].par_chunks_mut(4 * plane);
+            slabs.zip(counts).enumerate().for_each(|(at, (nodes, counts))| {
                 let first = at * 4 + colour * 2;
                 if first < cells {
                     let last = (first + 2).min(cells);
                     let order = &order[starts[first]..starts[last]];
-                    in_lanes(Scatter { step, matter, particles, order, nodes, first });
+                    in_lanes(Scatter { step, matter, particles, order, nodes, counts, first });
                 }
             });
         }
@@ -250,6 +261,8 @@ struct Scatter<'a> {
     order: &'a [u32],
     /// The nodes it writes to, from the plane before the slab's first one on.
     nodes: &'a mut [Node],
+    /// The particles in their cells, laid out alike.
+    counts: &'a mut [u8],
     first: usize,
 }
 
@@ -267,6 +280,9 @@ impl InLanes for Scatter<'_> {
                 }
                 Some(_) => continue,
             };
+            let [x, y, z] = std::array::from_fn(|axis| (state[axis] >> 24) as usize);
+            let count = &mut self.counts[((x + 1 - self.first) * cells + y) * cells + z];
+            *count = count.saturating_add(1);
             debug_assert!(pushes(state, &affine).iter().all(|q| *q <= i64::from(self.matter.max_push())));
             scatter_one(lanes, state, &affine, self.nodes, self.first, cells);
         }
