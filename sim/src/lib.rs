@@ -38,6 +38,7 @@ pub mod scene;
 pub mod seed;
 pub mod segment;
 mod stage;
+pub mod text;
 pub mod trajectory;
 pub mod world;
 

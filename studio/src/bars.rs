@@ -30,12 +30,16 @@ pub(crate) struct Bars {
 /// Whether the user pressed Ctrl-C.
 static STOP: AtomicBool = AtomicBool::new(false);
 
-/// Lets Ctrl-C stop long work at the next good moment; pressed again, it ends the program at once.
+/// Whether there is a stage under way, which asks now and then whether to stop.
+static UNDER_WAY: AtomicBool = AtomicBool::new(false);
+
+/// Lets Ctrl-C stop long work at the next good moment; pressed again, or beside such work, it ends the program at once.
 pub(crate) fn stop_on_interrupt() {
     let installed = ctrlc::set_handler(|| {
-        if STOP.swap(true, Ordering::Relaxed) {
+        if STOP.swap(true, Ordering::Relaxed) || !UNDER_WAY.load(Ordering::Relaxed) {
             std::process::exit(INTERRUPTED.into());
         }
+        output::aside("stopping where nothing is lost; press Ctrl-C again to stop at once");
     });
     // Without a handler Ctrl-C ends the program, and nothing is lost either.
     drop(installed);
@@ -57,6 +61,7 @@ impl Observer for Bars {
         bar.enable_steady_tick(Duration::from_millis(200));
         *lock(&self.said) = (!std::io::stderr().is_terminal()).then(Instant::now);
         *lock(&self.present) = Some(bar);
+        UNDER_WAY.store(true, Ordering::Relaxed);
     }
 
     fn reached(&self, done: u64) {
@@ -83,6 +88,7 @@ impl Observer for Bars {
     }
 
     fn end(&self, _: Stage) {
+        UNDER_WAY.store(false, Ordering::Relaxed);
         if let Some(bar) = lock(&self.present).take() {
             if lock(&self.said).is_some() && bar.elapsed() >= LINE_EVERY {
                 output::aside(&format!("{} done in {} s", bar.prefix(), bar.elapsed().as_secs()));

@@ -194,6 +194,7 @@ pub fn replay(
     segment: u32,
     journal: Option<&Path>,
     backend: Backend,
+    observer: &dyn Observer,
 ) -> Result<Replay, StudioError> {
     let claim = Claim::read(home, piece)?;
     let mut replayer = Replayer::new(&claim.recipe, backend)?;
@@ -202,7 +203,7 @@ pub fn replay(
     if segment >= segments {
         return Err(SimError::NoSegment { segment, segments }.into());
     }
-    let state = Checkpoints::open(home)?.reach(segment, &claim.trajectory, &mut replayer)?;
+    let state = Checkpoints::open(home)?.reach(segment, &claim.trajectory, &mut replayer, observer)?;
     let replayed = replayer.replay(segment, &state)?;
     if let Some(path) = journal {
         let digests = replayer.journal(segment, &state)?.iter().map(ToString::to_string).collect();
@@ -245,6 +246,7 @@ pub fn dispute(
     pieces: [&str; 2],
     journals: Option<[&Path; 2]>,
     backend: Backend,
+    observer: &dyn Observer,
 ) -> Result<Option<Dispute>, StudioError> {
     let claims = [Claim::read(home, pieces[0])?, Claim::read(home, pieces[1])?];
     if claims[0].recipe.world_id() != claims[1].recipe.world_id() {
@@ -271,7 +273,7 @@ pub fn dispute(
     if journals.is_some() {
         let mut state = None;
         if let Some(segment) = segment {
-            state = Some(kept.reach(segment, &claims[0].trajectory, &mut replayer)?);
+            state = Some(kept.reach(segment, &claims[0].trajectory, &mut replayer, observer)?);
         }
         let [first, second] = &mut histories[..] else { unreachable!("there are two") };
         let mut state = |_| Ok(state.clone().unwrap_or_default());
@@ -286,7 +288,7 @@ pub fn dispute(
     let right = match segment {
         None => replayer.first_digest(),
         Some(segment) => {
-            let state = kept.reach(segment, &claims[0].trajectory, &mut replayer)?;
+            let state = kept.reach(segment, &claims[0].trajectory, &mut replayer, observer)?;
             replayer.replay(segment, &state)?.digest
         }
     };

@@ -29,20 +29,28 @@ pub(crate) struct Checkpoints {
 }
 
 impl Checkpoints {
-    /// Those of a home; what is past its time goes.
+    /// Those of a home; what is past its time goes, and folders that hold nothing.
     pub(crate) fn open(home: &Home) -> Result<Self, StudioError> {
         let checkpoints = Self { root: home.root().join("checkpoints") };
         for (until, folder) in checkpoints.folders()? {
             if until < now() {
                 fs::remove_dir_all(&folder).map_err(StudioError::io(&folder))?;
-            } else {
+            } else if fs::remove_dir(&folder).is_err() {
+                // It holds something.
                 files::remove_unfinished(&folder).map_err(StudioError::io(&folder))?;
             }
         }
         Ok(checkpoints)
     }
 
-    /// Folders, each with the time until which it is kept.
+    /// The folder that is kept until then, seconds since 1970.
+    fn folder(&self, until: u64) -> Result<PathBuf, StudioError> {
+        let folder = self.root.join(format!("{UNTIL}{until}"));
+        fs::create_dir_all(&folder).map_err(StudioError::io(&folder))?;
+        Ok(folder)
+    }
+
+    /// Folders, each with the time until which it is kept, in the order of those.
     fn folders(&self) -> Result<Vec<(u64, PathBuf)>, StudioError> {
         let entries = match fs::read_dir(&self.root) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(vec![]),
@@ -56,13 +64,13 @@ impl Checkpoints {
                 folders.push((until, entry.path()));
             }
         }
+        folders.sort_unstable();
         Ok(folders)
     }
 
     /// Keeps the bytes of a checkpoint for `time` from `since`, seconds since 1970.
     fn keep(&self, digest: &Digest, bytes: &[u8], since: u64, time: Duration) -> Result<(), StudioError> {
-        let folder = self.root.join(format!("{UNTIL}{}", since.saturating_add(time.as_secs())));
-        fs::create_dir_all(&folder).map_err(StudioError::io(&folder))?;
+        let folder = self.folder(since.saturating_add(time.as_secs()))?;
         let path = folder.join(digest.to_string());
         files::write_unsynced(&path, bytes).map_err(StudioError::io(&path))
     }
@@ -89,17 +97,34 @@ impl Checkpoints {
         time: Duration,
         observer: &dyn Observer,
     ) -> Result<(), StudioError> {
-        let folders = self.folders()?;
-        let is_kept = |digest: &Digest| folders.iter().any(|(_, folder)| folder.join(digest.to_string()).is_file());
-        if trajectory.checkpoints().iter().all(is_kept) {
+        let since = now();
+        if self.keep_on(trajectory, since.saturating_add(time.as_secs()))? {
             return Ok(());
         }
-        let since = now();
         let mut simulation = Simulation::new(recipe, backend)?;
         observer.begin(Stage::Simulate, u64::from(simulation.steps()));
         run_through(&mut simulation, observer, &mut |simulation| self.keep_present(simulation, since, time))?;
         observer.end(Stage::Simulate);
         Ok(())
+    }
+
+    /// Moves those that are kept to where they are kept until later; whether all of them are there.
+    fn keep_on(&self, trajectory: &Trajectory, until: u64) -> Result<bool, StudioError> {
+        let later = self.folder(until)?;
+        let mut all = true;
+        for digest in trajectory.checkpoints() {
+            let name = digest.to_string();
+            let mut kept = self.folders()?.into_iter().filter(|(_, folder)| folder.join(&name).is_file());
+            match kept.next_back() {
+                None => all = false,
+                Some((earlier, folder)) if earlier < until => {
+                    let place = folder.join(&name);
+                    fs::rename(&place, later.join(&name)).map_err(StudioError::io(&place))?;
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(all)
     }
 
     /// The bytes of the checkpoint at `step` with this digest, if they are kept and whole.
@@ -118,6 +143,7 @@ impl Checkpoints {
         segment: u32,
         trajectory: &Trajectory,
         replayer: &mut Replayer,
+        observer: &dyn Observer,
     ) -> Result<Vec<u8>, StudioError> {
         let every = replayer.plan().checkpoint_every;
         let digest = |at: u32| &trajectory.checkpoints()[at as usize];
@@ -131,13 +157,22 @@ impl Checkpoints {
             }
             from -= 1;
         };
+        if from == segment {
+            return Ok(state);
+        }
+        observer.begin(Stage::Replay, u64::from(segment - from));
         for at in from..segment {
+            if observer.stopped() {
+                return Err(StudioError::Stopped);
+            }
             let replayed = replayer.replay(at, &state)?;
             if replayed.digest != *digest(at + 1) {
                 return Err(StudioError::Parted(at));
             }
             state = replayed.checkpoint;
+            observer.reached(u64::from(at + 1 - from));
         }
+        observer.end(Stage::Replay);
         Ok(state)
     }
 }

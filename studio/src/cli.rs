@@ -22,6 +22,7 @@ use seedstorm_sim::{
         self,
         authored::{self, Authored, Document},
     },
+    text::is_plain,
 };
 use seedstorm_studio::{
     Home, StudioError,
@@ -342,11 +343,11 @@ impl Failure {
     }
 }
 
-/// A message for a terminal: what came from a file may hold control characters, and be long.
+/// A message for a terminal: what came from a file may hold control characters and direction marks, and be long.
 fn printable(text: &str) -> String {
     const MOST: usize = 600;
     let shown: String =
-        text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).take(MOST).collect();
+        text.chars().map(|c| if !is_plain(c) && c != '\n' { '\u{fffd}' } else { c }).take(MOST).collect();
     if text.chars().count() > MOST { shown + " …" } else { shown }
 }
 
@@ -460,8 +461,10 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
     match &arguments.command {
         Command::Make { source, backend, no_mint, name, description, keep_checkpoints } => {
             for text in [name, description].into_iter().flatten() {
-                if text.chars().any(|c| c.is_control() && c != '\n') {
-                    return Err(Failure::Use("a name or description holds no control characters".into()));
+                if text.chars().any(|c| !is_plain(c) && c != '\n') {
+                    return Err(Failure::Use(
+                        "a name or description holds no control characters and no direction marks".into(),
+                    ));
                 }
             }
             let recipe = source.recipe()?;
@@ -513,7 +516,14 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
             }
         }
         Command::Replay { piece, segment, journal, backend } => {
-            let found = check::replay(&Home::default_place()?, piece, *segment, journal.as_deref(), *backend)?;
+            let found = check::replay(
+                &Home::default_place()?,
+                piece,
+                *segment,
+                journal.as_deref(),
+                *backend,
+                &Bars::default(),
+            )?;
             output::replay(&found, journal.as_deref(), json);
             if !found.ok {
                 return Ok(ExitCode::FAILURE);
@@ -524,7 +534,7 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
                 [a, b] => Some([a.as_path(), b.as_path()]),
                 _ => None,
             };
-            let found = check::dispute(&Home::default_place()?, [first, second], journals, *backend)?;
+            let found = check::dispute(&Home::default_place()?, [first, second], journals, *backend, &Bars::default())?;
             output::dispute(found.as_ref(), [first, second], json);
             if found.is_some() {
                 return Ok(ExitCode::FAILURE);

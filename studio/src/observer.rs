@@ -16,6 +16,8 @@ pub enum Stage {
     Pin,
     /// The token is minted.
     Mint,
+    /// Segments are run again.
+    Replay,
     /// Seeds are looked at quickly.
     Sweep,
     /// The best seeds are looked at in full.
@@ -32,6 +34,7 @@ impl Stage {
             Self::Encode => "encode",
             Self::Pin => "pin",
             Self::Mint => "mint",
+            Self::Replay => "replay",
             Self::Sweep => "sweep",
             Self::Finals => "finals",
         }

@@ -17,15 +17,16 @@ use crate::StudioError;
 /// resolved.
 pub fn read(path: &Path) -> Result<Document, StudioError> {
     let wrong = |error| StudioError::Scene { path: path.to_owned(), error: Box::new(error) };
-    let bytes = files::read_bounded(path, MAX_FILE_BYTES as u64).map_err(StudioError::io(path))?;
-    let text = String::from_utf8(bytes).map_err(|_| {
-        wrong(SceneError {
-            place: None,
-            field: String::new(),
-            reason: "the file is not UTF-8".into(),
-            help: "a scene is a TOML file".into(),
-        })
+    let whole =
+        |reason: String, help: &str| wrong(SceneError { place: None, field: String::new(), reason, help: help.into() });
+    let bytes = files::read_bounded(path, MAX_FILE_BYTES as u64).map_err(|error| match error.kind() {
+        io::ErrorKind::FileTooLarge => whole(
+            format!("the file {error}"),
+            "say it in fewer words: `count`, `when` and distributions make many of one",
+        ),
+        _ => StudioError::io(path)(error),
     })?;
+    let text = String::from_utf8(bytes).map_err(|_| whole("the file is not UTF-8".into(), "a scene is a TOML file"))?;
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let mut folder = Beside(parent.unwrap_or(Path::new(".")).to_owned());
     import(&text, &mut folder).map_err(wrong)

@@ -127,6 +127,16 @@ fn segments_are_checked_where_their_checkpoints_are_kept() {
     // Made again, a piece that is there keeps them after all.
     place.make(&["--keep-checkpoints=2"]);
     assert_eq!(place.json(&["check", "1", "--segments", "32"], 0)["ok"], true);
+    // And what is kept already is kept for longer.
+    let latest = || {
+        let folders = fs::read_dir(place.at("home/checkpoints")).unwrap().map(|folder| folder.unwrap().path());
+        let latest = folders.max().unwrap();
+        (latest.file_name().unwrap().to_owned(), fs::read_dir(&latest).unwrap().count())
+    };
+    let (short, _) = latest();
+    place.make(&["--keep-checkpoints=30"]);
+    let (long, files) = latest();
+    assert!(long > short && files == SEGMENTS + 1, "{short:?}, then {long:?} with {files}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::document::{Node, Place, Value};
+use crate::text::is_plain;
 
 /// What is wrong with a scene, where, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,11 +139,11 @@ impl<'a> Field<'a> {
     /// A text for people: one line, not empty, of at most `most` characters.
     pub(super) fn line(&self, most: usize) -> Result<String, SceneError> {
         let text = self.text()?;
-        let fits = !text.trim().is_empty() && text.chars().count() <= most && !text.chars().any(char::is_control);
+        let fits = !text.trim().is_empty() && text.chars().count() <= most && text.chars().all(is_plain);
         if fits {
             return Ok(text.into());
         }
-        Err(self.wrong("is no line of text", format!("write 1 to {most} characters on one line")))
+        Err(self.wrong("is no line of plain text", format!("write 1 to {most} characters on one line")))
     }
 
     /// A name that other fields refer to.
