@@ -94,8 +94,8 @@ impl Run {
             Self::Bounds => {
                 "Random worlds of 3,600 particles of three materials and four rigid bodies in a vessel that is shaken, 100 \
                  seeds for 10,000 steps, built with assertions and checks for overflow: what the twins in \
-                 `sim/src/matter` and `sim/src/gravity` assert of their bounds held (`sim/tests/bounds.rs`). A world ends early where its \
-                 matter is squeezed beyond what a node's sums have room for."
+                 `sim/src/matter` and `sim/src/gravity` assert of their bounds held (`sim/tests/bounds.rs`). Where a world's matter is \
+                 squeezed beyond what a node's sums have room for, it ends, and another one of its seed goes on."
             }
             Self::Fuzz => {
                 "Every parser of foreign bytes under libFuzzer, ten minutes each from the committed corpus and what earlier \
