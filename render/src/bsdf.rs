@@ -1,14 +1,16 @@
 //! How a surface scatters light: the whole of [`Material`], as one weighted set of lobes.
 //!
-//! From the top: a clear coat (GGX, index 1.5), below it a metal (GGX), clear glass (GGX refraction, Walter et al. 2007)
-//! or a diffuse body under a dielectric surface (GGX). What a layer reflects, by its tabulated directional reflectance,
-//! is withheld from the layer below (albedo scaling, as in the Autodesk Standard Surface), so that nothing is gained:
-//! coat and dielectric lose nothing, a metal is scaled up by what its single scattering loses (Turquin 2019, "Practical
-//! multiple scattering compensation for microfacet models"). Rough glass keeps its single-scattering loss.
+//! From the top: fuzz, a clear coat (GGX, index 1.5), below it a metal (GGX), clear glass (GGX refraction, Walter et al.
+//! 2007) or a diffuse body under a dielectric surface (GGX); metal and glass may wear a thin film. What a layer reflects,
+//! by its tabulated directional reflectance, is withheld from the layer below (albedo scaling, as in the Autodesk
+//! Standard Surface), so that nothing is gained: coat and dielectric lose nothing, metal and rough glass are scaled up by
+//! what their single scattering loses (Turquin 2019, "Practical multiple scattering compensation for microfacet models").
 
 use seedstorm_sim::scene::Material;
 
-use crate::microfacet::{Ggx, fresnel, normal_reflectance, reflectance, schlick};
+use crate::microfacet::{Ggx, fresnel, glass_keeps, normal_reflectance, reflectance, schlick};
+use crate::sheen::Sheen;
+use crate::thin_film::ThinFilm;
 use crate::vector::{Basis, Vec3, max, vec3};
 
 /// Glass smoother than this (perceptual) is perfectly clear.
@@ -45,15 +47,23 @@ pub(crate) struct Bsdf {
     out: Vec3,
     base: Ggx,
     coat: Ggx,
-    /// Reflectance of the coat's lobe before Fresnel's increase, and what it leaves to the base.
+    /// The fuzz's colour, what it leaves to the coat, and its lobe.
+    fuzz: Vec3,
+    below_fuzz: f32,
+    sheen: Sheen,
+    /// Reflectance of the coat's lobe before Fresnel's increase, and what it and the fuzz leave to the base.
     coat_strength: f32,
     below_coat: f32,
-    /// Sum of metal's and dielectric's F₀ and F₉₀, shares and compensation included.
+    /// Sum of metal's and dielectric's F₀ and F₉₀, shares and compensation included; without the metal's under a film.
     reflect_normal: Vec3,
     reflect_grazing: Vec3,
+    /// The film, and the metal below it: its colour, and its share and compensation.
+    film: ThinFilm,
+    metal_color: Vec3,
+    metal_below_film: Vec3,
     /// Diffuse albedo, shares included.
     diffuse: Vec3,
-    /// Share of glass, below the coat.
+    /// Share of glass, below the coat, scaled up by what its single scattering loses.
     glass: f32,
     glass_tint: Vec3,
     /// Index on the far side over that on the near side.
@@ -65,7 +75,7 @@ pub(crate) struct Bsdf {
     /// Whether base and glass, and whether the coat, scatter narrowly.
     narrow: bool,
     narrow_coat: bool,
-    /// Cumulative shares of samples: coat, base reflection, glass, diffuse (the rest).
+    /// Cumulative shares of samples: coat, base reflection, glass, diffuse and fuzz (the rest).
     choice: [f32; 3],
     /// Softening of the shadow terminator, where shading and facet normal differ.
     soft: bool,
@@ -95,6 +105,13 @@ pub(crate) struct Drawn {
     pub(crate) least_roughness: f32,
     /// The least share of samples that glass and coat reflect: what they mirror may be far brighter than what is behind.
     pub(crate) least_reflected: f32,
+    /// Whose light the path carries where colours part, from red at 0 to blue at 1.
+    pub(crate) spectrum: f32,
+}
+
+/// What of each colour light at a place of the spectrum carries, for the mean over all of it to be 1.
+pub(crate) fn spectral(place: f32) -> Vec3 {
+    vec3(4.0 * max(1.0 - 2.0 * place, 0.0), 2.0 - 2.0 * (2.0 * place - 1.0).abs(), 4.0 * max(2.0 * place - 1.0, 0.0))
 }
 
 /// Share of light that the coat reflects.
@@ -117,7 +134,16 @@ pub(crate) fn is_pane(material: &Material) -> bool {
 pub(crate) fn through_pane(material: &Material, tint: Vec3, cos: f32, inside: bool) -> Vec3 {
     let color = (Vec3::from(material.base_color) * tint).max(Vec3::ZERO).min(Vec3::ONE);
     let cover = if inside { 0.0 } else { material.coat };
-    color.sqrt() * (1.0 - coat_reflectance(cover, material.coat_roughness, max(cos, 1e-3)))
+    let film = film_of(material, 1.0, inside);
+    let reflected = if film.is_there() { film.over_glass(max(cos, 1e-3)) } else { Vec3::ZERO };
+    let below_coat = 1.0 - coat_reflectance(cover, material.coat_roughness, max(cos, 1e-3));
+    color.sqrt() * (Vec3::ONE - reflected) * below_coat
+}
+
+/// A material's film, for an index of its body.
+fn film_of(material: &Material, ior: f32, inside: bool) -> ThinFilm {
+    let (near, far) = if inside { (ior, 1.0) } else { (1.0, ior) };
+    ThinFilm { thickness: material.film, ior: material.film_ior, near, far }
 }
 
 impl Bsdf {
@@ -139,10 +165,14 @@ impl Bsdf {
         let clear_share = (1.0 - metal) * material.transmission.clamp(0.0, 1.0);
         let opaque_share = (1.0 - metal) * (1.0 - material.transmission.clamp(0.0, 1.0));
 
+        let fuzz = if facing.inside { Vec3::ZERO } else { Vec3::from(material.sheen) };
+        let sheen = Sheen::new(max(material.sheen_roughness, least_roughness), out.z);
+        let below_fuzz = 1.0 - fuzz.max_component() * sheen.reflected;
+
         let coat_cover = if facing.inside { 0.0 } else { material.coat.clamp(0.0, 1.0) };
         let coat_roughness = max(material.coat_roughness, least_roughness).clamp(0.0, 1.0);
         let coat_reflects = coat_reflectance(coat_cover, coat_roughness, out.z);
-        let below_coat = 1.0 - coat_reflects;
+        let below_coat = (1.0 - coat_reflects) * below_fuzz;
 
         let [a, b] = reflectance(out.z, roughness);
         let single = a + b;
@@ -152,23 +182,31 @@ impl Bsdf {
         // An index of 1 is no boundary at all, whatever the angle.
         let unbent = material.ior <= UNBENT_IOR;
         let boundary = if unbent { 0.0 } else { 1.0 };
-        let reflect_normal = color * compensation * metal + Vec3::splat(opaque_share * boundary * dielectric);
-        let reflect_grazing = compensation * metal + Vec3::splat(opaque_share * boundary);
+        let ior = if unbent { 1.0 } else { max(material.ior + material.dispersion * (drawn.spectrum - 0.5), 1.0) };
+        let film = film_of(material, ior, facing.inside);
+        let plain_metal = if film.is_there() { 0.0 } else { metal };
+        let reflect_normal = color * compensation * plain_metal + Vec3::splat(opaque_share * boundary * dielectric);
+        let reflect_grazing = compensation * plain_metal + Vec3::splat(opaque_share * boundary);
+        let metal_below_film = compensation * (metal - plain_metal);
         let diffuse = color * (opaque_share * (1.0 - boundary * dielectric_reflects));
 
-        let reflected = (reflect_normal * a + reflect_grazing * b) * below_coat;
-        let albedo = reflected + (diffuse + color * clear_share) * below_coat + Vec3::splat(coat_reflects);
+        let mut reflected = reflect_normal * a + reflect_grazing * b;
+        if plain_metal < metal {
+            reflected += metal_below_film * film.over_metal(out.z, color) * single;
+        }
+        let above = Vec3::splat(coat_reflects * below_fuzz) + fuzz * sheen.reflected;
+        let albedo = (reflected + diffuse + color * clear_share) * below_coat + above;
 
         // A mirror image of a bright light is worth more samples than its share of the reflectance.
         let coat_worth = if coat_cover > 0.0 {
-            max(coat_reflects + 0.1 * coat_cover, drawn.least_reflected * coat_cover)
+            max(coat_reflects + 0.1 * coat_cover, drawn.least_reflected * coat_cover) * below_fuzz
         } else {
             0.0
         };
         let dielectric_worth = opaque_share * boundary * (dielectric_reflects + 0.1);
         let reflect_worth = (metal + dielectric_worth) * below_coat;
         let glass_worth = clear_share * below_coat;
-        let diffuse_worth = diffuse.max_component() * below_coat;
+        let diffuse_worth = diffuse.max_component() * below_coat + fuzz.max_component() * sheen.reflected;
         let total = coat_worth + reflect_worth + glass_worth + diffuse_worth;
         let choice = if total > 0.0 {
             let scale = 1.0 / total;
@@ -182,23 +220,31 @@ impl Bsdf {
         } else {
             [0.0, 0.0, 0.0]
         };
+        let clear = roughness < CLEAR_ROUGHNESS || unbent;
+        let kept = if clear || clear_share <= 0.0 { 1.0 } else { glass_keeps(out.z, roughness, ior, facing.inside) };
         Self {
             basis,
             facet_normal: facing.facet_normal,
             out,
             base: Ggx::new(roughness * roughness),
             coat: Ggx::new(coat_roughness * coat_roughness),
+            fuzz,
+            below_fuzz,
+            sheen,
             coat_strength: coat_cover,
             below_coat,
             reflect_normal,
             reflect_grazing,
+            film,
+            metal_color: color,
+            metal_below_film,
             diffuse,
-            glass: clear_share,
+            glass: clear_share / kept,
             // Light that crosses a body crosses two boundaries.
             glass_tint: color.sqrt(),
-            eta: if facing.inside { 1.0 / material.ior } else { material.ior },
+            eta: if facing.inside { 1.0 / ior } else { ior },
             least_reflected: drawn.least_reflected,
-            clear: roughness < CLEAR_ROUGHNESS || unbent,
+            clear,
             unbent,
             narrow: roughness < NARROW_ROUGHNESS,
             narrow_coat: coat_roughness < NARROW_ROUGHNESS,
@@ -219,7 +265,7 @@ impl Bsdf {
     /// Whether a sample of a light can find anything: every lobe but a perfectly clear one.
     #[inline]
     pub(crate) fn sees_lights(&self) -> bool {
-        !self.clear || self.glass < 1.0 || self.coat_strength > 0.0
+        !self.clear || self.glass < 1.0 || self.coat_strength > 0.0 || self.fuzz != Vec3::ZERO
     }
 
     /// Whether light can arrive from the far side.
@@ -228,10 +274,17 @@ impl Bsdf {
         self.glass > 0.0 && !self.clear
     }
 
+    /// The share of light that glass reflects at a facet seen at this cosine, and the cosine of the refracted ray.
+    #[inline]
+    fn glass_reflects(&self, cos: f32) -> (Vec3, f32) {
+        let (reflected, cos_t) = fresnel(cos, self.eta);
+        if self.film.is_there() { (self.film.over_glass(cos), cos_t) } else { (Vec3::splat(reflected), cos_t) }
+    }
+
     /// The share of glass samples that are reflected where this share of light is.
     #[inline]
-    fn reflected_share(&self, reflected: f32) -> f32 {
-        max(reflected, self.least_reflected)
+    fn reflected_share(&self, reflected: Vec3) -> f32 {
+        max(reflected.luminance(), self.least_reflected).min(1.0)
     }
 
     /// Share of samples that goes to each lobe.
@@ -282,15 +335,21 @@ impl Bsdf {
         let mut density = diffuse_share * toward.z * std::f32::consts::FRAC_1_PI;
         let grazing = schlick(cos_half);
         let rough_glass = self.translucent();
+        if self.fuzz != Vec3::ZERO {
+            value += self.fuzz * self.sheen.evaluate(out, toward);
+        }
         if reflect_share > 0.0 || rough_glass {
             let facets = self.base.density(half) / (4.0 * out.z);
             let lit = facets * self.base.seen_from_both(out, toward) * self.below_coat;
             let drawn = facets * self.base.seen(out);
             value += (self.reflect_normal * (1.0 - grazing) + self.reflect_grazing * grazing) * lit;
+            if self.metal_below_film != Vec3::ZERO {
+                value += self.metal_below_film * self.film.over_metal(cos_half, self.metal_color) * lit;
+            }
             density += reflect_share * drawn;
             if rough_glass {
-                let (reflected, _) = fresnel(cos_half, self.eta);
-                value += Vec3::splat(self.glass * reflected * lit);
+                let (reflected, _) = self.glass_reflects(cos_half);
+                value += reflected * (self.glass * lit);
                 density += glass_share * self.reflected_share(reflected) * drawn;
             }
         }
@@ -298,7 +357,7 @@ impl Bsdf {
             let facets = self.coat.density(half) / (4.0 * out.z);
             let f0 = normal_reflectance(COAT_IOR);
             let reflected = self.coat_strength * (f0 + (1.0 - f0) * grazing);
-            value += Vec3::splat(reflected * facets * self.coat.seen_from_both(out, toward));
+            value += Vec3::splat(reflected * facets * self.coat.seen_from_both(out, toward) * self.below_fuzz);
             density += coat_share * facets * self.coat.seen(out);
         }
         (value, density)
@@ -320,24 +379,24 @@ impl Bsdf {
         if out_half <= 0.0 || toward_half >= 0.0 {
             return (Vec3::ZERO, 0.0);
         }
-        let (reflected, _) = fresnel(out_half, self.eta);
+        let (reflected, _) = self.glass_reflects(out_half);
         let root = out_half + self.eta * toward_half;
         // dω_half / dω_toward
         let jacobian = self.eta * self.eta * -toward_half / max(root * root, 1e-12);
         let drawn = self.base.visible_density(out, half) * jacobian;
-        let passed = self.base.seen_from_both(out, toward) / self.base.seen(out) * (1.0 - reflected);
-        let value = self.glass_tint * (self.glass * self.below_coat * drawn * passed);
+        let passed = self.base.seen_from_both(out, toward) / self.base.seen(out);
+        let value = self.glass_tint * (Vec3::ONE - reflected) * (self.glass * self.below_coat * drawn * passed);
         (value, drawn * (1.0 - self.reflected_share(reflected)))
     }
 
     /// Draws a direction; `None` where the path ends.
     pub(crate) fn sample(&self, lobe: f32, u: [f32; 2]) -> Option<Scatter> {
         let [coat_end, reflect_end, glass_end] = self.choice;
-        if glass_end <= 0.0 && self.diffuse == Vec3::ZERO {
+        if glass_end <= 0.0 && self.diffuse == Vec3::ZERO && self.fuzz == Vec3::ZERO {
             return None;
         }
         let out = self.out;
-        let mut narrow = self.narrow;
+        let (mut narrow, mut transmitted) = (self.narrow, false);
         let local = if lobe < coat_end {
             narrow = self.narrow_coat;
             mirror(out, self.coat.sample(out, u))
@@ -351,25 +410,26 @@ impl Bsdf {
             }
             let half = self.base.sample(out, u);
             let cos = out.dot(half);
-            let (reflected, cos_t) = fresnel(cos, self.eta);
-            if rest < self.reflected_share(reflected) {
-                mirror(out, half)
-            } else {
-                refract(out, half, cos, cos_t, self.eta)
-            }
+            let (reflected, cos_t) = self.glass_reflects(cos);
+            transmitted = rest >= self.reflected_share(reflected);
+            if transmitted { refract(out, half, cos, cos_t, self.eta) } else { mirror(out, half) }
         } else {
             narrow = false;
             let (sin, cos) = libm::sincosf(u[0] * std::f32::consts::TAU);
             let r = u[1].sqrt();
             vec3(r * cos, r * sin, max(1.0 - u[1], 0.0).sqrt())
         };
+        // What a facet mirrors into the surface, or refracts out of it, the density knows nothing of.
+        if (local.z < 0.0) != transmitted {
+            return None;
+        }
         let direction = self.basis.to_world(local).normalized();
         let (value, density) = self.evaluate(direction);
         if density <= 0.0 || !density.is_finite() {
             return None;
         }
         let weight = value * (1.0 / density);
-        Some(Scatter { direction, weight, density, transmitted: local.z < 0.0, straight: false, narrow })
+        Some(Scatter { direction, weight, density, transmitted, straight: false, narrow })
     }
 
     /// Reflection or refraction in perfectly clear glass.
@@ -377,17 +437,17 @@ impl Bsdf {
         let share = self.choice[2] - self.choice[1];
         let out = self.out;
         let weight = self.glass * self.below_coat / share;
-        if self.unbent {
+        if self.unbent && !self.film.is_there() {
             return self.cross(-out, self.glass_tint * weight, true);
         }
-        let (reflected, cos_t) = fresnel(out.z, self.eta);
+        let (reflected, cos_t) = self.glass_reflects(out.z);
         let normal = vec3(0.0, 0.0, 1.0);
         let share = self.reflected_share(reflected);
         if choice < share {
-            self.cross(mirror(out, normal), Vec3::splat(weight * reflected / share), false)
+            self.cross(mirror(out, normal), reflected * (weight / share), false)
         } else {
-            let weight = weight * (1.0 - reflected) / (1.0 - share);
-            self.cross(refract(out, normal, out.z, cos_t, self.eta), self.glass_tint * weight, true)
+            let tint = self.glass_tint * (Vec3::ONE - reflected);
+            self.cross(refract(out, normal, out.z, cos_t, self.eta), tint * (weight / (1.0 - share)), true)
         }
     }
 

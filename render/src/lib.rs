@@ -37,6 +37,8 @@
 //!     }],
 //!     fluid: None,
 //!     haze: None,
+//!     environment: None,
+//!     sun: None,
 //!     exposure_stops: 0.0,
 //! };
 //! let settings = FrameSettings { width: 32, height: 32, samples: 4, ..FrameSettings::default() };
@@ -52,6 +54,7 @@ mod bsdf;
 mod bvh;
 mod camera;
 pub mod denoise;
+mod environment;
 mod error;
 pub mod film;
 mod frame;
@@ -66,7 +69,10 @@ mod path;
 mod prepared;
 mod sampler;
 mod shape;
+mod sheen;
 pub mod surface;
+mod table;
+mod thin_film;
 pub mod tone;
 mod triangles;
 mod validate;

@@ -1,10 +1,11 @@
-//! Where light comes from: the gradient sky, the rectangular lights, and the brightest glowing spheres.
+//! Where light comes from: the sky or the map around, the rectangular lights, the brightest glowing spheres, the sun.
 //!
 //! A vertex draws one light for its shadow ray, in proportion to an estimate of the irradiance that each would give it
 //! unshadowed. The estimate costs a few products a light, so that a scene wants tens of lights, not thousands.
 
 use seedstorm_sim::scene;
 
+use crate::environment::Environment;
 use crate::shape;
 use crate::vector::{Basis, Ray, Vec3, max, min, vec3};
 
@@ -34,6 +35,17 @@ pub(crate) struct Ball {
     pub(crate) power: f32,
 }
 
+/// A disc that is endlessly far away.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sun {
+    pub(crate) toward: Vec3,
+    /// 1 − cos of the angle from its middle to its rim.
+    pub(crate) sagitta: f32,
+    pub(crate) radiance: Vec3,
+    /// Luminance × π sin² of that angle: what a surface that faces it gets.
+    pub(crate) power: f32,
+}
+
 /// A sphere that glows.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Glow {
@@ -55,6 +67,8 @@ pub(crate) struct Lights {
     pub(crate) sky_is_black: bool,
     pub(crate) rectangles: Vec<Rectangle>,
     pub(crate) balls: Vec<Ball>,
+    pub(crate) environment: Option<Environment>,
+    pub(crate) sun: Option<Sun>,
     /// The instances of `balls`.
     ball_instances: Vec<u32>,
 }
@@ -91,7 +105,8 @@ pub(crate) const ENDLESS: f32 = 1e30;
 
 impl Lights {
     /// Of the glowing spheres, those of the most power are taken, earlier ones first among equals.
-    pub(crate) fn new(sky: &scene::Sky, lights: &[scene::AreaLight], mut glows: Vec<Glow>) -> Self {
+    pub(crate) fn new(scene: &scene::Scene, mut glows: Vec<Glow>) -> Self {
+        let (sky, lights) = (&scene.sky, &scene.lights);
         let glow_power = |g: &Glow| g.radiance.luminance() * (std::f32::consts::PI * g.radius * g.radius);
         glows.sort_by(|a, b| glow_power(b).total_cmp(&glow_power(a)).then(a.instance.cmp(&b.instance)));
         glows.truncate(MOST_BALLS);
@@ -121,8 +136,18 @@ impl Lights {
                 }
             })
             .collect();
-        let sky_is_black = [zenith, horizon, nadir].iter().all(|c| c.luminance() <= 0.0);
-        Self { zenith, horizon, nadir, sky_is_black, rectangles, balls, ball_instances }
+        let environment = scene.environment.as_deref().map(Environment::new);
+        let sky_is_black = match &environment {
+            Some(map) => map.mean <= 0.0,
+            None => [zenith, horizon, nadir].iter().all(|c| c.luminance() <= 0.0),
+        };
+        let sun = scene.sun.map(|sun| {
+            let (sin, cos) = libm::sincosf(sun.angular_radius);
+            let radiance = Vec3::from(sun.radiance);
+            let power = radiance.luminance() * std::f32::consts::PI * sin * sin;
+            Sun { toward: Vec3::from(sun.toward).normalized(), sagitta: sin * sin / (1.0 + cos), radiance, power }
+        });
+        Self { zenith, horizon, nadir, sky_is_black, rectangles, balls, environment, sun, ball_instances }
     }
 
     /// Which of the spheres that shadow rays are aimed at an instance is.
@@ -131,9 +156,13 @@ impl Lights {
         self.ball_instances.iter().position(|&i| i == instance).map(|ball| ball as u32)
     }
 
-    /// Radiance of the gradient in a unit direction: from the horizon to either pole by the smoothstep of the height.
+    /// Radiance of the map in a unit direction, or of the gradient: from the horizon to either pole by the smoothstep of
+    /// the height.
     #[inline]
     pub(crate) fn sky(&self, direction: Vec3) -> Vec3 {
+        if let Some(map) = &self.environment {
+            return map.radiance(direction);
+        }
         let y = min(direction.y.abs(), 1.0);
         let pole = if direction.y < 0.0 { self.nadir } else { self.zenith };
         self.horizon.lerp(pole, y * y * (3.0 - 2.0 * y))
@@ -144,6 +173,11 @@ impl Lights {
     fn sky_worth(&self, receiver: &Receiver) -> f32 {
         if self.sky_is_black {
             return 0.0;
+        }
+        if let Some(map) = &self.environment {
+            // Irradiance by the map's mean and lean alone, and never nothing.
+            let leaning = map.mean + 2.0 * map.lean.dot(receiver.normal);
+            return std::f32::consts::PI * max(leaning, 0.1 * map.mean);
         }
         let toward = self.sky(receiver.normal).luminance() + self.horizon.luminance();
         std::f32::consts::FRAC_PI_2 * max(toward, 1e-6)
@@ -186,12 +220,30 @@ impl Lights {
         ball.power * min(top / distance2.sqrt(), 1.0) / distance2
     }
 
-    /// The estimate for light number `light`: the rectangles, then the spheres.
+    /// The estimate by which the sun is drawn.
+    #[inline]
+    fn sun_worth(sun: &Sun, receiver: &Receiver) -> f32 {
+        let along = sun.toward.dot(receiver.normal);
+        let top = if receiver.translucent { along.abs() } else { along } + (2.0 * sun.sagitta).sqrt();
+        sun.power * max(top, 0.0)
+    }
+
+    /// The rectangles, then the spheres, then the sun.
+    #[inline]
+    fn count(&self) -> usize {
+        self.rectangles.len() + self.balls.len() + usize::from(self.sun.is_some())
+    }
+
+    /// The estimate for light number `light`.
     #[inline]
     fn worth_of(&self, light: usize, receiver: &Receiver) -> f32 {
-        match self.rectangles.get(light) {
-            Some(rectangle) => Self::worth(rectangle, receiver),
-            None => Self::ball_worth(&self.balls[light - self.rectangles.len()], receiver),
+        if let Some(rectangle) = self.rectangles.get(light) {
+            return Self::worth(rectangle, receiver);
+        }
+        match (self.balls.get(light - self.rectangles.len()), &self.sun) {
+            (Some(ball), _) => Self::ball_worth(ball, receiver),
+            (None, Some(sun)) => Self::sun_worth(sun, receiver),
+            (None, None) => 0.0,
         }
     }
 
@@ -199,7 +251,7 @@ impl Lights {
     #[inline]
     fn total_worth(&self, receiver: &Receiver, sky: f32) -> f32 {
         let mut total = sky;
-        for light in 0..self.rectangles.len() + self.balls.len() {
+        for light in 0..self.count() {
             total += self.worth_of(light, receiver);
         }
         total
@@ -217,7 +269,7 @@ impl Lights {
             return self.sample_sky(receiver, u, sky / total);
         }
         let mut chosen = None;
-        for light in 0..self.rectangles.len() + self.balls.len() {
+        for light in 0..self.count() {
             let worth = self.worth_of(light, receiver);
             if worth > 0.0 {
                 chosen = Some((light, worth / total));
@@ -231,20 +283,60 @@ impl Lights {
             // Only rounding leads here.
             return self.sample_sky(receiver, u, sky / total);
         };
-        match self.rectangles.get(light) {
-            Some(rectangle) => rectangle.sample(receiver, u, chosen),
-            None => self.balls[light - self.rectangles.len()].sample(receiver, u, chosen),
+        if let Some(rectangle) = self.rectangles.get(light) {
+            return rectangle.sample(receiver, u, chosen);
+        }
+        match (self.balls.get(light - self.rectangles.len()), &self.sun) {
+            (Some(ball), _) => ball.sample(receiver, u, chosen),
+            (None, Some(sun)) => Some(sun.sample(u, chosen)),
+            (None, None) => None,
         }
     }
 
-    /// A smooth gradient has no peak to aim at: the cosine is what matters.
+    /// A smooth gradient has no peak to aim at: the cosine is what matters. Of a map, every other sample goes where it is
+    /// bright.
     fn sample_sky(&self, receiver: &Receiver, u: [f32; 2], chosen: f32) -> Option<LightSample> {
-        let (sin, cos) = libm::sincosf(u[0] * std::f32::consts::TAU);
-        let r = u[1].sqrt();
-        let z = max(1.0 - u[1], 0.0).sqrt();
-        let direction = Basis::around(receiver.normal).to_world(vec3(r * cos, r * sin, z)).normalized();
-        let density = max(direction.dot(receiver.normal), 0.0) * std::f32::consts::FRAC_1_PI * chosen;
+        let (u, bright) = match &self.environment {
+            None => (u, None),
+            Some(map) => {
+                let twice = 2.0 * u[0];
+                if twice < 1.0 { ([twice, u[1]], None) } else { ([twice - 1.0, u[1]], Some(map)) }
+            }
+        };
+        let direction = if let Some(map) = bright {
+            map.sample(u)
+        } else {
+            let (sin, cos) = libm::sincosf(u[0] * std::f32::consts::TAU);
+            let r = u[1].sqrt();
+            let z = max(1.0 - u[1], 0.0).sqrt();
+            Basis::around(receiver.normal).to_world(vec3(r * cos, r * sin, z)).normalized()
+        };
+        let density = self.sky_density_alone(receiver, direction) * chosen;
         (density > 0.0).then(|| LightSample { direction, distance: ENDLESS, radiance: self.sky(direction), density })
+    }
+
+    /// The density with which the sky draws this direction, once it is chosen.
+    #[inline]
+    fn sky_density_alone(&self, receiver: &Receiver, direction: Vec3) -> f32 {
+        let by_cosine = max(direction.dot(receiver.normal), 0.0) * std::f32::consts::FRAC_1_PI;
+        match &self.environment {
+            None => by_cosine,
+            Some(map) => 0.5 * (by_cosine + map.density(direction)),
+        }
+    }
+
+    /// Radiance of the sun in this direction, and the density with which [`Lights::sample`] would have drawn it; `None`
+    /// where it is not.
+    pub(crate) fn sun(&self, receiver: &Receiver, direction: Vec3) -> Option<(Vec3, f32)> {
+        let sun = self.sun.as_ref()?;
+        // Without the loss of digits that 1 − cos has.
+        if (direction - sun.toward).length_squared() > 2.0 * sun.sagitta {
+            return None;
+        }
+        let total = self.total_worth(receiver, self.sky_worth(receiver));
+        let own = Self::sun_worth(sun, receiver);
+        let density = if total > 0.0 { own / total / (std::f32::consts::TAU * sun.sagitta) } else { 0.0 };
+        Some((sun.radiance, density))
     }
 
     /// The density with which [`Lights::sample`] would have drawn the sky in this direction.
@@ -254,7 +346,7 @@ impl Lights {
             return 0.0;
         }
         let total = self.total_worth(receiver, sky);
-        max(direction.dot(receiver.normal), 0.0) * std::f32::consts::FRAC_1_PI * (sky / total)
+        self.sky_density_alone(receiver, direction) * (sky / total)
     }
 
     /// The density with which [`Lights::sample`] would have drawn this light in this direction.
@@ -332,6 +424,18 @@ impl Ball {
         let distance = shape::sphere(&ray, self.center, self.radius).map_or(distance, |[enter, _]| enter);
         let density = chosen / (std::f32::consts::TAU * sagitta);
         (distance > 0.0).then_some(LightSample { direction, distance, radiance: self.radiance, density })
+    }
+}
+
+impl Sun {
+    /// A direction spread evenly over the disc.
+    fn sample(&self, u: [f32; 2], chosen: f32) -> LightSample {
+        let below = u[0] * self.sagitta;
+        let r = (below * (2.0 - below)).sqrt();
+        let (sin, cos) = libm::sincosf(u[1] * std::f32::consts::TAU);
+        let direction = Basis::around(self.toward).to_world(vec3(r * cos, r * sin, 1.0 - below)).normalized();
+        let density = chosen / (std::f32::consts::TAU * self.sagitta);
+        LightSample { direction, distance: ENDLESS, radiance: self.radiance, density }
     }
 }
 

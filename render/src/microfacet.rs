@@ -6,6 +6,7 @@
 
 use std::sync::LazyLock;
 
+use crate::table::Table;
 use crate::vector::{Vec3, max, vec3};
 
 /// The least GGX α of a surface that is not a perfect mirror; below, floats run out of digits.
@@ -123,13 +124,24 @@ pub(crate) fn reflectance_table() -> Vec<f32> {
     REFLECTANCE.iter().flatten().flatten().copied().collect()
 }
 
+/// Facet normals as [`Ggx::sample`] draws them, evenly.
+fn visible_normals(ggx: &Ggx, w: Vec3, samples: u32) -> impl Iterator<Item = Vec3> {
+    let share = 1.0 / samples as f32;
+    (0..samples).map(move |i| {
+        let second = i.reverse_bits() as f32 / 4_294_967_296.0 + 0.5 * share;
+        ggx.sample(w, [(i as f32 + 0.5) * share, second])
+    })
+}
+
+fn direction(cos: f32) -> Vec3 {
+    vec3((1.0 - cos * cos).sqrt(), 0.0, cos)
+}
+
 fn integrate(ggx: &Ggx, cos: f32) -> [f32; 2] {
-    const SAMPLES: u32 = 256;
-    let w = vec3((1.0 - cos * cos).sqrt(), 0.0, cos);
+    const SAMPLES: u32 = 512;
+    let w = direction(cos);
     let (mut a, mut b) = (0.0, 0.0);
-    for i in 0..SAMPLES {
-        let u = [(i as f32 + 0.5) / SAMPLES as f32, i.reverse_bits() as f32 / 4_294_967_296.0];
-        let h = ggx.sample(w, u);
+    for h in visible_normals(ggx, w, SAMPLES) {
         let out = h * (2.0 * w.dot(h)) - w;
         if out.z > 0.0 {
             let weight = ggx.seen_from_both(w, out) / ggx.seen(w);
@@ -160,13 +172,59 @@ pub(crate) fn reflectance(cos: f32, roughness: f32) -> [f32; 2] {
     [at(0), at(1)]
 }
 
+/// Steps of the tables of glass along each axis.
+pub(crate) const GLASS_STEPS: usize = 16;
+
+/// The densest glass, of which [`crate::validate`] lets none be denser, dispersion included.
+const DENSEST: f32 = 3.25;
+
+/// Share of light from a direction that a rough boundary of glass reflects and refracts after a single scattering: by
+/// the normal amplitude of its reflection, roughness and cosine; from outside, and from within.
+static GLASS: LazyLock<[Table<3>; 2]> = LazyLock::new(|| {
+    const SAMPLES: u32 = 256;
+    [false, true].map(|inside| {
+        Table::new(GLASS_STEPS, |[amplitude, roughness, cos]| {
+            let amplitude = amplitude * amplitude_of(DENSEST);
+            let ior = (1.0 + amplitude) / (1.0 - amplitude);
+            let eta = if inside { 1.0 / ior } else { ior };
+            let (ggx, w) = (Ggx::new(roughness * roughness), direction(max(cos, 1e-3)));
+            let mut sum = 0.0;
+            for h in visible_normals(&ggx, w, SAMPLES) {
+                let cos = w.dot(h);
+                let (reflected, cos_t) = fresnel(cos, eta);
+                let mirrored = h * (2.0 * cos) - w;
+                let refracted = h * (cos / eta - cos_t) - w * (1.0 / eta);
+                if mirrored.z > 0.0 {
+                    sum += reflected * ggx.seen_from_both(w, mirrored);
+                }
+                if refracted.z < 0.0 {
+                    sum += (1.0 - reflected) * ggx.seen_from_both(w, refracted);
+                }
+            }
+            sum / (ggx.seen(w) * SAMPLES as f32)
+        })
+    })
+});
+
+fn amplitude_of(ior: f32) -> f32 {
+    (ior - 1.0) / (ior + 1.0)
+}
+
+/// The tables behind [`glass_keeps`], one after the other.
+#[cfg(feature = "gpu")]
+pub(crate) fn glass_tables() -> Vec<f32> {
+    GLASS.iter().flat_map(Table::values).copied().collect()
+}
+
+/// Share of light that a rough boundary of glass of this index keeps after a single scattering, seen at this cosine.
+#[inline]
+pub(crate) fn glass_keeps(cos: f32, roughness: f32, ior: f32, inside: bool) -> f32 {
+    GLASS[usize::from(inside)].at([amplitude_of(ior) * (1.0 / amplitude_of(DENSEST)), roughness, cos])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn direction(cos: f32) -> Vec3 {
-        vec3((1.0 - cos * cos).sqrt(), 0.0, cos)
-    }
 
     /// ∫ D(h) cos θ dω = 1, by quadrature.
     #[test]

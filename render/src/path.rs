@@ -12,7 +12,7 @@
 //!   scatterings of any kind, is scaled down to at most [`crate::FrameSettings::indirect_clamp`] in luminance, which
 //!   darkens what a few bright paths would have carried.
 
-use crate::bsdf::{Bsdf, Drawn, Facing};
+use crate::bsdf::{Bsdf, Drawn, Facing, spectral};
 use crate::light::{ENDLESS, Receiver};
 use crate::prepared::{PreparedScene, Scratch, absorbed};
 use crate::sampler::Sampler;
@@ -38,6 +38,8 @@ const PAIR_FILTER: u32 = 0;
 const PAIR_LENS: u32 = 1;
 const PAIRS_OF_CAMERA: u32 = 2;
 const PAIRS_OF_BOUNCE: u32 = 4;
+/// Beyond those of any bounce: the place in the spectrum.
+const PAIR_SPECTRUM: u32 = 1 << 16;
 
 /// By which means light is found; all but `Both` are for tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +100,9 @@ pub(crate) fn trace(
     let mut layers_open = true;
     let mut layers_factor = Vec3::ONE;
     let mut length = 0.0;
+    // Where in the spectrum the path is once glass has parted the colours, and whether it has.
+    let spectrum = sampler.pair(PAIR_SPECTRUM)[0];
+    let mut parted = false;
 
     let clamped = |contribution: Vec3, indirect: bool| {
         let luminance = contribution.luminance();
@@ -132,6 +137,12 @@ pub(crate) fn trace(
             let sky = behind.unwrap_or_else(|| scene.lights.sky(ray.direction));
             let by_light = if density > 0.0 { scene.lights.sky_density(&receiver, ray.direction) } else { 0.0 };
             sample.radiance += clamped(throughput * sky * share(density, by_light), indirect);
+            if behind.is_none()
+                && let Some((radiance, by_light)) = scene.lights.sun(&receiver, ray.direction)
+            {
+                let by_light = if density > 0.0 { by_light } else { 0.0 };
+                sample.radiance += clamped(throughput * radiance * share(density, by_light), indirect);
+            }
             break;
         };
         length += hit.t;
@@ -160,7 +171,11 @@ pub(crate) fn trace(
         let drawn = Drawn {
             least_roughness: if softened && !pane { ROUGHNESS_FLOOR } else { 0.0 },
             least_reflected: if bounce == 0 { FIRST_REFLECTED } else { 0.0 },
+            spectrum,
         };
+        // What crosses this surface keeps of each colour.
+        let parts = material.dispersion > 0.0 && !parted;
+        let crossing = if parts { spectral(spectrum) } else { Vec3::ONE };
         let bsdf = Bsdf::new(material, surface.tint, facing, drawn);
 
         let follow = bsdf.shows_others && event < LAYERS_FOLLOW;
@@ -197,6 +212,8 @@ pub(crate) fn trace(
                 let shadow = Ray { origin: surface.origin(light.direction), direction: light.direction };
                 let visible = scene.visibility(&shadow, light.distance * (1.0 - 1e-4), scratch);
                 if visible != Vec3::ZERO {
+                    let crosses = light.direction.dot(facing.facet_normal) < 0.0;
+                    let value = if crosses { value * crossing } else { value };
                     let contribution = throughput * value * light.radiance * visible * (weight / light.density);
                     sample.radiance += clamped(contribution, softened || indirect);
                 }
@@ -206,6 +223,10 @@ pub(crate) fn trace(
         let [lobe, roulette] = sampler.pair(pairs);
         let Some(scatter) = bsdf.sample(lobe, sampler.pair(pairs + 1)) else { break };
         throughput *= scatter.weight;
+        if scatter.transmitted {
+            throughput *= crossing;
+            parted |= parts;
+        }
         if layers_open {
             layers_factor *= scatter.weight.min(Vec3::ONE);
         }
@@ -240,7 +261,7 @@ mod tests {
     use std::sync::atomic::AtomicBool;
 
     use nalgebra::{Point3, Similarity3, Translation3, UnitQuaternion, Vector3};
-    use seedstorm_sim::scene::{AreaLight, Camera, Instance, Material, Scene, Shape, Sky};
+    use seedstorm_sim::scene::{AreaLight, Camera, Environment, Instance, Material, Scene, Shape, Sky, Sun};
 
     use super::*;
     use crate::{FrameSettings, Rect};
@@ -287,6 +308,8 @@ mod tests {
             ],
             fluid: None,
             haze: None,
+            environment: None,
+            sun: None,
             exposure_stops: 0.0,
         }
     }
@@ -333,12 +356,40 @@ mod tests {
         strategies_agree(material, &[Strategy::Scattering, Strategy::Lights], 0.01);
     }
 
+    /// A sun, and a map with a bright spot of its own.
+    #[test]
+    fn strategies_agree_outdoors() {
+        let mut scene = scene(Material { roughness: 0.4, coat: 0.5, coat_roughness: 0.3, ..Material::default() });
+        let mut radiance = vec![[0.1, 0.15, 0.25]; 64 * 32];
+        radiance[9 * 64 + 40] = [60.0, 50.0, 30.0];
+        scene.environment = Some(std::sync::Arc::new(Environment { width: 64, height: 32, radiance }));
+        scene.sun =
+            Some(Sun { toward: Vector3::new(0.5, 0.7, 0.6), angular_radius: 0.12, radiance: [40.0, 35.0, 25.0] });
+        strategies_agree_in(scene.clone(), &[Strategy::Scattering, Strategy::Lights], 0.015);
+        let mut dark = scene;
+        dark.environment = None;
+        dark.lights.clear();
+        dark.sky = Sky { zenith: [0.0; 3], horizon: [0.0; 3], nadir: [0.0; 3], backdrop: None };
+        strategies_agree_in(dark, &[Strategy::Scattering, Strategy::Lights], 0.015);
+    }
+
+    #[test]
+    fn strategies_agree_on_fuzz_and_on_a_film() {
+        let fuzz = Material { sheen: [0.9, 0.5, 0.7], sheen_roughness: 0.4, ..Material::default() };
+        let film = Material { roughness: 0.5, metallic: 1.0, film: 420.0, ..Material::default() };
+        strategies_agree(fuzz, &[Strategy::Scattering, Strategy::Lights], 0.01);
+        strategies_agree(film, &[Strategy::Scattering, Strategy::Lights], 0.01);
+    }
+
     /// The sky's own samples cover the side of the normal only, so that light samples alone cannot find the sky through
     /// glass; the two together must find what scattering alone finds.
     #[test]
     fn strategies_agree_on_rough_glass() {
         let material = Material { roughness: 0.45, transmission: 0.9, coat: 0.3, ..Material::default() };
         strategies_agree(material, &[Strategy::Scattering], 0.015);
+        let parting =
+            Material { roughness: 0.5, transmission: 1.0, dispersion: 0.3, film: 200.0, ..Material::default() };
+        strategies_agree(parting, &[Strategy::Scattering], 0.02);
     }
 
     /// Shadow rays through a pane carry what paths straight through it carry.

@@ -185,7 +185,7 @@ impl PreparedScene {
         let tree = Bvh::build(&boxes, 1, |ids| leaves.extend_from_slice(ids));
         Ok(Self {
             lens,
-            lights: Lights::new(&scene.sky, &scene.lights, glows),
+            lights: Lights::new(scene, glows),
             materials: scene.materials.clone(),
             exposure: libm::exp2f(scene.exposure_stops),
             meshes,

@@ -1,6 +1,8 @@
 //! Checks that a scene can be drawn, before anything is built from it.
 
-use seedstorm_sim::scene::{AreaLight, Camera, Cloud, Fluid, Haze, Instance, Material, Mesh, Rgb, Scene, Shape, Sky};
+use seedstorm_sim::scene::{
+    AreaLight, Camera, Cloud, Environment, Fluid, Haze, Instance, Material, Mesh, Rgb, Scene, Shape, Sky, Sun,
+};
 
 use crate::error::RenderError;
 use crate::vector::Vec3;
@@ -10,6 +12,9 @@ const FARTHEST: f32 = 1e9;
 /// More triangles than this in one mesh, or instances in a scene, do not fit the hierarchy.
 const MOST: usize = 1 << 30;
 
+/// More texels than this take too long to make ready for every frame.
+const MOST_TEXELS: usize = 1 << 22;
+
 /// Clouds deeper than this could not be told from walls, and the cube of their depth would leave the range of floats.
 const DEEPEST: f32 = 1e6;
 
@@ -18,6 +23,12 @@ type Checked = Result<(), RenderError>;
 pub(crate) fn validate(scene: &Scene) -> Checked {
     camera(&scene.camera)?;
     sky(&scene.sky)?;
+    if let Some(map) = &scene.environment {
+        environment(map)?;
+    }
+    if let Some(disc) = &scene.sun {
+        sun(disc)?;
+    }
     in_range("exposure_stops", "exposure", scene.exposure_stops, -64.0, 64.0)?;
     for (i, l) in scene.lights.iter().enumerate() {
         light(l, &format!("light {i}"))?;
@@ -91,6 +102,30 @@ fn sky(sky: &Sky) -> Checked {
     Ok(())
 }
 
+fn environment(map: &Environment) -> Checked {
+    let place = "environment";
+    let texels = map.width.checked_mul(map.height);
+    if map.width < 2 || map.height < 2 || texels != Some(map.radiance.len()) || map.radiance.len() > MOST_TEXELS {
+        let problem = format!(
+            "it is {} × {} with {} texels, but should be at least 2 × 2 and at most {MOST_TEXELS} texels",
+            map.width,
+            map.height,
+            map.radiance.len()
+        );
+        return Err(RenderError::scene(place, problem));
+    }
+    map.radiance.iter().try_for_each(|&texel| light_colour(place, "a texel", texel))
+}
+
+fn sun(sun: &Sun) -> Checked {
+    near("sun", "its direction", sun.toward.into())?;
+    if Vec3::from(sun.toward).length_squared() < 1e-12 {
+        return Err(RenderError::scene("sun", "its direction should not be zero"));
+    }
+    in_range("sun", "angular_radius", sun.angular_radius, 1e-4, 0.5)?;
+    light_colour("sun", "radiance", sun.radiance)
+}
+
 fn light(light: &AreaLight, place: &str) -> Checked {
     near(place, "center", light.center.into())?;
     near(place, "u", light.u.into())?;
@@ -111,13 +146,19 @@ fn material(m: &Material, place: &str) -> Checked {
         ("transmission", m.transmission),
         ("coat", m.coat),
         ("coat_roughness", m.coat_roughness),
-        ("base_color red", m.base_color[0]),
-        ("base_color green", m.base_color[1]),
-        ("base_color blue", m.base_color[2]),
+        ("sheen_roughness", m.sheen_roughness),
     ] {
         in_range(place, what, x, 0.0, 1.0)?;
     }
+    for (what, colour) in [("base_color", m.base_color), ("sheen", m.sheen)] {
+        for (channel, x) in ["red", "green", "blue"].into_iter().zip(colour) {
+            in_range(place, &format!("{what} {channel}"), x, 0.0, 1.0)?;
+        }
+    }
     in_range(place, "ior", m.ior, 1.0, 3.0)?;
+    in_range(place, "dispersion", m.dispersion, 0.0, 0.5)?;
+    in_range(place, "film", m.film, 0.0, 5000.0)?;
+    in_range(place, "film_ior", m.film_ior, 1.0, 3.0)?;
     light_colour(place, "absorption", m.absorption)?;
     light_colour(place, "emission", m.emission)
 }

@@ -100,6 +100,8 @@ fn scene() -> Scene {
         instances,
         fluid: None,
         haze: None,
+        environment: None,
+        sun: None,
         exposure_stops: 0.5,
     }
 }

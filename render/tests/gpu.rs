@@ -6,7 +6,9 @@ use std::sync::{Arc, atomic::AtomicBool};
 
 use nalgebra::{Point3, Similarity3, Translation3, UnitQuaternion, Vector3};
 use seedstorm_render::{FrameSettings, Layers, PreparedScene, Rect, RenderError, gpu::GpuTracer};
-use seedstorm_sim::scene::{AreaLight, Backdrop, Camera, Fluid, Instance, Material, Mesh, Scene, Shape, Sky};
+use seedstorm_sim::scene::{
+    AreaLight, Backdrop, Camera, Environment, Fluid, Instance, Material, Mesh, Scene, Shape, Sky, Sun,
+};
 
 fn at(x: f32, y: f32, z: f32) -> Similarity3<f32> {
     let turn = UnitQuaternion::from_euler_angles(0.3 * x, 0.7 + y, 0.2 * z);
@@ -34,6 +36,10 @@ fn everything() -> Scene {
         Material { transmission: 1.0, ior: 1.5, absorption: [0.2, 0.6, 1.2], ..material([1.0; 3], 0.0) },
         Material { transmission: 0.9, ior: 1.3, ..material([0.8, 1.0, 0.9], 0.4) },
         Material { coat: 1.0, coat_roughness: 0.1, ..material([0.7, 0.1, 0.1], 0.5) },
+        Material { transmission: 1.0, dispersion: 0.2, ..material([0.9, 1.0, 0.95], 0.2) },
+        Material { metallic: 1.0, film: 420.0, ..material([0.7, 0.6, 0.5], 0.3) },
+        Material { sheen: [0.9, 0.6, 0.5], sheen_roughness: 0.4, ..material([0.2, 0.05, 0.1], 1.0) },
+        Material { transmission: 1.0, ior: 1.0, film: 300.0, ..material([1.0; 3], 0.0) },
         Material { transmission: 1.0, ior: 1.0, coat: 0.5, absorption: [0.3, 0.1, 0.1], ..material([0.9; 3], 0.1) },
     ];
     let instance =
@@ -48,14 +54,18 @@ fn everything() -> Scene {
         instance(capsule, at(0.3, 0.7, -0.6), 4),
         instance(Shape::Mesh(0), at(1.4, 0.8, -0.7), 4),
         instance(Shape::Mesh(0), at(-1.0, 0.6, -1.4), 1),
-        instance(Shape::Box(Vector3::new(0.5, 0.4, 0.05)), at(0.4, 0.45, 1.6), 5),
+        instance(Shape::Box(Vector3::new(0.5, 0.4, 0.05)), at(0.4, 0.45, 1.6), 9),
+        instance(Shape::Sphere(0.3), at(1.7, 0.35, 1.0), 5),
+        instance(Shape::Sphere(0.35), at(-1.5, 0.4, 1.2), 6),
+        instance(Shape::Sphere(0.35), at(1.9, 0.4, -0.1), 7),
+        instance(Shape::Sphere(0.3), at(-0.7, 1.5, 0.6), 8),
         Instance { emission: [6.0, 4.0, 2.0], ..instance(Shape::Sphere(0.15), at(0.7, 0.2, 0.1), 0) },
     ];
     // Many, so that the hierarchy has depth.
     for i in 0..200_u16 {
         let (angle, reach) = (f32::from(i) * 2.399_963, 0.2 * f32::from(i).sqrt());
         let pose = at(reach * libm::cosf(angle), 0.05, -0.5 + reach * libm::sinf(angle));
-        instances.push(instance(Shape::Sphere(0.05), pose, usize::from(i % 5)));
+        instances.push(instance(Shape::Sphere(0.05), pose, usize::from(i % 9)));
     }
     let drops = (0..60_u8)
         .map(f32::from)
@@ -103,6 +113,8 @@ fn everything() -> Scene {
             material: 2,
         }),
         haze: None,
+        environment: None,
+        sun: None,
         exposure_stops: 0.0,
     }
 }
@@ -124,22 +136,47 @@ fn mean(values: impl Iterator<Item = f32>) -> f64 {
     sum / count
 }
 
+/// The same under a sun and a map of the sky.
+fn outdoors() -> Scene {
+    let mut scene = everything();
+    let (width, height) = (32, 16);
+    let texel = |i: usize| {
+        let glow = if i == 5 * width + 7 { 30.0 } else { 0.2 };
+        [glow, 0.2 + 0.02 * (i / width) as f32, 0.5 - 0.02 * (i / width) as f32]
+    };
+    let radiance = (0..width * height).map(texel).collect();
+    scene.environment = Some(Arc::new(Environment { width, height, radiance }));
+    scene.sun = Some(Sun { toward: Vector3::new(-0.4, 0.6, 0.7), angular_radius: 0.08, radiance: [60.0, 50.0, 40.0] });
+    scene.sky.backdrop = None;
+    scene.lights.truncate(1);
+    scene
+}
+
 #[test]
 fn the_picture_is_the_canonical_one() {
+    compare(&everything(), "studio");
+}
+
+#[test]
+fn so_it_is_outdoors() {
+    compare(&outdoors(), "outdoors");
+}
+
+fn compare(scene: &Scene, called: &str) {
     let settings = settings(16);
     let whole = Rect { x: 0, y: 0, width: 64, height: 48 };
-    let [cpu, gpu] = both(&everything(), &settings, whole);
+    let [cpu, gpu] = both(scene, &settings, whole);
     if let Some(folder) = std::env::var_os("SEEDSTORM_PICTURES") {
-        for (layers, name) in [(&cpu, "cpu.png"), (&gpu, "gpu.png")] {
+        for (layers, name) in [(&cpu, "cpu"), (&gpu, "gpu")] {
             let bytes = layers.radiance.iter().flatten().map(|c| (c.max(0.0).sqrt() * 255.0).min(255.0) as u8);
             let picture = image::RgbImage::from_raw(64, 48, bytes.collect()).unwrap();
-            picture.save(std::path::Path::new(&folder).join(name)).unwrap();
+            picture.save(std::path::Path::new(&folder).join(format!("{called}-{name}.png"))).unwrap();
         }
     }
     let light = mean(cpu.radiance.iter().flatten().copied());
     let apart = mean(cpu.radiance.iter().flatten().zip(gpu.radiance.iter().flatten()).map(|(a, b)| (a - b).abs()));
     let bias = mean(gpu.radiance.iter().flatten().zip(cpu.radiance.iter().flatten()).map(|(a, b)| a - b));
-    println!("mean {light:.4}, apart {:.5}, bias {:.5}", apart / light, bias / light);
+    println!("{called}: mean {light:.4}, apart {:.5}, bias {:.5}", apart / light, bias / light);
     assert!(apart / light < 0.005, "{} apart", apart / light);
     assert!(bias.abs() / light < 0.002, "{} biased", bias / light);
     for (a, b) in [(&cpu.albedo, &gpu.albedo), (&cpu.normal, &gpu.normal)] {

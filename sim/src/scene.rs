@@ -17,6 +17,10 @@ pub struct Scene {
     pub camera: Camera,
     /// Light from everywhere that no shape covers.
     pub sky: Sky,
+    /// A map of light from everywhere, in place of the sky's gradient.
+    pub environment: Option<Arc<Environment>>,
+    /// A far disc of light.
+    pub sun: Option<Sun>,
     /// Rectangular lights.
     pub lights: Vec<AreaLight>,
     /// Materials, indexed by [`Instance::material`] and [`Fluid::material`].
@@ -63,6 +67,28 @@ pub struct Sky {
     pub backdrop: Option<Backdrop>,
 }
 
+/// Light from all around, by latitude and longitude.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Environment {
+    /// Columns, at least 2; longitude is atan2(z, x), from −π in the first one on.
+    pub width: usize,
+    /// Rows from straight up to straight down, at least 2.
+    pub height: usize,
+    /// Radiance of each texel, row by row.
+    pub radiance: Vec<Rgb>,
+}
+
+/// A disc of light that is endlessly far away.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sun {
+    /// Direction to it, of any length but zero.
+    pub toward: Vector3<f32>,
+    /// Its radius as an angle, radians, in (0, 0.5].
+    pub angular_radius: f32,
+    /// Radiance.
+    pub radiance: Rgb,
+}
+
 /// A photographer's paper backdrop: a soft pool of light around the middle of the picture.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Backdrop {
@@ -91,7 +117,7 @@ pub struct AreaLight {
     pub visible: bool,
 }
 
-/// A surface's response to light: a metal or a dielectric base under an optional clear coat.
+/// A surface's response to light: a metal or a dielectric base under an optional clear coat and fuzz.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Material {
     /// Diffuse albedo of a dielectric, reflectance at normal incidence of a metal, tint of glass; each in [0, 1].
@@ -104,12 +130,22 @@ pub struct Material {
     pub transmission: f32,
     /// Index of refraction, in [1, 3].
     pub ior: f32,
+    /// How much larger the index is for blue than for red light, in [0, 0.5]: of crown glass 0.008, of diamond 0.025.
+    pub dispersion: f32,
     /// Absorption inside a transmissive body, per world unit (Beer–Lambert).
     pub absorption: Rgb,
     /// Strength of a clear coat of index 1.5 over the base, in [0, 1].
     pub coat: f32,
     /// GGX roughness of the coat, perceptual, in [0, 1].
     pub coat_roughness: f32,
+    /// Thickness of a film over metal or glass, below the coat, nanometres; 0 is none.
+    pub film: f32,
+    /// Index of that film, in [1, 3].
+    pub film_ior: f32,
+    /// Reflectance of fuzz over all of it, each in [0, 1]; black is none.
+    pub sheen: Rgb,
+    /// Roughness of that fuzz, perceptual, in [0, 1].
+    pub sheen_roughness: f32,
     /// Radiance given off.
     pub emission: Rgb,
 }
@@ -122,9 +158,14 @@ impl Default for Material {
             roughness: 0.5,
             transmission: 0.0,
             ior: 1.5,
+            dispersion: 0.0,
             absorption: [0.0; 3],
             coat: 0.0,
             coat_roughness: 0.05,
+            film: 0.0,
+            film_ior: 1.4,
+            sheen: [0.0; 3],
+            sheen_roughness: 0.5,
             emission: [0.0; 3],
         }
     }

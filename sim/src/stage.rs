@@ -1,11 +1,13 @@
 //! The photographer's studio that scenarios share: backdrops, floors and lights around a subject.
 
+use std::sync::Arc;
+
 use nalgebra::{Point3, Similarity3, Vector3};
 
 use crate::{
     genome::{TraitOption, option},
     palette::{Palette, mix, scale},
-    scene::{AreaLight, Instance, Mesh, Rgb, Shape, Sky},
+    scene::{AreaLight, Environment, Instance, Mesh, Rgb, Shape, Sky, Sun},
 };
 
 /// Values of a `light` trait.
@@ -30,6 +32,8 @@ pub(crate) const PALETTES: &[TraitOption] = &[
 pub(crate) struct Lighting {
     pub(crate) sky: Sky,
     pub(crate) lights: Vec<AreaLight>,
+    pub(crate) environment: Option<Arc<Environment>>,
+    pub(crate) sun: Option<Sun>,
     pub(crate) exposure_stops: f32,
 }
 
@@ -81,7 +85,7 @@ impl Lighting {
                 0.0,
             ),
         };
-        Self { sky, lights, exposure_stops }
+        Self { sky, lights, environment: None, sun: None, exposure_stops }
     }
 }
 

@@ -33,7 +33,7 @@ use seedstorm_studio::{
     ledger::Ledger,
     located::locate,
     make, random_bytes,
-    render::{self, Renderer, render},
+    render::{self, Frames, Renderer, render},
     scene_file,
     sweep::{self, Sweep},
     verify,
@@ -84,9 +84,9 @@ enum Command {
     Render {
         #[command(flatten)]
         source: Source,
-        /// The frames, as A..B, from 0; B is excluded. All where it is left out.
-        #[arg(long, value_name = "A..B", value_parser = frame_range)]
-        frames: Option<std::ops::Range<u32>>,
+        /// The frames, as A..B, from 0; B is excluded. Or `poster`: the one that the poster shows. All where it is left out.
+        #[arg(long, value_name = "A..B", value_parser = frames)]
+        frames: Option<Frames>,
         /// Which tracer draws: cpu, whose pixels are the same everywhere, or gpu.
         #[arg(long, default_value = "cpu")]
         renderer: Renderer,
@@ -267,10 +267,13 @@ struct SweepArguments {
     backend: Backend,
 }
 
-fn frame_range(text: &str) -> Result<std::ops::Range<u32>, String> {
+fn frames(text: &str) -> Result<Frames, String> {
+    if text == "poster" {
+        return Ok(Frames::Poster);
+    }
     let range = seed_range(text)?;
     let end = |end: u64| u32::try_from(end).map_err(|_| format!("no film has {end} frames"));
-    Ok(end(range.start)?..end(range.end)?)
+    Ok(Frames::Some(end(range.start)?..end(range.end)?))
 }
 
 fn seed_range(text: &str) -> Result<std::ops::Range<u64>, String> {
@@ -485,8 +488,8 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
         Command::Render { source, frames, renderer, backend, out } => {
             let recipe = source.recipe()?;
             output::announce(&recipe)?;
-            let wishes =
-                render::Wishes { frames: frames.clone(), renderer: *renderer, backend: *backend, out: out.clone() };
+            let frames = frames.clone().unwrap_or(Frames::All);
+            let wishes = render::Wishes { frames, renderer: *renderer, backend: *backend, out: out.clone() };
             output::rendered(&render(&Home::default_place()?, &recipe, &wishes, &Bars::default())?, json);
         }
         Command::Recipe { source } => output::raw(&source.recipe()?.canonical()),

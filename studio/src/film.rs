@@ -16,6 +16,11 @@ use seedstorm_sim::{
 
 use crate::StudioError;
 
+/// The number of the frame that the poster shows.
+pub(crate) fn poster_frame(scenario: &dyn Scenario, film: &Film) -> u32 {
+    (scenario.poster_time() * f64::from(film.frames - 1)).round() as u32
+}
+
 /// What follows the paths of light.
 pub(crate) enum Tracer {
     /// The canonical tracer.

@@ -16,7 +16,7 @@ use seedstorm_sim::{Backend, Digest, Genome, Recipe, Trajectory, resolve, scenar
 use crate::{
     Home, Observer, Stage, StudioError,
     checkpoints::Checkpoints,
-    film::Shoot,
+    film::{Shoot, poster_frame},
     ledger::Ledger,
     located,
     making::{Making, Notes, now},
@@ -215,7 +215,7 @@ impl Piece<'_> {
 
         let film = &recipe.film;
         let mut encoder = FilmEncoder::new(film.width as usize, film.height as usize, film.fps)?;
-        let poster = (scenario.poster_time() * f64::from(film.frames - 1)).round() as u32;
+        let poster = poster_frame(scenario, film);
         let mut shoot = Shoot::new(scenario, genome, film, &trajectory);
         clock.time(Stage::Render, u64::from(film.frames) * FRAME_UNITS, |observer| {
             for frame in 0..film.frames {

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Home, Observer, Stage, StudioError,
-    film::{Shoot, Tracer},
+    film::{Shoot, Tracer, poster_frame},
     make::Options,
     making::Making,
 };
@@ -42,11 +42,22 @@ impl FromStr for Renderer {
     }
 }
 
+/// Which frames of a film.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Frames {
+    /// All of them.
+    All,
+    /// These, the end excluded.
+    Some(Range<u32>),
+    /// The one that the poster shows.
+    Poster,
+}
+
 /// What is to be rendered, and how.
 #[derive(Debug)]
 pub struct Wishes {
-    /// The frames, the end excluded; all where it is left out.
-    pub frames: Option<Range<u32>>,
+    /// Which frames.
+    pub frames: Frames,
     /// By which tracer.
     pub renderer: Renderer,
     /// Where the simulation runs.
@@ -97,7 +108,12 @@ impl fmt::Display for Note {
 /// Frames that the film does not have; a folder of something else; whatever the simulation, the tracer or the disk say.
 pub fn render(home: &Home, recipe: &Recipe, wishes: &Wishes, observer: &dyn Observer) -> Result<Rendered, StudioError> {
     let film = &recipe.film;
-    let frames = wishes.frames.clone().unwrap_or(0..film.frames);
+    let (scenario, genome) = resolve(recipe)?;
+    let frames = match &wishes.frames {
+        Frames::All => 0..film.frames,
+        Frames::Some(frames) => frames.clone(),
+        Frames::Poster => poster_frame(&*scenario, film)..poster_frame(&*scenario, film) + 1,
+    };
     if frames.is_empty() || frames.end > film.frames {
         return Err(StudioError::Frames { asked: frames, frames: film.frames });
     }
@@ -114,7 +130,6 @@ pub fn render(home: &Home, recipe: &Recipe, wishes: &Wishes, observer: &dyn Obse
     claim(&folder, &Note { recipe: cid.clone(), tracer: name.clone() })?;
 
     let mut making = Making::open(home, recipe)?;
-    let (scenario, genome) = resolve(recipe)?;
     observer.begin(Stage::Simulate, u64::from(scenario.plan(&genome).steps));
     let trajectory =
         making.trajectory(recipe, home, &Options { backend: wishes.backend, ..Options::default() }, observer)?;

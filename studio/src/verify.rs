@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::{
     Home, Observer, Stage, StudioError,
-    film::{Shoot, crop},
+    film::{Shoot, crop, poster_frame},
     ledger::Ledger,
     located::{Located, locate, pinned_attestations},
     make::wrong_metadata,
@@ -244,7 +244,7 @@ fn check_film(recipe: &Recipe, scenario: &dyn Scenario, bundle: &Bundle) -> Resu
     if encoder.finish()? != read("film.mp4")? {
         return Ok((false, "the film is not that of the frames".into()));
     }
-    let poster = (scenario.poster_time() * f64::from(film.frames - 1)).round() as u32;
+    let poster = poster_frame(scenario, film);
     if read("poster.png")? != read(&format!("frames/{poster:04}.png"))? {
         return Ok((false, format!("the poster is not frame {poster}")));
     }

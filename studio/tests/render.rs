@@ -88,6 +88,9 @@ fn frames_come_from_either_tracer_and_stay() {
         let (ours, its) = (fs::read(place.path("cpu").join(frame)), fs::read(bundle.join("frames").join(frame)));
         assert_eq!(ours.unwrap(), its.unwrap(), "{frame}");
     }
+    let said = place.json(&["--frames", "poster", "--out", "poster"]);
+    let poster = place.path("poster").join(format!("{:04}.png", said["frames"][0].as_u64().unwrap()));
+    assert_eq!(fs::read(poster).unwrap(), fs::read(bundle.join("poster.png")).unwrap());
     // The same picture by the device, but for rounding.
     place.json(&["--renderer", "gpu", "--frames", "2..3", "--out", "gpu"]);
     let (ours, its) = (pixels(&place.path("cpu/0002.png")), pixels(&place.path("gpu/0002.png")));

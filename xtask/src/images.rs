@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Cursor;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::Args;
 use image::{ImageFormat, RgbImage, imageops};
@@ -31,24 +31,30 @@ const STRIP_COLUMNS: u32 = 6;
 /// Width of one moment in a strip, pixels.
 const STRIP_FRAME_WIDTH: u32 = 200;
 
-/// Makes the pieces and writes `docs/images/SCENARIO.png` and `docs/images/SCENARIO-strip.png`.
+/// Renders the pieces' frames and writes `docs/images/SCENARIO.png` and `docs/images/SCENARIO-strip.png`.
 ///
 /// # Errors
 ///
-/// If a scenario is not in pieces.json, or its piece cannot be made or read.
+/// If a scenario is not in pieces.json, or its frames cannot be rendered or read.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let folder = workspace.path("docs/images");
     let seeds = pieces(workspace)?;
     let studio = Studio::build(workspace, &workspace.home(&workspace.commit()?))?;
     let names: Vec<&String> =
         if options.scenarios.is_empty() { seeds.keys().collect() } else { options.scenarios.iter().collect() };
+    let scratch = tempfile::tempdir().into_diagnostic().wrap_err("cannot make a temporary folder")?;
     for name in names {
         let seed = seeds.get(name).ok_or_else(|| miette!("pieces.json has no seed for {name}"))?;
-        let made = studio.make(name, seed, &options.quality)?;
-        let poster = read(&made.bundle.join("poster.png"))?;
-        write_atomically(&folder.join(format!("{name}.png")), &png(&poster)?)?;
-        let frames = frames(&made.bundle.join("frames"))?;
-        write_atomically(&folder.join(format!("{name}-strip.png")), &png(&strip(&frames)?)?)?;
+        // Frames of the piece, without the rest of it.
+        let out = scratch.path().join(name);
+        let frame = |frames: &str| -> Result<RgbImage> {
+            let first = studio.render(name, seed, &options.quality, frames, &out)?;
+            read(&out.join(format!("{first:04}.png")))
+        };
+        write_atomically(&folder.join(format!("{name}.png")), &png(&frame("poster")?)?)?;
+        let moments = evenly_spaced(studio.frames(name, seed, &options.quality)?, STRIP_FRAMES);
+        let pictures = moments.iter().map(|at| frame(&format!("{at}..{}", at + 1))).collect::<Result<Vec<_>>>()?;
+        write_atomically(&folder.join(format!("{name}-strip.png")), &png(&strip(&pictures)?)?)?;
         eprintln!("wrote docs/images/{name}.png and docs/images/{name}-strip.png");
     }
     Ok(())
@@ -68,29 +74,13 @@ pub(crate) fn pieces(workspace: &Workspace) -> Result<BTreeMap<String, String>> 
         .wrap_err_with(|| format!("{} is not an object of seeds by scenario", list.display()))
 }
 
-/// The folder's pictures, in the order of their names.
-fn frames(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries =
-        fs::read_dir(folder).into_diagnostic().wrap_err_with(|| format!("cannot read {}", folder.display()))?;
-    let mut frames = Vec::new();
-    for entry in entries {
-        let path = entry.into_diagnostic().wrap_err_with(|| format!("cannot read {}", folder.display()))?.path();
-        if path.extension().is_some_and(|extension| extension == "png") {
-            frames.push(path);
-        }
-    }
-    frames.sort();
-    Ok(frames)
-}
-
-/// Evenly spaced frames in rows, the first and the last among them.
-fn strip(frames: &[PathBuf]) -> Result<RgbImage> {
-    let mut pictures = Vec::new();
-    for index in evenly_spaced(frames.len(), STRIP_FRAMES) {
-        let frame = read(&frames[index])?;
+/// Pictures in rows.
+fn strip(moments: &[RgbImage]) -> Result<RgbImage> {
+    let smaller = |frame: &RgbImage| {
         let height = (frame.height() * STRIP_FRAME_WIDTH).div_ceil(frame.width());
-        pictures.push(imageops::resize(&frame, STRIP_FRAME_WIDTH, height, imageops::FilterType::Lanczos3));
-    }
+        imageops::resize(frame, STRIP_FRAME_WIDTH, height, imageops::FilterType::Lanczos3)
+    };
+    let pictures: Vec<RgbImage> = moments.iter().map(smaller).collect();
     let Some(height) = pictures.first().map(RgbImage::height) else { bail!("the piece has no frames") };
     // At most STRIP_FRAMES pictures: the count fits.
     let count = pictures.len() as u32;
@@ -135,13 +125,9 @@ mod tests {
 
     #[test]
     fn a_strip_shows_the_frames_in_order() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        for level in 0..23_u8 {
-            let frame = RgbImage::from_pixel(400, 300, image::Rgb([level * 10; 3]));
-            frame.save(folder.path().join(format!("{level:04}.png"))).expect("a frame");
-        }
-        fs::write(folder.path().join("notes.txt"), "not a frame").expect("a file");
-        let strip = strip(&frames(folder.path()).expect("frames")).expect("a strip");
+        let grey = |level: usize| RgbImage::from_pixel(400, 300, image::Rgb([level as u8 * 10; 3]));
+        let moments: Vec<RgbImage> = evenly_spaced(23, STRIP_FRAMES).into_iter().map(grey).collect();
+        let strip = strip(&moments).expect("a strip");
         assert_eq!(strip.dimensions(), (6 * STRIP_FRAME_WIDTH, 2 * 150));
         let level = |index: u32| strip.get_pixel(index % 6 * STRIP_FRAME_WIDTH + 100, index / 6 * 150 + 75).0[0] / 10;
         let levels: Vec<u8> = (0..12).map(level).collect();

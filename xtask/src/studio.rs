@@ -145,6 +145,39 @@ impl Studio {
         Ok(made)
     }
 
+    /// How many frames a piece has.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such recipe.
+    pub(crate) fn frames(&self, scenario: &str, seed: &str, quality: &str) -> Result<usize> {
+        #[derive(Deserialize)]
+        struct Film {
+            frames: usize,
+        }
+        #[derive(Deserialize)]
+        struct Recipe {
+            film: Film,
+        }
+        let recipe: Recipe = self.ask(&["recipe", scenario, "--seed", seed, "--quality", quality])?;
+        Ok(recipe.film.frames)
+    }
+
+    /// Renders frames of a piece into a folder; returns the number of the first.
+    ///
+    /// # Errors
+    ///
+    /// If it fails.
+    pub(crate) fn render(&self, scenario: &str, seed: &str, quality: &str, frames: &str, out: &Path) -> Result<u32> {
+        #[derive(Deserialize)]
+        struct Rendered {
+            frames: [u32; 2],
+        }
+        let out = out.to_string_lossy();
+        let wanted = ["render", scenario, "--seed", seed, "--quality", quality, "--frames", frames, "--out", &out];
+        Ok(self.ask::<Rendered>(&wanted)?.frames[0])
+    }
+
     /// Verifies a bundle and returns the number of checks that it passed.
     ///
     /// # Errors

@@ -21,6 +21,14 @@ struct Params {
     places: vec4<u32>,
     // where in `looks`: materials, meshes; where the hierarchy of the instances begins
     more: vec4<u32>,
+    // where in `looks`: reflectance of fuzz, what rough glass keeps, the map's texels, its rows
+    tables: vec4<u32>,
+    // the map's width and height, 0 where there is none; its lean, and its mean luminance
+    map: vec4<u32>,
+    map_light: vec4<f32>,
+    // toward the sun, and 1 − cos of its radius; its radiance and its power, 0 where there is none
+    sun: vec4<f32>,
+    sun_radiance: vec4<f32>,
     // width, height, seed, samples a pixel
     frame: vec4<u32>,
     // this dispatch: the first of its pixels and how many, most paths for each, 1 where they are numbers in `list`
@@ -79,6 +87,10 @@ const UNBENT_IOR: f32 = 1.0005;
 const COAT_IOR: f32 = 1.5;
 const LEAST_ALPHA: f32 = 1.5e-3;
 const STEPS: u32 = 32u;
+const SHEEN_STEPS: u32 = 32u;
+const LEAST_SHEEN: f32 = 0.25;
+const GLASS_STEPS: u32 = 16u;
+const DENSEST: f32 = 3.25;
 const OUTLINE: u32 = 4u;
 const RIM: u32 = 16u;
 const FAR_BEHIND: f32 = 1.1;

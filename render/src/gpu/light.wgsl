@@ -7,7 +7,100 @@ struct Receiver {
     translucent: bool,
 }
 
+// ---- A map of directions; see `environment.rs`.
+
+fn has_map() -> bool {
+    return params.map.x > 0u;
+}
+
+fn map_texel(x: i32, y: i32) -> vec4<f32> {
+    let size = vec2<i32>(params.map.xy);
+    let column = (x + size.x) % size.x;
+    return looks[params.tables.z + u32(min(y, size.y - 1) * size.x + column)];
+}
+
+fn map_direction(x: f32, y: f32) -> vec3<f32> {
+    let azimuth = (x / f32(params.map.x) * 2.0 - 1.0) * PI;
+    let polar = y / f32(params.map.y) * PI;
+    return vec3(sin(polar) * cos(azimuth), cos(polar), sin(polar) * sin(azimuth));
+}
+
+fn map_place(direction: vec3<f32>) -> vec2<f32> {
+    let azimuth = atan2(direction.z, direction.x) * INV_PI;
+    let polar = acos(clamp(direction.y, -1.0, 1.0)) * INV_PI;
+    return vec2((azimuth + 1.0) * 0.5 * f32(params.map.x), polar * f32(params.map.y));
+}
+
+fn map_radiance(direction: vec3<f32>) -> vec3<f32> {
+    let place = map_place(direction);
+    let x = place.x - 0.5;
+    let y = max(place.y - 0.5, 0.0);
+    let left = i32(floor(x));
+    let top = i32(floor(y));
+    let upper = mix(map_texel(left, top).xyz, map_texel(left + 1, top).xyz, x - floor(x));
+    let lower = mix(map_texel(left, top + 1).xyz, map_texel(left + 1, top + 1).xyz, x - floor(x));
+    return mix(upper, lower, y - floor(y));
+}
+
+// Share of all light that the rows before this one have.
+fn rows_before(y: u32) -> f32 {
+    if y == 0u {
+        return 0.0;
+    }
+    return number(params.tables.w, y - 1u);
+}
+
+// Share of its row's light that the texels before this one have.
+fn texels_before(x: u32, y: u32) -> f32 {
+    if x == 0u {
+        return 0.0;
+    }
+    return looks[params.tables.z + y * params.map.x + x - 1u].w;
+}
+
+fn map_sample(u: vec2<f32>) -> vec3<f32> {
+    var low = 0u;
+    var high = params.map.y;
+    while low < high {
+        let middle = (low + high) / 2u;
+        if number(params.tables.w, middle) <= u.x {
+            low = middle + 1u;
+        } else {
+            high = middle;
+        }
+    }
+    let y = min(low, params.map.y - 1u);
+    low = 0u;
+    high = params.map.x;
+    while low < high {
+        let middle = (low + high) / 2u;
+        if looks[params.tables.z + y * params.map.x + middle].w <= u.y {
+            low = middle + 1u;
+        } else {
+            high = middle;
+        }
+    }
+    let x = min(low, params.map.x - 1u);
+    let above = rows_before(y);
+    let left = texels_before(x, y);
+    let down = clamp((u.x - above) / max(rows_before(y + 1u) - above, 1e-12), 0.0, 1.0);
+    let along = clamp((u.y - left) / max(texels_before(x + 1u, y) - left, 1e-12), 0.0, 1.0);
+    return map_direction(f32(x) + along, f32(y) + down);
+}
+
+fn map_density(direction: vec3<f32>) -> f32 {
+    let place = map_place(direction);
+    let x = min(u32(place.x), params.map.x - 1u);
+    let y = min(u32(place.y), params.map.y - 1u);
+    let sine = sqrt(max(1.0 - direction.y * direction.y, 1e-8));
+    let share = (rows_before(y + 1u) - rows_before(y)) * (texels_before(x + 1u, y) - texels_before(x, y));
+    return share * f32(params.map.x * params.map.y) / (2.0 * PI * PI * sine);
+}
+
 fn sky(direction: vec3<f32>) -> vec3<f32> {
+    if has_map() {
+        return map_radiance(direction);
+    }
     let y = min(abs(direction.y), 1.0);
     let pole = select(params.zenith.xyz, params.nadir.xyz, direction.y < 0.0);
     return mix(params.horizon.xyz, pole, y * y * (3.0 - 2.0 * y));
@@ -16,6 +109,10 @@ fn sky(direction: vec3<f32>) -> vec3<f32> {
 fn sky_worth(receiver: Receiver) -> f32 {
     if params.zenith.w != 0.0 {
         return 0.0;
+    }
+    if has_map() {
+        let mean = params.map_light.w;
+        return PI * max(mean + 2.0 * dot(params.map_light.xyz, receiver.normal), 0.1 * mean);
     }
     return 0.5 * PI * max(luminance(sky(receiver.normal)) + luminance(params.horizon.xyz), 1e-6);
 }
@@ -66,12 +163,46 @@ fn worth_of(light: u32, receiver: Receiver) -> f32 {
     if light < params.counts.x {
         return rectangle_worth(light, receiver);
     }
-    return ball_worth(light - params.counts.x, receiver);
+    if light < params.counts.x + params.counts.y {
+        return ball_worth(light - params.counts.x, receiver);
+    }
+    return sun_worth(receiver);
+}
+
+// The sun is the last light; one of no power is none.
+fn light_count() -> u32 {
+    return params.counts.x + params.counts.y + select(0u, 1u, params.sun_radiance.w > 0.0);
+}
+
+fn sun_worth(receiver: Receiver) -> f32 {
+    let along = dot(params.sun.xyz, receiver.normal);
+    let top = select(along, abs(along), receiver.translucent) + sqrt(2.0 * params.sun.w);
+    return params.sun_radiance.w * max(top, 0.0);
+}
+
+fn sample_sun(u: vec2<f32>, chosen: f32) -> LightSample {
+    let below = u.x * params.sun.w;
+    let r = sqrt(below * (2.0 - below));
+    let phi = u.y * TAU;
+    let direction = normalize(to_world(basis_around(params.sun.xyz), vec3(r * cos(phi), r * sin(phi), 1.0 - below)));
+    return LightSample(direction, ENDLESS, params.sun_radiance.xyz, chosen / (TAU * params.sun.w));
+}
+
+fn meets_sun(direction: vec3<f32>) -> bool {
+    return params.sun_radiance.w > 0.0 && square(direction - params.sun.xyz) <= 2.0 * params.sun.w;
+}
+
+fn sun_density(receiver: Receiver) -> f32 {
+    let total = total_worth(receiver, sky_worth(receiver));
+    if total <= 0.0 {
+        return 0.0;
+    }
+    return sun_worth(receiver) / total / (TAU * params.sun.w);
 }
 
 fn total_worth(receiver: Receiver, from_sky: f32) -> f32 {
     var total = from_sky;
-    for (var light = 0u; light < params.counts.x + params.counts.y; light++) {
+    for (var light = 0u; light < light_count(); light++) {
         total += worth_of(light, receiver);
     }
     return total;
@@ -99,7 +230,7 @@ fn sample_light(receiver: Receiver, choice: f32, u: vec2<f32>) -> LightSample {
     var chosen = NONE;
     var share = from_sky / total;
     if left >= 0.0 {
-        for (var light = 0u; light < params.counts.x + params.counts.y; light++) {
+        for (var light = 0u; light < light_count(); light++) {
             let worth = worth_of(light, receiver);
             if worth > 0.0 {
                 chosen = light;
@@ -117,12 +248,34 @@ fn sample_light(receiver: Receiver, choice: f32, u: vec2<f32>) -> LightSample {
     if chosen < params.counts.x {
         return sample_rectangle(chosen, receiver, u, share);
     }
-    return sample_ball(chosen - params.counts.x, receiver, u, share);
+    if chosen < params.counts.x + params.counts.y {
+        return sample_ball(chosen - params.counts.x, receiver, u, share);
+    }
+    return sample_sun(u, share);
+}
+
+fn sky_density_alone(receiver: Receiver, direction: vec3<f32>) -> f32 {
+    let by_cosine = max(dot(direction, receiver.normal), 0.0) * INV_PI;
+    if has_map() {
+        return 0.5 * (by_cosine + map_density(direction));
+    }
+    return by_cosine;
 }
 
 fn sample_sky(receiver: Receiver, u: vec2<f32>, chosen: f32) -> LightSample {
-    let direction = normalize(to_world(basis_around(receiver.normal), cosine_direction(u)));
-    let density = max(dot(direction, receiver.normal), 0.0) * INV_PI * chosen;
+    var v = u;
+    var bright = false;
+    if has_map() {
+        bright = u.x >= 0.5;
+        v.x = 2.0 * u.x - select(0.0, 1.0, bright);
+    }
+    var direction: vec3<f32>;
+    if bright {
+        direction = map_sample(v);
+    } else {
+        direction = normalize(to_world(basis_around(receiver.normal), cosine_direction(v)));
+    }
+    let density = sky_density_alone(receiver, direction) * chosen;
     return LightSample(direction, ENDLESS, sky(direction), density);
 }
 
@@ -171,7 +324,7 @@ fn sky_density(receiver: Receiver, direction: vec3<f32>) -> f32 {
     if from_sky <= 0.0 {
         return 0.0;
     }
-    return max(dot(direction, receiver.normal), 0.0) * INV_PI * (from_sky / total_worth(receiver, from_sky));
+    return sky_density_alone(receiver, direction) * (from_sky / total_worth(receiver, from_sky));
 }
 
 fn rectangle_density(light: u32, receiver: Receiver, direction: vec3<f32>) -> f32 {

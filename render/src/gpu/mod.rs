@@ -69,6 +69,11 @@ struct Params {
     counts: [u32; 4],
     places: [u32; 4],
     more: [u32; 4],
+    tables: [u32; 4],
+    map: [u32; 4],
+    map_light: [f32; 4],
+    sun: [f32; 4],
+    sun_radiance: [f32; 4],
     frame: [u32; 4],
     block: [u32; 4],
     part: [u32; 4],
@@ -263,6 +268,7 @@ impl GpuScene<'_> {
             ],
             places: [packed.places[0], packed.places[1], packed.places[2], packed.places[3]],
             more: [packed.places[4], packed.places[5], packed.root, 0],
+            tables: [packed.places[6], packed.places[7], packed.places[8], packed.places[9]],
             frame: [settings.width, settings.height, settings.seed, settings.samples],
             part: [rect.x, rect.y, rect.width, 0],
             ..Params::default()
@@ -271,6 +277,14 @@ impl GpuScene<'_> {
             params.backdrop_center = rgb(backdrop.center, backdrop.middle[0]);
             params.backdrop_edge = rgb(backdrop.edge, backdrop.middle[1]);
             params.limits[0] = backdrop.radius;
+        }
+        if let Some(map) = &lights.environment {
+            params.map = [map.width as u32, map.height as u32, 0, 0];
+            params.map_light = row(map.lean, map.mean);
+        }
+        if let Some(sun) = &lights.sun {
+            params.sun = row(sun.toward, sun.sagitta);
+            params.sun_radiance = row(sun.radiance, sun.power);
         }
         for (i, pane) in scene.panes.iter().enumerate() {
             params.panes[i / 4][i % 4] = *pane;

@@ -6,7 +6,7 @@ use crate::bvh::{Bvh, LEAF};
 use crate::camera::filter_table;
 use crate::error::RenderError;
 use crate::light::Rectangle;
-use crate::microfacet::reflectance_table;
+use crate::microfacet::{glass_tables, reflectance_table};
 use crate::prepared::{Placed, PreparedScene};
 use crate::triangles::TriangleMesh;
 use crate::vector::Vec3;
@@ -28,8 +28,9 @@ pub(super) struct Packed {
     pub(super) instances: Vec<Row>,
     pub(super) vertices: Vec<u32>,
     pub(super) looks: Vec<Row>,
-    /// Where in `looks`: rectangles, balls, filter, reflectance, materials, meshes.
-    pub(super) places: [u32; 6],
+    /// Where in `looks`: rectangles, balls, filter, reflectance, materials, meshes, sheen, glass, the map's
+    /// texels and rows.
+    pub(super) places: [u32; 10],
     /// Where the hierarchy of the instances begins.
     pub(super) root: u32,
 }
@@ -158,7 +159,10 @@ impl Packed {
             let triangles = put(source.triangles.iter().flatten().copied().collect());
             parts.push([positions, normals, colors, triangles].map(bits));
         }
-        let tables = [rectangles, balls, filter, reflectance, materials, parts];
+        let (sheen, glass) = (fours(crate::sheen::table()), fours(&glass_tables()));
+        let map = scene.lights.environment.as_ref();
+        let (texels, rows) = map.map(|map| (map.texels.clone(), fours(&map.rows))).unwrap_or_default();
+        let tables = [rectangles, balls, filter, reflectance, materials, parts, sheen, glass, texels, rows];
         for (place, table) in self.places.iter_mut().zip(tables) {
             *place = self.looks.len() as u32;
             self.looks.extend(table);
@@ -195,12 +199,14 @@ fn rectangle_rows(r: &Rectangle) -> [Row; 7] {
     ]
 }
 
-fn material_rows(m: &Material) -> [Row; 4] {
+fn material_rows(m: &Material) -> [Row; 6] {
     let with = |[r, g, b]: [f32; 3], w| [r, g, b, w];
     [
         with(m.base_color, m.metallic),
         with(m.absorption, m.roughness),
         with(m.emission, m.transmission),
-        [m.ior, m.coat, m.coat_roughness, 0.0],
+        [m.ior, m.coat, m.coat_roughness, m.dispersion],
+        [m.film, m.film_ior, 0.0, 0.0],
+        with(m.sheen, m.sheen_roughness),
     ]
 }

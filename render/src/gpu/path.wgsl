@@ -4,6 +4,7 @@ const PAIR_FILTER: u32 = 0u;
 const PAIR_LENS: u32 = 1u;
 const PAIRS_OF_CAMERA: u32 = 2u;
 const PAIRS_OF_BOUNCE: u32 = 4u;
+const PAIR_SPECTRUM: u32 = 65536u;
 
 fn power_heuristic(own: f32, other: f32) -> f32 {
     let own2 = own * own;
@@ -45,6 +46,8 @@ fn trace(first: Ray, sequence: Sampler) -> PathSample {
     var layers_open = true;
     var layers_factor = vec3(1.0);
     var travelled = 0.0;
+    let spectrum = pair(sequence, PAIR_SPECTRUM).x;
+    var parted = false;
     var bounce = 0u;
     let most_bounces = params.counts.w;
     for (var event = 0u; event <= most_bounces + MOST_PASSES; event++) {
@@ -69,6 +72,14 @@ fn trace(first: Ray, sequence: Sampler) -> PathSample {
                 by_light = sky_density(receiver, ray.direction);
             }
             found.radiance += clamped(throughput * behind * share_of(density, by_light), indirect);
+            if !(sees_backdrop && params.forward.w != 0.0) && meets_sun(ray.direction) {
+                by_light = 0.0;
+                if density > 0.0 {
+                    by_light = sun_density(receiver);
+                }
+                let radiance = params.sun_radiance.xyz;
+                found.radiance += clamped(throughput * radiance * share_of(density, by_light), indirect);
+            }
             break;
         }
         travelled += hit.t;
@@ -97,10 +108,12 @@ fn trace(first: Ray, sequence: Sampler) -> PathSample {
         let side = select(1.0, -1.0, from_back);
         let facing = Facing(surface.normal * side, surface.facet_normal * side, away, inside);
         let pane = word(hit.instance, 3u) != 0u;
-        let b = bsdf_of(
-            material, surface.tint, facing,
-            select(0.0, ROUGHNESS_FLOOR, softened && !pane), select(0.0, FIRST_REFLECTED, bounce == 0u),
+        let drawn = Drawn(
+            select(0.0, ROUGHNESS_FLOOR, softened && !pane), select(0.0, FIRST_REFLECTED, bounce == 0u), spectrum,
         );
+        let parts = material.dispersion > 0.0 && !parted;
+        let crossing = select(vec3(1.0), spectral(spectrum), parts);
+        let b = bsdf_of(material, surface.tint, facing, drawn);
         if layers_open {
             found.albedo = layers_factor * b.albedo;
             found.normal = facing.normal;
@@ -113,7 +126,7 @@ fn trace(first: Ray, sequence: Sampler) -> PathSample {
 
         let pairs = PAIRS_OF_CAMERA + PAIRS_OF_BOUNCE * event;
         let here = Receiver(origin_toward(surface, facing.facet_normal), b.basis.z, translucent(b));
-        if !b.clear || b.glass < 1.0 || b.coat_strength > 0.0 {
+        if !b.clear || b.glass < 1.0 || b.coat_strength > 0.0 || !is_zero(b.fuzz) {
             let lit = sample_light(here, pair(sequence, pairs + 2u).x, pair(sequence, pairs + 3u));
             if lit.density > 0.0 {
                 let scattered = evaluate(b, lit.direction);
@@ -121,7 +134,9 @@ fn trace(first: Ray, sequence: Sampler) -> PathSample {
                     let weight = power_heuristic(lit.density, scattered.w);
                     let shadow = Ray(origin_toward(surface, lit.direction), lit.direction);
                     let visible = visibility(shadow, lit.distance * (1.0 - 1e-4));
-                    let contribution = throughput * scattered.xyz * lit.radiance * visible * (weight / lit.density);
+                    let crosses = dot(lit.direction, facing.facet_normal) < 0.0;
+                    let value = select(scattered.xyz, scattered.xyz * crossing, crosses);
+                    let contribution = throughput * value * lit.radiance * visible * (weight / lit.density);
                     found.radiance += clamped(contribution, softened || indirect);
                 }
             }
@@ -133,6 +148,10 @@ fn trace(first: Ray, sequence: Sampler) -> PathSample {
             break;
         }
         throughput *= scatter.weight;
+        if scatter.transmitted {
+            throughput *= crossing;
+            parted = parted || parts;
+        }
         if layers_open {
             layers_factor *= min(scatter.weight, vec3(1.0));
         }

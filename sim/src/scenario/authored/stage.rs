@@ -361,6 +361,8 @@ impl Stage for AuthoredStage {
             instances,
             fluid: (!fluid.positions.is_empty()).then_some(fluid),
             haze: None,
+            environment: self.lighting.environment.clone(),
+            sun: self.lighting.sun,
             exposure_stops: self.lighting.exposure_stops,
         }
     }
