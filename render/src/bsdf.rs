@@ -1,7 +1,7 @@
 //! How a surface scatters light: the whole of [`Material`], as one weighted set of lobes.
 //!
 //! From the top: fuzz, a clear coat (GGX, index 1.5), below it a metal (GGX), clear glass (GGX refraction, Walter et al.
-//! 2007) or a diffuse body under a dielectric surface (GGX); metal and glass may wear a thin film. What a layer reflects,
+//! 2007) or a diffuse body, which light may go through (`walk.rs`), under a dielectric surface (GGX); metal and glass may wear a thin film. What a layer reflects,
 //! by its tabulated directional reflectance, is withheld from the layer below (albedo scaling, as in the Autodesk
 //! Standard Surface), so that nothing is gained: coat and dielectric lose nothing, metal and rough glass are scaled up by
 //! what their single scattering loses (Turquin 2019, "Practical multiple scattering compensation for microfacet models").
@@ -30,6 +30,8 @@ pub(crate) struct Scatter {
     pub(crate) weight: Vec3,
     /// Density over solid angle; 0 for a perfectly clear lobe, which no light sample can find.
     pub(crate) density: f32,
+    /// Whether the ray enters the body to go through it.
+    pub(crate) enters: bool,
     /// Whether the ray crossed to the other side.
     pub(crate) transmitted: bool,
     /// Whether it did so without any bend, as if through a pane.
@@ -63,6 +65,8 @@ pub(crate) struct Bsdf {
     metal_below_film: Vec3,
     /// Diffuse albedo, shares included.
     diffuse: Vec3,
+    /// Share of light that goes through the body, below the coat.
+    enters: f32,
     /// Share of glass, below the coat, scaled up by what its single scattering loses.
     glass: f32,
     glass_tint: Vec3,
@@ -75,8 +79,8 @@ pub(crate) struct Bsdf {
     /// Whether base and glass, and whether the coat, scatter narrowly.
     narrow: bool,
     narrow_coat: bool,
-    /// Cumulative shares of samples: coat, base reflection, glass, diffuse and fuzz (the rest).
-    choice: [f32; 3],
+    /// Cumulative shares of samples: coat, base reflection, glass, through the body, diffuse and fuzz (the rest).
+    choice: [f32; 4],
     /// Softening of the shadow terminator, where shading and facet normal differ.
     soft: bool,
     /// Share of light that is scattered in all, for the denoiser.
@@ -188,14 +192,16 @@ impl Bsdf {
         let reflect_normal = color * compensation * plain_metal + Vec3::splat(opaque_share * boundary * dielectric);
         let reflect_grazing = compensation * plain_metal + Vec3::splat(opaque_share * boundary);
         let metal_below_film = compensation * (metal - plain_metal);
-        let diffuse = color * (opaque_share * (1.0 - boundary * dielectric_reflects));
+        let body = opaque_share * (1.0 - boundary * dielectric_reflects);
+        let enters = if facing.inside { 0.0 } else { body * material.subsurface.clamp(0.0, 1.0) };
+        let diffuse = color * (body - enters);
 
         let mut reflected = reflect_normal * a + reflect_grazing * b;
         if plain_metal < metal {
             reflected += metal_below_film * film.over_metal(out.z, color) * single;
         }
         let above = Vec3::splat(coat_reflects * below_fuzz) + fuzz * sheen.reflected;
-        let albedo = (reflected + diffuse + color * clear_share) * below_coat + above;
+        let albedo = (reflected + color * (body + clear_share)) * below_coat + above;
 
         // A mirror image of a bright light is worth more samples than its share of the reflectance.
         let coat_worth = if coat_cover > 0.0 {
@@ -207,19 +213,16 @@ impl Bsdf {
         let reflect_worth = (metal + dielectric_worth) * below_coat;
         let glass_worth = clear_share * below_coat;
         let diffuse_worth = diffuse.max_component() * below_coat + fuzz.max_component() * sheen.reflected;
-        let total = coat_worth + reflect_worth + glass_worth + diffuse_worth;
-        let choice = if total > 0.0 {
-            let scale = 1.0 / total;
-            let first = coat_worth * scale;
-            let second = first + reflect_worth * scale;
-            let third = if diffuse_worth > 0.0 { second + glass_worth * scale } else { 1.0 };
+        let walk_worth = enters * color.max_component() * below_coat;
+        let worths = [coat_worth, reflect_worth, glass_worth, walk_worth, diffuse_worth];
+        let total: f32 = worths.iter().sum();
+        let mut choice = [0.0; 4];
+        let mut end = 0.0;
+        for (lobe, choice) in choice.iter_mut().enumerate() {
+            end += worths[lobe] / max(total, 1e-30);
             // Whatever rounding leaves over must not fall to a lobe of no weight.
-            let second = if diffuse_worth > 0.0 || glass_worth > 0.0 { second } else { 1.0 };
-            let first = if coat_worth < total { first } else { 1.0 };
-            [first, second, third]
-        } else {
-            [0.0, 0.0, 0.0]
-        };
+            *choice = if total > 0.0 && worths[lobe + 1..].iter().all(|worth| *worth <= 0.0) { 1.0 } else { end };
+        }
         let clear = roughness < CLEAR_ROUGHNESS || unbent;
         let kept = if clear || clear_share <= 0.0 { 1.0 } else { glass_keeps(out.z, roughness, ior, facing.inside) };
         Self {
@@ -239,6 +242,7 @@ impl Bsdf {
             metal_color: color,
             metal_below_film,
             diffuse,
+            enters,
             glass: clear_share / kept,
             // Light that crosses a body crosses two boundaries.
             glass_tint: color.sqrt(),
@@ -254,6 +258,13 @@ impl Bsdf {
             shows_others: (roughness < NARROW_ROUGHNESS && max(metal, clear_share) > 0.5)
                 || (unbent && clear_share > 0.5),
         }
+    }
+
+    /// Where light leaves a body that it went through: evenly, whatever it came from.
+    pub(crate) fn leaving(normal: Vec3, facet_normal: Vec3) -> Self {
+        let white = Material { base_color: [1.0; 3], ior: 1.0, roughness: 1.0, ..Material::default() };
+        let facing = Facing { normal, facet_normal, out: normal, inside: false };
+        Self::new(&white, Vec3::ONE, facing, Drawn::default())
     }
 
     /// The shading normal that scattering is measured from.
@@ -290,8 +301,8 @@ impl Bsdf {
     /// Share of samples that goes to each lobe.
     #[inline]
     fn shares(&self) -> [f32; 4] {
-        let [a, b, c] = self.choice;
-        [a, b - a, c - b, 1.0 - c]
+        let [a, b, c, d] = self.choice;
+        [a, b - a, c - b, 1.0 - d]
     }
 
     /// BSDF × cosine toward the unit world direction `toward`, and the density with which [`Bsdf::sample`] draws it;
@@ -391,8 +402,8 @@ impl Bsdf {
 
     /// Draws a direction; `None` where the path ends.
     pub(crate) fn sample(&self, lobe: f32, u: [f32; 2]) -> Option<Scatter> {
-        let [coat_end, reflect_end, glass_end] = self.choice;
-        if glass_end <= 0.0 && self.diffuse == Vec3::ZERO && self.fuzz == Vec3::ZERO {
+        let [coat_end, reflect_end, glass_end, walk_end] = self.choice;
+        if walk_end <= 0.0 && self.diffuse == Vec3::ZERO && self.fuzz == Vec3::ZERO {
             return None;
         }
         let out = self.out;
@@ -417,7 +428,11 @@ impl Bsdf {
             narrow = false;
             let (sin, cos) = libm::sincosf(u[0] * std::f32::consts::TAU);
             let r = u[1].sqrt();
-            vec3(r * cos, r * sin, max(1.0 - u[1], 0.0).sqrt())
+            let even = vec3(r * cos, r * sin, max(1.0 - u[1], 0.0).sqrt());
+            if lobe < walk_end {
+                return self.enter(-even);
+            }
+            even
         };
         // What a facet mirrors into the surface, or refracts out of it, the density knows nothing of.
         if (local.z < 0.0) != transmitted {
@@ -429,7 +444,22 @@ impl Bsdf {
             return None;
         }
         let weight = value * (1.0 / density);
-        Some(Scatter { direction, weight, density, transmitted, straight: false, narrow })
+        Some(Scatter { direction, weight, density, enters: false, transmitted, straight: false, narrow })
+    }
+
+    /// Into the body, to go through it.
+    fn enter(&self, local: Vec3) -> Option<Scatter> {
+        let direction = self.basis.to_world(local).normalized();
+        let weight = Vec3::splat(self.enters * self.below_coat / (self.choice[3] - self.choice[2]));
+        (direction.dot(self.facet_normal) < 0.0).then_some(Scatter {
+            direction,
+            weight,
+            density: 0.0,
+            enters: true,
+            transmitted: false,
+            straight: false,
+            narrow: false,
+        })
     }
 
     /// Reflection or refraction in perfectly clear glass.
@@ -457,6 +487,7 @@ impl Bsdf {
             direction,
             weight,
             density: 0.0,
+            enters: false,
             transmitted,
             straight: self.unbent && transmitted,
             narrow: true,

@@ -77,6 +77,7 @@ pub mod tone;
 mod triangles;
 mod validate;
 mod vector;
+mod walk;
 
 pub use error::RenderError;
 pub use frame::{FrameSettings, Rect};

@@ -17,6 +17,7 @@ use crate::light::{ENDLESS, Receiver};
 use crate::prepared::{PreparedScene, Scratch, absorbed};
 use crate::sampler::Sampler;
 use crate::vector::{Ray, Vec3, min};
+use crate::walk::walk;
 
 /// The least perceptual roughness after a scattering that is not narrow.
 pub(crate) const ROUGHNESS_FLOOR: f32 = 0.3;
@@ -40,6 +41,8 @@ const PAIRS_OF_CAMERA: u32 = 2;
 const PAIRS_OF_BOUNCE: u32 = 4;
 /// Beyond those of any bounce: the place in the spectrum.
 const PAIR_SPECTRUM: u32 = 1 << 16;
+/// Those of where a walk leaves a body, as many as of a bounce.
+const PAIRS_OF_EXITS: u32 = PAIR_SPECTRUM + 1;
 
 /// By which means light is found; all but `Both` are for tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,7 +127,7 @@ pub(crate) fn trace(
     };
 
     let mut bounce = 0;
-    for event in 0..=limits.max_bounces + MOST_PASSES {
+    'path: for event in 0..=limits.max_bounces + MOST_PASSES {
         let hit = scene.intersect(&ray, scratch);
         let reach = hit.map_or(ENDLESS, |h| h.t);
         if let Some(light) = scene.lights.intersect(&ray, reach, bounce == 0) {
@@ -146,7 +149,7 @@ pub(crate) fn trace(
             break;
         };
         length += hit.t;
-        let surface = scene.surface(&ray, &hit);
+        let mut surface = scene.surface(&ray, &hit);
         let material = &scene.materials[surface.material as usize];
         let out = -ray.direction;
         let from_back = out.dot(surface.facet_normal) < 0.0;
@@ -176,7 +179,7 @@ pub(crate) fn trace(
         // What crosses this surface keeps of each colour.
         let parts = material.dispersion > 0.0 && !parted;
         let crossing = if parts { spectral(spectrum) } else { Vec3::ONE };
-        let bsdf = Bsdf::new(material, surface.tint, facing, drawn);
+        let mut bsdf = Bsdf::new(material, surface.tint, facing, drawn);
 
         let follow = bsdf.shows_others && event < LAYERS_FOLLOW;
         if layers_open {
@@ -189,40 +192,54 @@ pub(crate) fn trace(
             break;
         }
 
-        let pairs = PAIRS_OF_CAMERA + PAIRS_OF_BOUNCE * event;
-        let position = surface.origin(facing.facet_normal);
-        let here = Receiver { position, normal: bsdf.normal(), translucent: bsdf.translucent() };
-        let by_lights = match limits.strategy {
-            Strategy::Both => bsdf.sees_lights(),
-            #[cfg(test)]
-            Strategy::Scattering => false,
-            #[cfg(test)]
-            Strategy::Lights => bsdf.sees_lights(),
-        };
-        if by_lights
-            && let Some(light) = scene.lights.sample(&here, sampler.pair(pairs + 2)[0], sampler.pair(pairs + 3))
-        {
-            let (value, by_scattering) = bsdf.evaluate(light.direction);
-            if value != Vec3::ZERO {
-                let weight = match limits.strategy {
-                    Strategy::Both => power_heuristic(light.density, by_scattering),
-                    #[cfg(test)]
-                    _ => 1.0,
-                };
-                let shadow = Ray { origin: surface.origin(light.direction), direction: light.direction };
-                let visible = scene.visibility(&shadow, light.distance * (1.0 - 1e-4), scratch);
-                if visible != Vec3::ZERO {
-                    let crosses = light.direction.dot(facing.facet_normal) < 0.0;
-                    let value = if crosses { value * crossing } else { value };
-                    let contribution = throughput * value * light.radiance * visible * (weight / light.density);
-                    sample.radiance += clamped(contribution, softened || indirect);
+        let mut facet_normal = facing.facet_normal;
+        let mut pairs = PAIRS_OF_CAMERA + PAIRS_OF_BOUNCE * event;
+        // At the surface, and once more where a walk through the body leaves it.
+        let (scatter, here, roulette) = loop {
+            let position = surface.origin(facet_normal);
+            let here = Receiver { position, normal: bsdf.normal(), translucent: bsdf.translucent() };
+            let by_lights = match limits.strategy {
+                Strategy::Both => bsdf.sees_lights(),
+                #[cfg(test)]
+                Strategy::Scattering => false,
+                #[cfg(test)]
+                Strategy::Lights => bsdf.sees_lights(),
+            };
+            if by_lights
+                && let Some(light) = scene.lights.sample(&here, sampler.pair(pairs + 2)[0], sampler.pair(pairs + 3))
+            {
+                let (value, by_scattering) = bsdf.evaluate(light.direction);
+                if value != Vec3::ZERO {
+                    let weight = match limits.strategy {
+                        Strategy::Both => power_heuristic(light.density, by_scattering),
+                        #[cfg(test)]
+                        _ => 1.0,
+                    };
+                    let shadow = Ray { origin: surface.origin(light.direction), direction: light.direction };
+                    let visible = scene.visibility(&shadow, light.distance * (1.0 - 1e-4), scratch);
+                    if visible != Vec3::ZERO {
+                        let crosses = light.direction.dot(facet_normal) < 0.0;
+                        let value = if crosses { value * crossing } else { value };
+                        let contribution = throughput * value * light.radiance * visible * (weight / light.density);
+                        sample.radiance += clamped(contribution, softened || indirect);
+                    }
                 }
             }
-        }
 
-        let [lobe, roulette] = sampler.pair(pairs);
-        let Some(scatter) = bsdf.sample(lobe, sampler.pair(pairs + 1)) else { break };
-        throughput *= scatter.weight;
+            let [lobe, roulette] = sampler.pair(pairs);
+            let Some(scatter) = bsdf.sample(lobe, sampler.pair(pairs + 1)) else { break 'path };
+            throughput *= scatter.weight;
+            if !scatter.enters {
+                break (scatter, here, roulette);
+            }
+            let Some((exit, kept)) = walk(scene, &surface, hit.instance, scatter.direction, sampler, event, scratch)
+            else {
+                break 'path;
+            };
+            throughput *= kept;
+            (surface, facet_normal, bsdf) = (exit, exit.facet_normal, Bsdf::leaving(exit.normal, exit.facet_normal));
+            pairs = PAIRS_OF_EXITS + PAIRS_OF_BOUNCE * event;
+        };
         if scatter.transmitted {
             throughput *= crossing;
             parted |= parts;
@@ -371,6 +388,13 @@ mod tests {
         dark.lights.clear();
         dark.sky = Sky { zenith: [0.0; 3], horizon: [0.0; 3], nadir: [0.0; 3], backdrop: None };
         strategies_agree_in(dark, &[Strategy::Scattering, Strategy::Lights], 0.015);
+    }
+
+    #[test]
+    fn strategies_agree_on_wax() {
+        let wax =
+            Material { roughness: 0.4, subsurface: 0.8, subsurface_radius: [0.2, 0.1, 0.05], ..Material::default() };
+        strategies_agree(wax, &[Strategy::Scattering, Strategy::Lights], 0.015);
     }
 
     #[test]

@@ -144,6 +144,7 @@ fn material(m: &Material, place: &str) -> Checked {
         ("metallic", m.metallic),
         ("roughness", m.roughness),
         ("transmission", m.transmission),
+        ("subsurface", m.subsurface),
         ("coat", m.coat),
         ("coat_roughness", m.coat_roughness),
         ("sheen_roughness", m.sheen_roughness),
@@ -156,6 +157,9 @@ fn material(m: &Material, place: &str) -> Checked {
         }
     }
     in_range(place, "ior", m.ior, 1.0, 3.0)?;
+    for radius in m.subsurface_radius {
+        in_range(place, "subsurface_radius", radius, 1e-6, FARTHEST)?;
+    }
     in_range(place, "dispersion", m.dispersion, 0.0, 0.5)?;
     in_range(place, "film", m.film, 0.0, 5000.0)?;
     in_range(place, "film_ior", m.film_ior, 1.0, 3.0)?;

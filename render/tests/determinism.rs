@@ -26,7 +26,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use nalgebra::{Point3, Quaternion, Similarity3, Translation3, UnitQuaternion, Vector3};
 use proptest::prelude::*;
 use seedstorm_render::{FrameSettings, Layers, PreparedScene, Rect, RenderError};
-use seedstorm_sim::scene::{AreaLight, Backdrop, Camera, Instance, Material, Mesh, Scene, Shape, Sky};
+use seedstorm_sim::scene::{
+    AreaLight, Backdrop, Camera, Environment, Instance, Material, Mesh, Scene, Shape, Sky, Sun,
+};
 
 const SETTINGS: FrameSettings =
     FrameSettings { width: 70, height: 52, samples: 6, max_bounces: 6, seed: 0, indirect_clamp: 2.0 };
@@ -50,11 +52,11 @@ fn scene() -> Scene {
             2 => Shape::Box(Vector3::new(0.15, 0.2, 0.1)),
             _ => Shape::Mesh(0),
         };
-        instances.push(instance(shape, pose(x, 0.35, z, 0.8 + 0.004 * i as f32), i % 7));
+        instances.push(instance(shape, pose(x, 0.35, z, 0.8 + 0.004 * i as f32), i % 12));
     }
     instances.push(Instance { emission: [4.0, 2.0, 1.0], ..instance(Shape::Sphere(0.3), pose(0.0, 1.4, 0.0, 1.0), 1) });
     // A pane, which shadow rays go through.
-    instances.push(instance(Shape::Sphere(0.6), pose(-0.8, 0.6, 0.5, 1.0), 7));
+    instances.push(instance(Shape::Sphere(0.6), pose(-0.8, 0.6, 0.5, 1.0), 12));
     Scene {
         camera: Camera {
             eye: Point3::new(0.7, 2.2, 5.0),
@@ -94,14 +96,23 @@ fn scene() -> Scene {
             Material { transmission: 1.0, roughness: 0.4, ior: 1.3, ..base },
             Material { coat: 0.8, coat_roughness: 0.1, ..base },
             Material { metallic: 0.5, transmission: 0.5, coat: 0.5, emission: [0.1, 0.2, 0.3], ..base },
+            Material { transmission: 1.0, roughness: 0.3, dispersion: 0.2, film: 300.0, ..base },
+            Material { transmission: 1.0, roughness: 0.0, dispersion: 0.1, ..base },
+            Material { metallic: 1.0, roughness: 0.4, film: 450.0, base_color: [0.5, 0.6, 0.4], ..base },
+            Material { sheen: [0.7, 0.5, 0.9], sheen_roughness: 0.3, ..base },
+            Material { subsurface: 0.9, subsurface_radius: [0.1, 0.05, 0.02], ..base },
             Material { transmission: 1.0, ior: 1.0, coat: 1.0, absorption: [0.2, 0.1, 0.0], ..base },
         ],
         meshes: vec![Arc::new(wave(72))],
         instances,
         fluid: None,
         haze: None,
-        environment: None,
-        sun: None,
+        environment: Some(Arc::new(Environment {
+            width: 24,
+            height: 12,
+            radiance: (0..24 * 12).map(|i| [0.1 + 0.02 * (i % 24) as f32, 0.4, 0.9 - 0.003 * i as f32]).collect(),
+        })),
+        sun: Some(Sun { toward: Vector3::new(0.5, 0.8, 0.4), angular_radius: 0.05, radiance: [90.0, 70.0, 50.0] }),
         exposure_stops: 0.5,
     }
 }
@@ -160,7 +171,7 @@ fn pools_of_any_size() {
 
 #[test]
 fn golden() {
-    assert_eq!(in_pool(2), "7df83db22ca7cb28c2de5cb828e4e839d3434ec2ae9e5532a2c5918ad1801003");
+    assert_eq!(in_pool(2), "3c789fff88e01e75a0cf02a491db3ef15141dfd588ac29ab57279fc58c190a59");
 }
 
 proptest! {
@@ -213,12 +224,21 @@ fn cancelling_ends_the_frame() {
 #[test]
 fn a_scene_that_cannot_be_drawn_names_what_is_wrong() {
     type Change = fn(&mut Scene);
-    let cases: [(&str, Change); 9] = [
+    let cases: [(&str, Change); 16] = [
         ("camera", |s| s.camera.target = s.camera.eye),
         ("vertical_fov", |s| s.camera.vertical_fov = f32::NAN),
         ("light 1", |s| s.lights[1].u = s.lights[1].v),
         ("material 2", |s| s.materials[2].roughness = 1.5),
-        ("instance 3", |s| s.instances[3].material = 8),
+        ("dispersion", |s| s.materials[2].dispersion = -0.1),
+        ("film", |s| s.materials[2].film = f32::NAN),
+        ("sheen green", |s| s.materials[2].sheen[1] = 1.1),
+        ("subsurface_radius", |s| s.materials[2].subsurface_radius[2] = 0.0),
+        ("environment", |s| {
+            s.environment = Some(Arc::new(Environment { width: 7, height: 2, radiance: vec![[0.0; 3]; 13] }))
+        }),
+        ("texel", |s| Arc::make_mut(s.environment.as_mut().expect("a map")).radiance[5] = [f32::NAN; 3]),
+        ("sun", |s| s.sun.as_mut().expect("a sun").toward = Vector3::zeros()),
+        ("instance 3", |s| s.instances[3].material = 13),
         ("instance 4", |s| s.instances[4].shape = Shape::Mesh(1)),
         ("instance 5", |s| s.instances[5].pose.isometry.translation.vector.x = f32::INFINITY),
         ("triangle 9", |s| Arc::make_mut(&mut s.meshes[0]).triangles[9][1] = 1_000_000),
@@ -227,7 +247,7 @@ fn a_scene_that_cannot_be_drawn_names_what_is_wrong() {
     for (named, change) in cases {
         let mut scene = scene();
         change(&mut scene);
-        let error = PreparedScene::new(&scene).expect_err(named).to_string();
+        let error = PreparedScene::new(&scene).map(|_| ()).expect_err(named).to_string();
         assert!(error.contains(named), "{error}");
     }
 }

@@ -39,6 +39,7 @@ fn everything() -> Scene {
         Material { transmission: 1.0, dispersion: 0.2, ..material([0.9, 1.0, 0.95], 0.2) },
         Material { metallic: 1.0, film: 420.0, ..material([0.7, 0.6, 0.5], 0.3) },
         Material { sheen: [0.9, 0.6, 0.5], sheen_roughness: 0.4, ..material([0.2, 0.05, 0.1], 1.0) },
+        Material { subsurface: 0.9, subsurface_radius: [0.3, 0.15, 0.08], ..material([0.9, 0.8, 0.6], 0.3) },
         Material { transmission: 1.0, ior: 1.0, film: 300.0, ..material([1.0; 3], 0.0) },
         Material { transmission: 1.0, ior: 1.0, coat: 0.5, absorption: [0.3, 0.1, 0.1], ..material([0.9; 3], 0.1) },
     ];
@@ -54,18 +55,20 @@ fn everything() -> Scene {
         instance(capsule, at(0.3, 0.7, -0.6), 4),
         instance(Shape::Mesh(0), at(1.4, 0.8, -0.7), 4),
         instance(Shape::Mesh(0), at(-1.0, 0.6, -1.4), 1),
-        instance(Shape::Box(Vector3::new(0.5, 0.4, 0.05)), at(0.4, 0.45, 1.6), 9),
+        instance(Shape::Box(Vector3::new(0.5, 0.4, 0.05)), at(0.4, 0.45, 1.6), 10),
         instance(Shape::Sphere(0.3), at(1.7, 0.35, 1.0), 5),
         instance(Shape::Sphere(0.35), at(-1.5, 0.4, 1.2), 6),
         instance(Shape::Sphere(0.35), at(1.9, 0.4, -0.1), 7),
-        instance(Shape::Sphere(0.3), at(-0.7, 1.5, 0.6), 8),
+        instance(Shape::Sphere(0.3), at(-0.7, 1.5, 0.6), 9),
+        instance(Shape::Mesh(0), at(0.2, 1.6, -0.2), 8),
+        instance(Shape::Box(Vector3::new(0.25, 0.3, 0.2)), at(-2.1, 0.4, 0.3), 8),
         Instance { emission: [6.0, 4.0, 2.0], ..instance(Shape::Sphere(0.15), at(0.7, 0.2, 0.1), 0) },
     ];
     // Many, so that the hierarchy has depth.
     for i in 0..200_u16 {
         let (angle, reach) = (f32::from(i) * 2.399_963, 0.2 * f32::from(i).sqrt());
         let pose = at(reach * libm::cosf(angle), 0.05, -0.5 + reach * libm::sinf(angle));
-        instances.push(instance(Shape::Sphere(0.05), pose, usize::from(i % 9)));
+        instances.push(instance(Shape::Sphere(0.05), pose, usize::from(i % 10)));
     }
     let drops = (0..60_u8)
         .map(f32::from)

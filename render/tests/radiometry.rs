@@ -147,6 +147,22 @@ fn white_glass_loses_nothing() {
     }
 }
 
+/// A body that is deep beside how far light goes in it returns its colour, a shallow one more or less, and none gains.
+#[test]
+fn wax_returns_its_albedo() {
+    for albedo in [0.2_f32, 0.5, 0.8] {
+        let wax = Material { base_color: [albedo; 3], subsurface: 1.0, subsurface_radius: [0.01; 3], ..matt(albedo) };
+        let found = furnace(wax);
+        println!("wax {albedo}: {found:.4}");
+        assert!((found - albedo).abs() < 0.04, "{found} of {albedo}");
+    }
+    let white =
+        Material { base_color: [1.0; 3], subsurface: 1.0, subsurface_radius: [0.5, 0.3, 0.1], ..Material::default() };
+    let found = furnace(white);
+    println!("white wax: {found:.4}");
+    assert!((0.9..1.003).contains(&found), "{found}");
+}
+
 #[test]
 fn a_soap_bubble_keeps_all_light() {
     let bubble = Material {

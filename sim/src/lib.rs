@@ -21,6 +21,7 @@
 //! adapter or the order of a map into a result.
 
 pub mod coupled;
+mod environment;
 pub mod fixed;
 pub mod genome;
 #[cfg(feature = "gpu")]

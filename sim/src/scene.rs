@@ -128,6 +128,11 @@ pub struct Material {
     pub roughness: f32,
     /// Share of the dielectric base that is clear (refracting) rather than diffuse, in [0, 1].
     pub transmission: f32,
+    /// Share of the dielectric body that light goes through, rather than coming back where it fell, in [0, 1]; for closed
+    /// bodies.
+    pub subsurface: f32,
+    /// How far light goes in there between two scatterings, world units, each above 0.
+    pub subsurface_radius: Rgb,
     /// Index of refraction, in [1, 3].
     pub ior: f32,
     /// How much larger the index is for blue than for red light, in [0, 0.5]: of crown glass 0.008, of diamond 0.025.
@@ -157,6 +162,8 @@ impl Default for Material {
             metallic: 0.0,
             roughness: 0.5,
             transmission: 0.0,
+            subsurface: 0.0,
+            subsurface_radius: [0.1; 3],
             ior: 1.5,
             dispersion: 0.0,
             absorption: [0.0; 3],

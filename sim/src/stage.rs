@@ -5,6 +5,7 @@ use std::sync::Arc;
 use nalgebra::{Point3, Similarity3, Vector3};
 
 use crate::{
+    environment,
     genome::{TraitOption, option},
     palette::{Palette, mix, scale},
     scene::{AreaLight, Environment, Instance, Mesh, Rgb, Shape, Sky, Sun},
@@ -13,6 +14,9 @@ use crate::{
 /// Values of a `light` trait.
 pub(crate) const LIGHTS: &[TraitOption] =
     &[option("softbox", 40), option("golden", 28), option("noir", 20), option("overcast", 12)];
+
+/// What else a scene may be lit by: maps of all directions.
+pub(crate) const MAPS: &[&str] = &["loft", "dusk", "aurora"];
 
 /// Values of a `palette` trait; a test holds them against the palettes' file.
 pub(crate) const PALETTES: &[TraitOption] = &[
@@ -50,7 +54,22 @@ impl Lighting {
             nadir: scale(tint, nadir),
             backdrop: None,
         };
+        let (mut environment, mut sun) = (None, None);
         let (sky, lights, exposure_stops) = match mood {
+            // A map alone, and a sun where it has one.
+            "loft" => {
+                environment = Some(environment::loft(palette.ground));
+                (sky(0.0, 0.0, 0.0, white), vec![], -0.15)
+            }
+            "dusk" => {
+                let (map, disc) = environment::dusk(1, palette.ground);
+                (environment, sun) = (Some(map), Some(disc));
+                (sky(0.0, 0.0, 0.0, white), vec![], 0.3)
+            }
+            "aurora" => {
+                environment = Some(environment::aurora(1, palette.ground));
+                (sky(0.0, 0.0, 0.0, white), vec![], 1.2)
+            }
             // A low sun through a window, and the cool sky that fills its shadows.
             "golden" => (
                 sky(0.42, 0.30, 0.08, cool),
@@ -85,7 +104,7 @@ impl Lighting {
                 0.0,
             ),
         };
-        Self { sky, lights, environment: None, sun: None, exposure_stops }
+        Self { sky, lights, environment: environment.map(Arc::new), sun, exposure_stops }
     }
 }
 

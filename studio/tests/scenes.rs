@@ -84,7 +84,7 @@ camera = { keys = [{ at = 0, eye = [0.3, 0.6, 3], target = [0.3, 0.3, 0] }] }
 #[test]
 fn the_examples_are_right_and_say_what_they_hold() {
     let place = Place::new();
-    for name in ["curtain", "tower", "loops"] {
+    for name in ["curtain", "tower", "loops", "vitrine"] {
         let path = examples().join(format!("{name}.toml"));
         let found = place.json(&["scene", "check", path.to_str().unwrap()]);
         assert!(found["bodies"]["most"].as_u64().unwrap() > 100, "{found}");

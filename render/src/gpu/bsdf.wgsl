@@ -1,6 +1,6 @@
 // See `microfacet.rs` and `bsdf.rs`.
 
-// ---- Materials: 6 each.
+// ---- Materials: 7 each.
 
 struct Material {
     base_color: vec3<f32>,
@@ -17,19 +17,22 @@ struct Material {
     film_ior: f32,
     sheen: vec3<f32>,
     sheen_roughness: f32,
+    subsurface_radius: vec3<f32>,
+    subsurface: f32,
 }
 
 fn material_of(index: u32) -> Material {
-    let at = params.more.x + index * 6u;
+    let at = params.more.x + index * 7u;
     let color = looks[at];
     let absorption = looks[at + 1u];
     let emission = looks[at + 2u];
     let rest = looks[at + 3u];
     let film = looks[at + 4u];
     let sheen = looks[at + 5u];
+    let inside = looks[at + 6u];
     return Material(
         color.xyz, color.w, absorption.xyz, absorption.w, emission.xyz, emission.w, rest.x, rest.y, rest.z, rest.w,
-        film.x, film.y, sheen.xyz, sheen.w,
+        film.x, film.y, sheen.xyz, sheen.w, inside.xyz, inside.w,
     );
 }
 
@@ -273,6 +276,7 @@ struct Bsdf {
     metal_color: vec3<f32>,
     metal_below_film: vec3<f32>,
     diffuse: vec3<f32>,
+    enters: f32,
     glass: f32,
     glass_tint: vec3<f32>,
     eta: f32,
@@ -281,7 +285,7 @@ struct Bsdf {
     unbent: bool,
     narrow: bool,
     narrow_coat: bool,
-    choice: vec3<f32>,
+    choice: vec4<f32>,
     soft: bool,
     albedo: vec3<f32>,
     shows_others: bool,
@@ -345,13 +349,15 @@ fn bsdf_of(material: Material, tint: vec3<f32>, facing: Facing, drawn: Drawn) ->
     b.reflect_grazing = compensation * plain_metal + vec3(opaque_share * boundary);
     b.metal_color = color;
     b.metal_below_film = compensation * (metal - plain_metal);
-    b.diffuse = color * (opaque_share * (1.0 - boundary * dielectric_reflects));
+    let body = opaque_share * (1.0 - boundary * dielectric_reflects);
+    b.enters = select(body * clamp(material.subsurface, 0.0, 1.0), 0.0, facing.inside);
+    b.diffuse = color * (body - b.enters);
     var reflected = b.reflect_normal * ab.x + b.reflect_grazing * ab.y;
     if plain_metal < metal {
         reflected += b.metal_below_film * film_over_metal(b.film, b.away.z, color) * single;
     }
     let above = vec3(coat_reflects * b.below_fuzz) + b.fuzz * fuzz_reflects;
-    b.albedo = min((reflected + b.diffuse + color * clear_share) * b.below_coat + above, vec3(1.0));
+    b.albedo = min((reflected + color * (body + clear_share)) * b.below_coat + above, vec3(1.0));
 
     var coat_worth = 0.0;
     if b.coat_strength > 0.0 {
@@ -361,16 +367,19 @@ fn bsdf_of(material: Material, tint: vec3<f32>, facing: Facing, drawn: Drawn) ->
     let reflect_worth = (metal + dielectric_worth) * b.below_coat;
     let glass_worth = clear_share * b.below_coat;
     let diffuse_worth = largest(b.diffuse) * b.below_coat + largest(b.fuzz) * fuzz_reflects;
-    let total = coat_worth + reflect_worth + glass_worth + diffuse_worth;
-    b.choice = vec3(0.0);
+    let walk_worth = b.enters * largest(color) * b.below_coat;
+    let total = coat_worth + reflect_worth + glass_worth + walk_worth + diffuse_worth;
+    b.choice = vec4(0.0);
     if total > 0.0 {
         let scale = 1.0 / total;
         let first = coat_worth * scale;
         let second = first + reflect_worth * scale;
-        b.choice = vec3(
-            select(1.0, first, coat_worth < total),
-            select(1.0, second, diffuse_worth > 0.0 || glass_worth > 0.0),
-            select(1.0, second + glass_worth * scale, diffuse_worth > 0.0),
+        let third = second + glass_worth * scale;
+        b.choice = vec4(
+            select(first, 1.0, reflect_worth + glass_worth + walk_worth + diffuse_worth <= 0.0),
+            select(second, 1.0, glass_worth + walk_worth + diffuse_worth <= 0.0),
+            select(third, 1.0, walk_worth + diffuse_worth <= 0.0),
+            select(third + walk_worth * scale, 1.0, diffuse_worth <= 0.0),
         );
     }
     b.facet_normal = facing.facet_normal;
@@ -388,6 +397,22 @@ fn bsdf_of(material: Material, tint: vec3<f32>, facing: Facing, drawn: Drawn) ->
     b.narrow_coat = coat_roughness < NARROW_ROUGHNESS;
     b.soft = any(facing.normal != facing.facet_normal);
     b.shows_others = (b.narrow && max(metal, clear_share) > 0.5) || (b.unbent && clear_share > 0.5);
+    return b;
+}
+
+// Where light leaves a body that it went through.
+fn bsdf_leaving(normal: vec3<f32>, facet_normal: vec3<f32>) -> Bsdf {
+    var b: Bsdf;
+    b.basis = basis_around(normal);
+    b.facet_normal = facet_normal;
+    b.away = vec3(0.0, 0.0, 1.0);
+    b.base_alpha = 1.0;
+    b.coat_alpha = 1.0;
+    b.below_fuzz = 1.0;
+    b.below_coat = 1.0;
+    b.diffuse = vec3(1.0);
+    b.eta = 1.0;
+    b.soft = any(normal != facet_normal);
     return b;
 }
 
@@ -430,7 +455,7 @@ fn evaluate_local(b: Bsdf, toward: vec3<f32>) -> vec4<f32> {
     let coat_share = b.choice.x;
     let reflect_share = b.choice.y - b.choice.x;
     let glass_share = b.choice.z - b.choice.y;
-    let diffuse_share = 1.0 - b.choice.z;
+    let diffuse_share = 1.0 - b.choice.w;
     if toward.z <= 0.0 {
         if translucent(b) && toward.z < 0.0 {
             let found = evaluate_refraction(b, toward);
@@ -499,6 +524,7 @@ struct Scatter {
     direction: vec3<f32>,
     weight: vec3<f32>,
     density: f32,
+    enters: bool,
     transmitted: bool,
     straight: bool,
     narrow: bool,
@@ -507,7 +533,7 @@ struct Scatter {
 }
 
 fn nowhere() -> Scatter {
-    return Scatter(vec3(0.0), vec3(0.0), 0.0, false, false, false, false);
+    return Scatter(vec3(0.0), vec3(0.0), 0.0, false, false, false, false, false);
 }
 
 fn mirrored(away: vec3<f32>, half: vec3<f32>) -> vec3<f32> {
@@ -519,7 +545,7 @@ fn refracted(away: vec3<f32>, half: vec3<f32>, cosine: f32, cos_t: f32, eta: f32
 }
 
 fn sample_bsdf(b: Bsdf, lobe: f32, u: vec2<f32>) -> Scatter {
-    if b.choice.z <= 0.0 && is_zero(b.diffuse) && is_zero(b.fuzz) {
+    if b.choice.w <= 0.0 && is_zero(b.diffuse) && is_zero(b.fuzz) {
         return nowhere();
     }
     var narrow = b.narrow;
@@ -547,6 +573,9 @@ fn sample_bsdf(b: Bsdf, lobe: f32, u: vec2<f32>) -> Scatter {
     } else {
         narrow = false;
         local = cosine_direction(u);
+        if lobe < b.choice.w {
+            return entering(b, -local);
+        }
     }
     if (local.z < 0.0) != transmitted {
         return nowhere();
@@ -556,13 +585,19 @@ fn sample_bsdf(b: Bsdf, lobe: f32, u: vec2<f32>) -> Scatter {
     if !(found.w > 0.0 && found.w < 3e38) {
         return nowhere();
     }
-    return Scatter(direction, found.xyz * (1.0 / found.w), found.w, transmitted, false, narrow, true);
+    return Scatter(direction, found.xyz * (1.0 / found.w), found.w, false, transmitted, false, narrow, true);
 }
 
 fn cosine_direction(u: vec2<f32>) -> vec3<f32> {
     let phi = u.x * TAU;
     let r = sqrt(u.y);
     return vec3(r * cos(phi), r * sin(phi), sqrt(max(1.0 - u.y, 0.0)));
+}
+
+fn entering(b: Bsdf, local: vec3<f32>) -> Scatter {
+    let direction = normalize(to_world(b.basis, local));
+    let weight = vec3(b.enters * b.below_coat / (b.choice.w - b.choice.z));
+    return Scatter(direction, weight, 0.0, true, false, false, false, dot(direction, b.facet_normal) < 0.0);
 }
 
 fn sample_clear(b: Bsdf, choice: f32) -> Scatter {
@@ -583,5 +618,5 @@ fn sample_clear(b: Bsdf, choice: f32) -> Scatter {
 fn crossing(b: Bsdf, local: vec3<f32>, weight: vec3<f32>, transmitted: bool) -> Scatter {
     let direction = normalize(to_world(b.basis, local));
     let goes_on = (dot(direction, b.facet_normal) < 0.0) == transmitted;
-    return Scatter(direction, weight, 0.0, transmitted, b.unbent && transmitted, true, goes_on);
+    return Scatter(direction, weight, 0.0, false, transmitted, b.unbent && transmitted, true, goes_on);
 }

@@ -29,6 +29,7 @@ const SOURCE: &str = concat!(
     include_str!("bsdf.wgsl"),
     include_str!("light.wgsl"),
     include_str!("prepared.wgsl"),
+    include_str!("walk.wgsl"),
     include_str!("path.wgsl"),
 );
 

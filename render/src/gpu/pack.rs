@@ -199,7 +199,7 @@ fn rectangle_rows(r: &Rectangle) -> [Row; 7] {
     ]
 }
 
-fn material_rows(m: &Material) -> [Row; 6] {
+fn material_rows(m: &Material) -> [Row; 7] {
     let with = |[r, g, b]: [f32; 3], w| [r, g, b, w];
     [
         with(m.base_color, m.metallic),
@@ -208,5 +208,6 @@ fn material_rows(m: &Material) -> [Row; 6] {
         [m.ior, m.coat, m.coat_roughness, m.dispersion],
         [m.film, m.film_ior, 0.0, 0.0],
         with(m.sheen, m.sheen_roughness),
+        with(m.subsurface_radius, m.subsurface),
     ]
 }

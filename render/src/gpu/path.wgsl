@@ -5,6 +5,7 @@ const PAIR_LENS: u32 = 1u;
 const PAIRS_OF_CAMERA: u32 = 2u;
 const PAIRS_OF_BOUNCE: u32 = 4u;
 const PAIR_SPECTRUM: u32 = 65536u;
+const PAIRS_OF_EXITS: u32 = PAIR_SPECTRUM + 1u;
 
 fn power_heuristic(own: f32, other: f32) -> f32 {
     let own2 = own * own;
@@ -83,7 +84,7 @@ fn trace(first: Ray, sequence: Sampler) -> PathSample {
             break;
         }
         travelled += hit.t;
-        let surface = surface_at(ray, hit);
+        var surface = surface_at(ray, hit);
         let material = material_of(surface.material);
         let away = -ray.direction;
         let from_back = dot(away, surface.facet_normal) < 0.0;
@@ -113,7 +114,8 @@ fn trace(first: Ray, sequence: Sampler) -> PathSample {
         );
         let parts = material.dispersion > 0.0 && !parted;
         let crossing = select(vec3(1.0), spectral(spectrum), parts);
-        let b = bsdf_of(material, surface.tint, facing, drawn);
+        var b = bsdf_of(material, surface.tint, facing, drawn);
+        var surface_normal = facing.facet_normal;
         if layers_open {
             found.albedo = layers_factor * b.albedo;
             found.normal = facing.normal;
@@ -124,30 +126,52 @@ fn trace(first: Ray, sequence: Sampler) -> PathSample {
             break;
         }
 
-        let pairs = PAIRS_OF_CAMERA + PAIRS_OF_BOUNCE * event;
-        let here = Receiver(origin_toward(surface, facing.facet_normal), b.basis.z, translucent(b));
-        if !b.clear || b.glass < 1.0 || b.coat_strength > 0.0 || !is_zero(b.fuzz) {
-            let lit = sample_light(here, pair(sequence, pairs + 2u).x, pair(sequence, pairs + 3u));
-            if lit.density > 0.0 {
-                let scattered = evaluate(b, lit.direction);
-                if !is_zero(scattered.xyz) {
-                    let weight = power_heuristic(lit.density, scattered.w);
-                    let shadow = Ray(origin_toward(surface, lit.direction), lit.direction);
-                    let visible = visibility(shadow, lit.distance * (1.0 - 1e-4));
-                    let crosses = dot(lit.direction, facing.facet_normal) < 0.0;
-                    let value = select(scattered.xyz, scattered.xyz * crossing, crosses);
-                    let contribution = throughput * value * lit.radiance * visible * (weight / lit.density);
-                    found.radiance += clamped(contribution, softened || indirect);
+        var pairs = PAIRS_OF_CAMERA + PAIRS_OF_BOUNCE * event;
+        var here: Receiver;
+        var scatter: Scatter;
+        var roulette = 0.0;
+        loop {
+            here = Receiver(origin_toward(surface, surface_normal), b.basis.z, translucent(b));
+            if !b.clear || b.glass < 1.0 || b.coat_strength > 0.0 || !is_zero(b.fuzz) {
+                let lit = sample_light(here, pair(sequence, pairs + 2u).x, pair(sequence, pairs + 3u));
+                if lit.density > 0.0 {
+                    let scattered = evaluate(b, lit.direction);
+                    if !is_zero(scattered.xyz) {
+                        let weight = power_heuristic(lit.density, scattered.w);
+                        let shadow = Ray(origin_toward(surface, lit.direction), lit.direction);
+                        let visible = visibility(shadow, lit.distance * (1.0 - 1e-4));
+                        let crosses = dot(lit.direction, surface_normal) < 0.0;
+                        let value = select(scattered.xyz, scattered.xyz * crossing, crosses);
+                        let contribution = throughput * value * lit.radiance * visible * (weight / lit.density);
+                        found.radiance += clamped(contribution, softened || indirect);
+                    }
                 }
             }
-        }
 
-        let lobe = pair(sequence, pairs);
-        let scatter = sample_bsdf(b, lobe.x, pair(sequence, pairs + 1u));
+            let lobe = pair(sequence, pairs);
+            roulette = lobe.y;
+            scatter = sample_bsdf(b, lobe.x, pair(sequence, pairs + 1u));
+            if !scatter.goes_on {
+                break;
+            }
+            throughput *= scatter.weight;
+            if !scatter.enters {
+                break;
+            }
+            let walked = walk(surface, hit.instance, scatter.direction, sequence, event);
+            if !walked.leaves {
+                scatter.goes_on = false;
+                break;
+            }
+            throughput *= walked.kept;
+            surface = walked.exit;
+            surface_normal = surface.facet_normal;
+            b = bsdf_leaving(surface.normal, surface_normal);
+            pairs = PAIRS_OF_EXITS + PAIRS_OF_BOUNCE * event;
+        }
         if !scatter.goes_on {
             break;
         }
-        throughput *= scatter.weight;
         if scatter.transmitted {
             throughput *= crossing;
             parted = parted || parts;
@@ -171,7 +195,7 @@ fn trace(first: Ray, sequence: Sampler) -> PathSample {
         }
         if bounce >= ROULETTE_FROM {
             let survive = min(most, 0.95);
-            if lobe.y >= survive {
+            if roulette >= survive {
                 break;
             }
             throughput = throughput * (1.0 / survive);

@@ -18,7 +18,7 @@ use crate::{
 
 pub mod authored;
 mod bloom;
-mod noise;
+pub(crate) mod noise;
 mod rigid;
 mod tempest;
 mod vector;

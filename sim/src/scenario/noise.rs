@@ -3,7 +3,7 @@
 use crate::random::Stream;
 
 /// Value noise over three dimensions, in [−1, 1], with one blob a unit.
-pub(super) fn smooth(stream: &Stream, place: [f64; 3]) -> f64 {
+pub(crate) fn smooth(stream: &Stream, place: [f64; 3]) -> f64 {
     let cell = place.map(f64::floor);
     let fade = |t: f64| t * t * t * (t * (t * 6.0 - 15.0) + 10.0);
     let [u, v, w] = [0, 1, 2].map(|axis| fade(place[axis] - cell[axis]));

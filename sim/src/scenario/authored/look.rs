@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     genome::Genome,
-    stage::{LIGHTS, PALETTES},
+    stage::{LIGHTS, MAPS, PALETTES},
 };
 
 /// The most looks, and the most moments of the camera.
@@ -23,13 +23,19 @@ pub(super) const SUBSTANCES: &[&str] = &[
     "wax",
     "rubber",
     "velvet",
+    "jade",
+    "milk",
     "glass",
+    "crystal",
+    "soap",
     "water",
     "frosted",
     "mercury",
     "steel",
     "gold",
     "copper",
+    "beetle",
+    "oil",
     "glow",
     "unseen",
 ];
@@ -133,7 +139,7 @@ impl Look {
         };
         let mut table = field.table()?;
         let palette = table.need("palette")?.word(declared, &names(PALETTES))?;
-        let light = table.need("light")?.word(declared, &names(LIGHTS))?;
+        let light = table.need("light")?.word(declared, &[&names(LIGHTS), MAPS].concat())?;
         let floor = table.get("floor").map_or_else(
             || Ok(Word::Constant("cove".into())),
             |field| field.word(declared, &["cove", "plain", "none"]),

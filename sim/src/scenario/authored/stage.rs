@@ -83,7 +83,7 @@ impl AuthoredStage {
             let (material, own) = match (name, &color) {
                 ("water", Color::Of(ink)) => (water(ink_of(palette, *ink), finish.depth as f32), true),
                 ("water", _) => (water([1.0; 3], 1.0), false),
-                _ => (substance(name, palette), ["mercury", "steel", "gold", "copper"].contains(&name)),
+                _ => (substance(name, palette, radius), OWN_COLORS.contains(&name)),
             };
             materials.push(material);
             colors.push((!own).then_some(color));
@@ -171,7 +171,7 @@ impl AuthoredStage {
 
     fn color(&self, thing: &Thing, place: Point3<f32>, speed: f32) -> Rgb {
         let Some(color) = &self.colors[thing.look] else { return [1.0; 3] };
-        match color {
+        let color = match color {
             Color::Of(ink) => ink_of(self.palette, *ink),
             Color::Pick(inks) => {
                 ink_of(self.palette, inks[((thing.chance * inks.len() as f32) as usize).min(inks.len() - 1)])
@@ -193,7 +193,9 @@ impl AuthoredStage {
                 let band = ((share * bands as f32) as u32).min(bands - 1) % 6;
                 self.palette.colors[band.min(6 - band) as usize]
             }
-        }
+        };
+        // Light takes the colour of glass twice at least, and is not to drown in it.
+        if self.materials[thing.look].transmission >= 1.0 { mix(color, [1.0; 3], 0.35) } else { color }
     }
 }
 
@@ -221,21 +223,63 @@ fn water(color: Rgb, depth: f32) -> Material {
 /// What is left at least of a colour of light in water.
 const LEAST_LEFT: f32 = 0.02;
 
-/// What a look is made of. Metals and mercury have colours of their own; the others take the look's.
-fn substance(name: &str, palette: &Palette) -> Material {
+/// The looks that have colours of their own.
+const OWN_COLORS: &[&str] = &["mercury", "steel", "gold", "copper", "oil", "soap"];
+
+/// What a look is made of, in a scene of this radius.
+fn substance(name: &str, palette: &Palette, radius: f32) -> Material {
+    // How far red, green and blue light goes in a body, as a share of the scene.
+    let through = |shares: [f32; 3]| shares.map(|share| share * radius);
     let plain = Material { base_color: [1.0; 3], ..Material::default() };
     match name {
         "porcelain" => Material { roughness: 0.22, coat: 0.4, ..plain },
         "pearl" => Material { metallic: 0.35, roughness: 0.34, coat: 1.0, coat_roughness: 0.08, ..plain },
-        "wax" => Material { roughness: 0.5, transmission: 0.12, coat: 0.12, coat_roughness: 0.4, ..plain },
+        "wax" => Material {
+            roughness: 0.45,
+            coat: 0.15,
+            coat_roughness: 0.35,
+            subsurface: 0.9,
+            subsurface_radius: through([0.05, 0.025, 0.014]),
+            ..plain
+        },
+        "jade" => Material {
+            roughness: 0.25,
+            coat: 0.5,
+            coat_roughness: 0.06,
+            subsurface: 0.95,
+            subsurface_radius: through([0.03, 0.06, 0.04]),
+            ..plain
+        },
+        "milk" => {
+            Material { roughness: 0.1, subsurface: 1.0, subsurface_radius: through([0.04, 0.034, 0.026]), ..plain }
+        }
         "rubber" => Material { roughness: 0.8, ..plain },
-        "velvet" => Material { roughness: 1.0, ..plain },
+        "velvet" => Material { roughness: 1.0, ior: 1.0, sheen: [0.75; 3], sheen_roughness: 0.45, ..plain },
         "glass" => Material { roughness: 0.0, transmission: 1.0, ior: 1.5, ..plain },
+        "crystal" => Material { roughness: 0.0, transmission: 1.0, ior: 1.7, dispersion: 0.09, ..plain },
+        "soap" => Material { transmission: 1.0, ior: 1.0, film: 420.0, film_ior: 1.34, ..plain },
         "frosted" => Material { roughness: 0.3, transmission: 0.95, ior: 1.45, ..plain },
         "mercury" => Material { base_color: [0.78, 0.79, 0.8], metallic: 1.0, roughness: 0.03, ..plain },
         "steel" => Material { base_color: [0.56, 0.57, 0.58], metallic: 1.0, roughness: 0.22, ..plain },
         "gold" => Material { base_color: [1.0, 0.71, 0.29], metallic: 1.0, roughness: 0.16, ..plain },
         "copper" => Material { base_color: [0.95, 0.56, 0.42], metallic: 1.0, roughness: 0.2, ..plain },
+        "beetle" => Material {
+            metallic: 1.0,
+            roughness: 0.26,
+            film: 380.0,
+            film_ior: 1.55,
+            coat: 0.7,
+            coat_roughness: 0.05,
+            ..plain
+        },
+        "oil" => Material {
+            base_color: [0.16, 0.16, 0.18],
+            metallic: 1.0,
+            roughness: 0.08,
+            film: 520.0,
+            film_ior: 1.5,
+            ..plain
+        },
         "glow" => Material { base_color: [0.0; 3], emission: scale(palette.accent, 0.2), ..plain },
         // Lacquer.
         _ => Material { roughness: 0.32, coat: 1.0, coat_roughness: 0.04, ..plain },
