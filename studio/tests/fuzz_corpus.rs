@@ -93,7 +93,7 @@ fn scenes(seeds: &mut Seeds) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/scenes");
     let file = |text: &str| [&[0], text.as_bytes()].concat();
     let example = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
-    let (curtain, tower) = (example("curtain.toml"), example("tower.toml"));
+    let [curtain, tower, vitrine] = ["curtain.toml", "tower.toml", "vitrine.toml"].map(example);
     let own = |name: &str| fs::read_to_string(folder.join("../../sim/src/scenario/authored").join(name)).unwrap();
     let (flood, plunge) = (own("flood.toml"), own("plunge.toml"));
     let near = |from: &str, to: &str| {
@@ -113,6 +113,7 @@ fn scenes(seeds: &mut Seeds) {
     let list = [
         ("valid-curtain", file(&curtain)),
         ("valid-tower", file(&tower)),
+        ("valid-vitrine", file(&vitrine)),
         ("valid-flood", file(&flood)),
         ("valid-plunge", file(&plunge)),
         ("valid-balls", file(&balls)),
