@@ -62,6 +62,7 @@ mod frame;
 pub mod gpu;
 pub mod haze;
 pub mod image_file;
+pub mod judge;
 mod layers;
 mod light;
 mod microfacet;

@@ -2,10 +2,13 @@
 #![cfg(feature = "gpu")]
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-use std::sync::{Arc, atomic::AtomicBool};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use nalgebra::{Point3, Similarity3, Translation3, UnitQuaternion, Vector3};
-use seedstorm_render::{FrameSettings, Layers, PreparedScene, Rect, RenderError, gpu::GpuTracer};
+use seedstorm_render::{FrameSettings, Layers, PreparedScene, Rect, RenderError, denoise::denoise, gpu::GpuTracer};
 use seedstorm_sim::scene::{
     AreaLight, Backdrop, Camera, Environment, Fluid, Instance, Material, Mesh, Scene, Shape, Sky, Sun,
 };
@@ -188,6 +191,77 @@ fn compare(scene: &Scene, called: &str) {
     }
     let depth = mean(cpu.depth.iter().zip(&gpu.depth).map(|(a, b)| (a - b).abs()));
     assert!(depth < 0.01, "{depth}");
+}
+
+/// Tiles from the device agree with ours; what a cheat would give in their place does not.
+#[test]
+fn tiles_are_told_from_what_cheats_would_give() {
+    use seedstorm_render::judge::{Verdict, judge};
+    const TILE: usize = 16;
+    let paid = FrameSettings { width: 96, height: 64, ..settings(16) };
+    let whole = Rect { x: 0, y: 0, width: paid.width, height: paid.height };
+    let never = AtomicBool::new(false);
+    let tracer = GpuTracer::open().unwrap();
+    let ours = |scene: &Scene, settings: &FrameSettings| {
+        let whole = Rect { width: settings.width, height: settings.height, ..whole };
+        PreparedScene::new(scene).unwrap().render_tile(settings, whole).unwrap()
+    };
+    // A row of judgements for each kind of claim: judged, and refused.
+    let mut rows: BTreeMap<&str, [usize; 2]> = BTreeMap::new();
+    for scene in [everything(), outdoors()] {
+        let canonical = ours(&scene, &paid);
+        let prepared = PreparedScene::new(&scene).unwrap();
+        let honest = tracer.scene(&prepared).unwrap().render(&paid, whole, &|_| {}, &never).unwrap();
+        let fewer = ours(&scene, &FrameSettings { samples: 12, ..paid });
+        let small = ours(&scene, &FrameSettings { width: 48, height: 32, samples: 64, ..paid });
+        let mut scaled = canonical.clone();
+        for (at, pixel) in scaled.radiance.iter_mut().enumerate() {
+            let (x, y) = (at % 96, at / 96);
+            *pixel = small.radiance[y / 2 * 48 + x / 2];
+        }
+        let cheap = ours(&scene, &FrameSettings { samples: 4, ..paid });
+        let denoised = Layers { radiance: denoise(&cheap), ..cheap };
+        let reseeded = ours(&scene, &FrameSettings { seed: paid.seed + 1, ..paid });
+        let mut later = scene.clone();
+        later.camera.eye.x += 0.02;
+        later.instances.iter_mut().for_each(|instance| instance.pose.isometry.translation.vector.y += 0.01);
+        let neighbour = ours(&later, &paid);
+        let claims = [
+            ("honest", honest),
+            ("fewer", fewer),
+            ("scaled", scaled),
+            ("denoised", denoised),
+            ("reseeded", reseeded),
+            ("neighbour", neighbour),
+        ];
+        for (name, claim) in claims {
+            for tile in 0..6 * 4 {
+                let (left, top) = (tile % 6 * TILE, tile / 6 * TILE);
+                let cut = |layers: &Layers| crop(layers, left, top, TILE);
+                let verdict = judge(&cut(&claim).radiance, &cut(&canonical));
+                let row = rows.entry(name).or_default();
+                row[0] += usize::from(verdict != Verdict::Silent);
+                row[1] += usize::from(verdict == Verdict::Differs);
+            }
+        }
+    }
+    println!("measured: judged and refused {rows:?}");
+    for (name, [judged, refused]) in rows {
+        assert!(judged >= 30, "{name}: only {judged} tiles speak");
+        let wanted = if name == "honest" { 0 } else { judged };
+        assert_eq!(refused, wanted, "{name}, of {judged}");
+    }
+}
+
+/// A square of a picture.
+fn crop(layers: &Layers, left: usize, top: usize, size: usize) -> Layers {
+    let mut cut = Layers::new(size, size);
+    for y in 0..size {
+        let from = (top + y) * layers.width + left;
+        cut.radiance[y * size..(y + 1) * size].copy_from_slice(&layers.radiance[from..from + size]);
+        cut.variance[y * size..(y + 1) * size].copy_from_slice(&layers.variance[from..from + size]);
+    }
+    cut
 }
 
 /// A tile is cut from the frame.
