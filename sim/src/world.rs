@@ -22,6 +22,15 @@ pub enum Backend {
     Cpu,
     /// A graphics device; an error where there is none.
     Gpu,
+    /// The same without the device's 64-bit integers: as devices do it that have none.
+    GpuSplit,
+}
+
+impl Backend {
+    /// Whether nothing but a graphics device will do.
+    pub(crate) fn insists_on_device(self) -> bool {
+        matches!(self, Self::Gpu | Self::GpuSplit)
+    }
 }
 
 impl FromStr for Backend {
@@ -31,7 +40,8 @@ impl FromStr for Backend {
             "auto" => Ok(Self::Auto),
             "cpu" => Ok(Self::Cpu),
             "gpu" => Ok(Self::Gpu),
-            _ => Err(format!("`{text}` is no backend: choose auto, cpu or gpu")),
+            "gpu-split" => Ok(Self::GpuSplit),
+            _ => Err(format!("`{text}` is no backend: choose auto, cpu, gpu or gpu-split")),
         }
     }
 }

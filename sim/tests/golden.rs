@@ -2,7 +2,7 @@
 //!
 //! Each row of `golden.json` pins the `sim_root` of a small world of one scenario: the Merkle root over *all* of its state
 //! at every checkpoint, and with it the digest of its trajectory. The rows hold in debug and release builds, for any number
-//! of threads, for the WGSL kernels (`twins.rs`), and under wasm32 in Node and in a browser (`sim/wasm`). They were made on
+//! of threads, for the WGSL kernels with and without 64-bit integers, and under wasm32 in Node and in a browser (`sim/wasm`). They were made on
 //! x86-64 and are meant to hold on every machine. Run them elsewhere with
 //!
 //! ```text
@@ -39,9 +39,13 @@ fn rows() -> Vec<Row> {
 }
 
 fn digests(row: &Row) -> (String, String) {
+    digests_on(row, Backend::Cpu)
+}
+
+fn digests_on(row: &Row, backend: Backend) -> (String, String) {
     let mut recipe = Recipe::new(&row.scenario, row.seed.into(), Film::DRAFT).unwrap();
     recipe.params.clone_from(&row.params);
-    let run = simulate(&recipe, Backend::Cpu, &mut |_, _| true).unwrap();
+    let run = simulate(&recipe, backend, &mut |_, _| true).unwrap();
     (run.sim_root.to_string(), blake3::hash(run.trajectory.as_bytes()).to_string())
 }
 
@@ -82,6 +86,25 @@ fn threads_change_nothing() {
         for threads in [1, 8] {
             let found = in_pool(threads, || digests(&row));
             assert_eq!(found, (row.sim_root.clone(), row.trajectory.clone()), "{}, {threads} threads", row.scenario);
+        }
+    }
+}
+
+/// Every row that has a kernel, on whatever adapter there is: Mesa's software one, where the checks run.
+#[cfg(feature = "gpu")]
+#[test]
+fn kernels_on_a_device_make_the_same_worlds() {
+    if let Err(error) = seedstorm_sim::gpu::Gpu::open(seedstorm_sim::gpu::Products::Auto) {
+        assert!(std::env::var_os("SEEDSTORM_REQUIRE_GPU").is_none(), "no adapter: {error}");
+        eprintln!("not compared: {error}");
+        return;
+    }
+    for row in rows().iter().filter(|row| !row.scenario.starts_with("bloom@")) {
+        for backend in [Backend::Gpu, Backend::GpuSplit] {
+            let start = std::time::Instant::now();
+            let found = digests_on(row, backend);
+            eprintln!("{} {} {backend:?}: {:.1} s", row.scenario, row.seed, start.elapsed().as_secs_f32());
+            assert_eq!(found, (row.sim_root.clone(), row.trajectory.clone()), "{}, {backend:?}", row.scenario);
         }
     }
 }

@@ -6,13 +6,11 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use seedstorm_sim::{
-    Backend, Film, Recipe, Seed,
+    Seed,
     fixed::{ONE, q24},
     gpu::{Gpu, Products},
     matter::{Force, Material, Matter, Particles, Vessel, gpu::GpuMatter, twin::TwinMatter},
     random::Stream,
-    recipe::ParamValue,
-    simulate,
     world::KernelError,
 };
 
@@ -107,30 +105,6 @@ fn a_pile_whose_sums_wrap_round_is_refused_by_both() {
     assert!(matches!(refused, KernelError::Overfull { .. }), "{refused}");
     if let Some(gpu) = gpu(Products::Auto) {
         assert_eq!(GpuMatter::new(gpu, &matter, &pile, &forces, None).unwrap().advance(1).unwrap_err(), refused);
-    }
-}
-
-#[test]
-fn a_scenario_has_one_root_on_both() {
-    if gpu(Products::Auto).is_none() {
-        return;
-    }
-    let worlds = [
-        ("tempest@1", &[("detail", 4.0)][..], "motion", "chorus"),
-        ("tempest@1", &[("detail", 4.0)], "motion", "twist"),
-        ("waltz@1", &[("points", 4096.0), ("bars", 4.0)], "encounter", "trio"),
-        ("flood@1", &[("coarse", 5.0)], "built", "city"),
-        ("plunge@1", &[("coarse", 5.0)], "matter", "strata"),
-    ];
-    for (scenario, sizes, name, kind) in worlds {
-        let mut recipe = Recipe::new(scenario, Seed::from(11), Film::DRAFT).unwrap();
-        recipe.params.extend(sizes.iter().map(|(name, value)| ((*name).into(), ParamValue::Number(*value))));
-        recipe.params.insert(name.into(), ParamValue::Text(kind.into()));
-        let run = |backend| simulate(&recipe, backend, &mut |_, _| true).unwrap();
-        let (cpu, gpu) = (run(Backend::Cpu), run(Backend::Gpu));
-        assert_ne!(cpu.backend, gpu.backend);
-        assert_eq!(cpu.sim_root, gpu.sim_root, "{kind}");
-        assert_eq!(cpu.trajectory.as_bytes(), gpu.trajectory.as_bytes(), "{kind}");
     }
 }
 

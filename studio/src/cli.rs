@@ -64,7 +64,7 @@ enum Command {
     Make {
         #[command(flatten)]
         source: Source,
-        /// Where the simulation runs: auto, cpu or gpu. The bits are the same.
+        /// Where the simulation runs: auto, cpu, gpu, or gpu-split (without 64-bit integers). The bits are the same.
         #[arg(long, default_value = "auto")]
         backend: Backend,
         /// Stop before the token.
@@ -90,7 +90,7 @@ enum Command {
         /// Which tracer draws: cpu, whose pixels are the same everywhere, or gpu.
         #[arg(long, default_value = "cpu")]
         renderer: Renderer,
-        /// Where the simulation runs: auto, cpu or gpu. The bits are the same.
+        /// Where the simulation runs: auto, cpu, gpu, or gpu-split (without 64-bit integers). The bits are the same.
         #[arg(long, default_value = "auto")]
         backend: Backend,
         /// The folder; `<recipe CID>-<renderer>` here where it is left out.

@@ -86,7 +86,7 @@ impl Run {
             }
             Self::Kernel => {
                 "The fluid's WGSL kernel and its Rust twin, compared bit for bit: 2,000 steps of a small world and 50 of \
-                 the full one, each with 64-bit integers in the shader and with split products, and whole scenarios. A \
+                 the full one, each with 64-bit integers in the shader and with split products. A \
                  part is one test of `sim/tests/twins.rs`, alone on the machine, on the adapter named above; it passed. \
                  *gravity* is what `sim/tests/gravity.rs` measures of its law: the error of the force against direct \
                  summation, the change of momentum beside its bound, the drift of energy over 150 steps."

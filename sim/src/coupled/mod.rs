@@ -72,12 +72,12 @@ impl Tank {
         #[cfg(feature = "gpu")]
         if let Some(gpu) = crate::gpu::Gpu::wanted(backend)? {
             match Self::on(setup.clone(), bodies.clone(), gpu) {
-                Err(SimError::Kernel(_)) if backend != Backend::Gpu => {}
+                Err(SimError::Kernel(_)) if !backend.insists_on_device() => {}
                 opened => return opened,
             }
         }
         #[cfg(not(feature = "gpu"))]
-        if backend == Backend::Gpu {
+        if backend.insists_on_device() {
             return Err(crate::world::KernelError::Device("this build has no kernels for it".into()).into());
         }
         let bodies = see(&setup, bodies)?;

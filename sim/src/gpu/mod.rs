@@ -98,6 +98,7 @@ impl Gpu {
         match backend {
             Backend::Cpu => Ok(None),
             Backend::Gpu => Self::open(Products::Auto).map(Some),
+            Backend::GpuSplit => Self::open(Products::Split).map(Some),
             Backend::Auto => Ok(Self::open(Products::Auto).ok().filter(|gpu| !gpu.is_software())),
         }
     }

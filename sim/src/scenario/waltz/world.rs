@@ -37,12 +37,12 @@ impl PointWorld {
             let name = format!("wgpu: {}", gpu.name());
             match crate::gravity::gpu::GpuGravity::new(gpu, &law, &points) {
                 Ok(gpu) => return Ok(Self { engine: Engine::Gpu(gpu), count, visible, step: 0, steps, name }),
-                Err(error) if backend == Backend::Gpu => return Err(error.into()),
+                Err(error) if backend.insists_on_device() => return Err(error.into()),
                 Err(_) => {}
             }
         }
         #[cfg(not(feature = "gpu"))]
-        if backend == Backend::Gpu {
+        if backend.insists_on_device() {
             return Err(crate::world::KernelError::Device("this build has no kernels for it".into()).into());
         }
         let engine = Engine::Twin(Box::new(TwinGravity::new(&law, points)));
