@@ -170,7 +170,11 @@ impl Bsdf {
         let opaque_share = (1.0 - metal) * (1.0 - material.transmission.clamp(0.0, 1.0));
 
         let fuzz = if facing.inside { Vec3::ZERO } else { Vec3::from(material.sheen) };
-        let sheen = Sheen::new(max(material.sheen_roughness, least_roughness), out.z);
+        let sheen = if fuzz == Vec3::ZERO {
+            Sheen::NONE
+        } else {
+            Sheen::new(max(material.sheen_roughness, least_roughness), out.z)
+        };
         let below_fuzz = 1.0 - fuzz.max_component() * sheen.reflected;
 
         let coat_cover = if facing.inside { 0.0 } else { material.coat.clamp(0.0, 1.0) };

@@ -58,6 +58,9 @@ pub(crate) struct Sheen {
 }
 
 impl Sheen {
+    /// That of a surface without fuzz.
+    pub(crate) const NONE: Self = Self { roughness: 1.0, reflected: 0.0, limit: 0.0 };
+
     /// Seen at this cosine.
     pub(crate) fn new(roughness: f32, cos: f32) -> Self {
         let roughness = max(roughness, LEAST_ROUGHNESS);
