@@ -171,7 +171,7 @@ fn wrong_use_is_said_in_words() {
         (&["make", "bloom", "--param", "tile=cube"], "petal"),
         (&["make", words(&recipe)], "params.arms"),
         (&["make", words(&recipe), "--seed", "1"], "leave out"),
-        (&["make", "bloom", "--backend", "abacus"], "auto, cpu or gpu"),
+        (&["make", "bloom", "--backend", "abacus"], "auto, cpu, gpu or gpu-split"),
         (&["verify", "nowhere"], "neither a token's number"),
         (&["show", "99"], "seedstorm tokens"),
         (&["make", "nothing.json"], "no recipe at"),
