@@ -1,8 +1,8 @@
 //! How a surface scatters light: the whole of [`Material`], as one weighted set of lobes.
 //!
 //! From the top: fuzz, a clear coat (GGX, index 1.5), below it a metal (GGX), clear glass (GGX refraction, Walter et al.
-//! 2007) or a diffuse body, which light may go through (`walk.rs`), under a dielectric surface (GGX); metal and glass may wear a thin film. What a layer reflects,
-//! by its tabulated directional reflectance, is withheld from the layer below (albedo scaling, as in the Autodesk
+//! 2007) or a diffuse body, which light may go through (`walk.rs`), under a dielectric surface (GGX); metal and glass
+//! may wear a thin film. What a layer reflects, by its tabulated directional reflectance, is withheld from the layer below (albedo scaling, as in the Autodesk
 //! Standard Surface), so that nothing is gained: coat and dielectric lose nothing, metal and rough glass are scaled up by
 //! what their single scattering loses (Turquin 2019, "Practical multiple scattering compensation for microfacet models").
 

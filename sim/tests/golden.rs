@@ -42,10 +42,12 @@ fn digests(row: &Row) -> (String, String) {
     digests_on(row, Backend::Cpu)
 }
 
+/// On a backend, which has to be the one that runs it: nothing else would be compared.
 fn digests_on(row: &Row, backend: Backend) -> (String, String) {
     let mut recipe = Recipe::new(&row.scenario, row.seed.into(), Film::DRAFT).unwrap();
     recipe.params.clone_from(&row.params);
     let run = simulate(&recipe, backend, &mut |_, _| true).unwrap();
+    assert_eq!(run.backend == "cpu", backend == Backend::Cpu, "{} ran on {}", row.scenario, run.backend);
     (run.sim_root.to_string(), blake3::hash(run.trajectory.as_bytes()).to_string())
 }
 

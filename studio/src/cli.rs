@@ -116,7 +116,7 @@ enum Command {
     Verify {
         /// A token's number or a bundle's folder.
         piece: String,
-        /// Where the simulation runs again: auto, cpu or gpu.
+        /// Where the simulation runs again: auto, cpu, gpu or gpu-split.
         #[arg(long, default_value = "auto")]
         backend: Backend,
         /// Let a piece pass that was never minted.
@@ -130,7 +130,7 @@ enum Command {
         /// How many segments to run again.
         #[arg(long, value_name = "COUNT", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
         segments: u32,
-        /// Where they run: auto, cpu or gpu.
+        /// Where they run: auto, cpu, gpu or gpu-split.
         #[arg(long, default_value = "auto")]
         backend: Backend,
     },
@@ -144,7 +144,7 @@ enum Command {
         /// Write the digest of the state after each of its steps here, for `bisect`.
         #[arg(long, value_name = "OUT.json")]
         journal: Option<PathBuf>,
-        /// Where it runs: auto, cpu or gpu.
+        /// Where it runs: auto, cpu, gpu or gpu-split.
         #[arg(long, default_value = "auto")]
         backend: Backend,
     },
@@ -157,7 +157,7 @@ enum Command {
         /// The journals of both, first and second, of the segment that is in dispute: with them the step is found.
         #[arg(long, value_name = "JOURNAL.json", num_args = 2)]
         journals: Vec<PathBuf>,
-        /// Where the segment runs: auto, cpu or gpu.
+        /// Where the segment runs: auto, cpu, gpu or gpu-split.
         #[arg(long, default_value = "auto")]
         backend: Backend,
     },
@@ -262,7 +262,7 @@ struct SweepArguments {
     /// Pieces at once, each on one core; all cores where it is left out.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,
-    /// Where the simulations run: auto, cpu or gpu.
+    /// Where the simulations run: auto, cpu, gpu or gpu-split.
     #[arg(long, default_value = "cpu")]
     backend: Backend,
 }

@@ -112,7 +112,10 @@ pub fn render(home: &Home, recipe: &Recipe, wishes: &Wishes, observer: &dyn Obse
     let frames = match &wishes.frames {
         Frames::All => 0..film.frames,
         Frames::Some(frames) => frames.clone(),
-        Frames::Poster => poster_frame(&*scenario, film)..poster_frame(&*scenario, film) + 1,
+        Frames::Poster => {
+            let poster = poster_frame(&*scenario, film);
+            poster..poster + 1
+        }
     };
     if frames.is_empty() || frames.end > film.frames {
         return Err(StudioError::Frames { asked: frames, frames: film.frames });

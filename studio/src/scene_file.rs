@@ -22,7 +22,7 @@ pub fn read(path: &Path) -> Result<Document, StudioError> {
     let bytes = files::read_bounded(path, MAX_FILE_BYTES as u64).map_err(|error| match error.kind() {
         io::ErrorKind::FileTooLarge => whole(
             format!("the file {error}"),
-            "say it in fewer words: `count`, `when` and distributions make many of one",
+            "say it in fewer words: one entry with `arrange` and distributions stands for many bodies",
         ),
         _ => StudioError::io(path)(error),
     })?;
