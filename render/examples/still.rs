@@ -97,6 +97,8 @@ fn studio() -> Scene {
         instances: vec![instance(Shape::Box(Vector3::new(60.0, 0.5, 60.0)), at(0.0, -0.5, 0.0), 0)],
         fluid: None,
         haze: None,
+        fog: None,
+        moved: vec![],
         environment: None,
         sun: None,
         exposure_stops: 0.6,

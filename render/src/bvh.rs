@@ -439,7 +439,7 @@ mod tests {
             let origin = vec3(origin.0, origin.1, origin.2);
             let toward = vec3(target.0, target.1, target.2) - origin;
             prop_assume!(toward.length() > 1e-3 && toward.x != 0.0 && toward.y != 0.0 && toward.z != 0.0);
-            let ray = Ray { origin, direction: toward.normalized() };
+            let ray = Ray { origin, direction: toward.normalized(), time: 0.0 };
             let mut order = Vec::new();
             let tree = Bvh::build(&boxes, 1, |ids| order.extend_from_slice(ids));
             let mut all = Everything { seen: Vec::new() };

@@ -42,13 +42,13 @@ static FILTER: LazyLock<[f32; FILTER_STEPS + 1]> = LazyLock::new(|| {
     table
 });
 
-#[inline]
 /// The filter's table, for a twin of [`Lens::ray`].
 #[cfg(feature = "gpu")]
 pub(crate) fn filter_table() -> &'static [f32] {
     &*FILTER
 }
 
+#[inline]
 fn filter_offset(table: &[f32; FILTER_STEPS + 1], u: f32) -> f32 {
     let x = u * FILTER_STEPS as f32;
     let i = (x as usize).min(FILTER_STEPS - 1);
@@ -93,7 +93,8 @@ impl Lens {
         })
     }
 
-    /// The ray through pixel (`x`, `y`) of a `width` × `height` picture, for one pair of filter and one of lens samples.
+    /// The ray through pixel (`x`, `y`) of a `width` × `height` picture as the shutter opens, for one pair of filter and
+    /// one of lens samples.
     #[inline]
     pub(crate) fn ray(&self, pixel: [u32; 2], size: [u32; 2], filter: [f32; 2], lens: [f32; 2]) -> Ray {
         let table = &*FILTER;
@@ -107,9 +108,9 @@ impl Lens {
             let (sin, cos) = libm::sincosf(lens[1] * std::f32::consts::TAU);
             let origin = self.eye + self.right * (r * cos) + self.up * (r * sin);
             let focus = self.eye + through * self.focus_distance;
-            Ray { origin, direction: (focus - origin).normalized() }
+            Ray { origin, direction: (focus - origin).normalized(), time: 0.0 }
         } else {
-            Ray { origin: self.eye, direction: through.normalized() }
+            Ray { origin: self.eye, direction: through.normalized(), time: 0.0 }
         }
     }
 

@@ -37,6 +37,8 @@
 //!     }],
 //!     fluid: None,
 //!     haze: None,
+//!     fog: None,
+//!     moved: vec![],
 //!     environment: None,
 //!     sun: None,
 //!     exposure_stops: 0.0,
@@ -57,7 +59,9 @@ pub mod denoise;
 mod environment;
 mod error;
 pub mod film;
+mod fog;
 mod frame;
+mod glow;
 #[cfg(feature = "gpu")]
 pub mod gpu;
 pub mod haze;
@@ -66,6 +70,7 @@ pub mod judge;
 mod layers;
 mod light;
 mod microfacet;
+mod moving;
 mod path;
 mod prepared;
 mod sampler;

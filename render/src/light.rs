@@ -1,12 +1,13 @@
-//! Where light comes from: the sky or the map around, the rectangular lights, the brightest glowing spheres, the sun.
+//! Where light comes from: the sky or the map around, the rectangular lights, the glowing spheres, the sun.
 //!
 //! A vertex draws one light for its shadow ray, in proportion to an estimate of the irradiance that each would give it
-//! unshadowed. The estimate costs a few products a light, so that a scene wants tens of lights, not thousands.
+//! unshadowed. The estimate costs a few products a light, so that a scene wants tens of rectangles, not thousands; of
+//! glowing spheres it may have any number, see [`Glows`].
 
 use seedstorm_sim::scene;
 
 use crate::environment::Environment;
-use crate::shape;
+use crate::glow::{Ball, Glows};
 use crate::vector::{Basis, Ray, Vec3, max, min, vec3};
 
 /// A rectangle that emits from its front.
@@ -25,16 +26,6 @@ pub(crate) struct Rectangle {
     pub(crate) visible: bool,
 }
 
-/// A sphere that emits outward; part of the scene's geometry too.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Ball {
-    pub(crate) center: Vec3,
-    pub(crate) radius: f32,
-    pub(crate) radiance: Vec3,
-    /// π r² × luminance.
-    pub(crate) power: f32,
-}
-
 /// A disc that is endlessly far away.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sun {
@@ -46,18 +37,6 @@ pub(crate) struct Sun {
     pub(crate) power: f32,
 }
 
-/// A sphere that glows.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Glow {
-    pub(crate) center: Vec3,
-    pub(crate) radius: f32,
-    pub(crate) radiance: Vec3,
-    pub(crate) instance: u32,
-}
-
-/// Most glowing spheres that shadow rays are aimed at; the others are found by paths only.
-const MOST_BALLS: usize = 16;
-
 /// All lights of a scene.
 #[derive(Debug, Clone)]
 pub(crate) struct Lights {
@@ -66,11 +45,9 @@ pub(crate) struct Lights {
     pub(crate) nadir: Vec3,
     pub(crate) sky_is_black: bool,
     pub(crate) rectangles: Vec<Rectangle>,
-    pub(crate) balls: Vec<Ball>,
+    pub(crate) glows: Glows,
     pub(crate) environment: Option<Environment>,
     pub(crate) sun: Option<Sun>,
-    /// The instances of `balls`.
-    ball_instances: Vec<u32>,
 }
 
 /// A direction toward a light.
@@ -88,6 +65,8 @@ pub(crate) struct LightSample {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LightHit {
     pub(crate) radiance: Vec3,
+    /// How far away.
+    pub(crate) t: f32,
     light: usize,
 }
 
@@ -95,26 +74,42 @@ pub(crate) struct LightHit {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Receiver {
     pub(crate) position: Vec3,
+    /// Of a surface.
     pub(crate) normal: Vec3,
-    /// Whether light from behind the normal counts too.
-    pub(crate) translucent: bool,
+    pub(crate) side: Side,
+    /// When the path takes place, of the time that the shutter is open.
+    pub(crate) time: f32,
+}
+
+/// From where light counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// The side of the normal.
+    Front,
+    /// Either side of a surface, by its cosine.
+    Both,
+    /// Everywhere alike: the receiver is no surface.
+    All,
+}
+
+impl Receiver {
+    /// The greatest height above the receiver's surface of what lies within `reach` of the place that is `to` away.
+    #[inline]
+    pub(crate) fn top(&self, to: Vec3, reach: f32) -> f32 {
+        match self.side {
+            Side::Front => to.dot(self.normal) + reach,
+            Side::Both => to.dot(self.normal).abs() + reach,
+            Side::All => to.length() + reach,
+        }
+    }
 }
 
 /// How far a shadow ray to the sky goes.
 pub(crate) const ENDLESS: f32 = 1e30;
 
 impl Lights {
-    /// Of the glowing spheres, those of the most power are taken, earlier ones first among equals.
-    pub(crate) fn new(scene: &scene::Scene, mut glows: Vec<Glow>) -> Self {
+    pub(crate) fn new(scene: &scene::Scene, balls: Vec<Ball>) -> Self {
         let (sky, lights) = (&scene.sky, &scene.lights);
-        let glow_power = |g: &Glow| g.radiance.luminance() * (std::f32::consts::PI * g.radius * g.radius);
-        glows.sort_by(|a, b| glow_power(b).total_cmp(&glow_power(a)).then(a.instance.cmp(&b.instance)));
-        glows.truncate(MOST_BALLS);
-        let balls = glows
-            .iter()
-            .map(|g| Ball { center: g.center, radius: g.radius, radiance: g.radiance, power: glow_power(g) })
-            .collect();
-        let ball_instances = glows.iter().map(|g| g.instance).collect();
         let [zenith, horizon, nadir] = [sky.zenith, sky.horizon, sky.nadir].map(Vec3::from);
         let rectangles = lights
             .iter()
@@ -147,13 +142,7 @@ impl Lights {
             let power = radiance.luminance() * std::f32::consts::PI * sin * sin;
             Sun { toward: Vec3::from(sun.toward).normalized(), sagitta: sin * sin / (1.0 + cos), radiance, power }
         });
-        Self { zenith, horizon, nadir, sky_is_black, rectangles, balls, environment, sun, ball_instances }
-    }
-
-    /// Which of the spheres that shadow rays are aimed at an instance is.
-    #[inline]
-    pub(crate) fn ball_of(&self, instance: u32) -> Option<u32> {
-        self.ball_instances.iter().position(|&i| i == instance).map(|ball| ball as u32)
+        Self { zenith, horizon, nadir, sky_is_black, rectangles, glows: Glows::new(balls), environment, sun }
     }
 
     /// Radiance of the map in a unit direction, or of the gradient: from the horizon to either pole by the smoothstep of
@@ -174,6 +163,13 @@ impl Lights {
         if self.sky_is_black {
             return 0.0;
         }
+        if receiver.side == Side::All {
+            let mean = match &self.environment {
+                Some(map) => map.mean,
+                None => 0.25 * (self.zenith + self.nadir).luminance() + 0.5 * self.horizon.luminance(),
+            };
+            return 4.0 * std::f32::consts::PI * max(mean, 1e-6);
+        }
         if let Some(map) = &self.environment {
             // Irradiance by the map's mean and lean alone, and never nothing.
             let leaning = map.mean + 2.0 * map.lean.dot(receiver.normal);
@@ -191,9 +187,7 @@ impl Lights {
         if height <= 0.0 {
             return 0.0;
         }
-        let along = to_light.dot(receiver.normal);
-        let reach = light.u.dot(receiver.normal).abs() + light.v.dot(receiver.normal).abs();
-        let top = if receiver.translucent { along.abs() + reach } else { along + reach };
+        let top = receiver.top(to_light, light.u.dot(receiver.normal).abs() + light.v.dot(receiver.normal).abs());
         if top <= 0.0 {
             return 0.0;
         }
@@ -204,55 +198,22 @@ impl Lights {
         light.power * facing * cos / (distance2 + 0.25 * light.area)
     }
 
-    /// The estimate by which a sphere is drawn: 0 only where none of it can light the receiver, or from within.
-    #[inline]
-    fn ball_worth(ball: &Ball, receiver: &Receiver) -> f32 {
-        let to_ball = ball.center - receiver.position;
-        let distance2 = to_ball.length_squared();
-        if distance2 <= ball.radius * ball.radius * 1.000_01 {
-            return 0.0;
-        }
-        let along = to_ball.dot(receiver.normal);
-        let top = if receiver.translucent { along.abs() } else { along } + ball.radius;
-        if top <= 0.0 {
-            return 0.0;
-        }
-        ball.power * min(top / distance2.sqrt(), 1.0) / distance2
-    }
-
     /// The estimate by which the sun is drawn.
     #[inline]
     fn sun_worth(sun: &Sun, receiver: &Receiver) -> f32 {
-        let along = sun.toward.dot(receiver.normal);
-        let top = if receiver.translucent { along.abs() } else { along } + (2.0 * sun.sagitta).sqrt();
-        sun.power * max(top, 0.0)
-    }
-
-    /// The rectangles, then the spheres, then the sun.
-    #[inline]
-    fn count(&self) -> usize {
-        self.rectangles.len() + self.balls.len() + usize::from(self.sun.is_some())
-    }
-
-    /// The estimate for light number `light`.
-    #[inline]
-    fn worth_of(&self, light: usize, receiver: &Receiver) -> f32 {
-        if let Some(rectangle) = self.rectangles.get(light) {
-            return Self::worth(rectangle, receiver);
-        }
-        match (self.balls.get(light - self.rectangles.len()), &self.sun) {
-            (Some(ball), _) => Self::ball_worth(ball, receiver),
-            (None, Some(sun)) => Self::sun_worth(sun, receiver),
-            (None, None) => 0.0,
-        }
+        sun.power * max(min(receiver.top(sun.toward, (2.0 * sun.sagitta).sqrt()), 1.0), 0.0)
     }
 
     /// The sum of all estimates.
     #[inline]
     fn total_worth(&self, receiver: &Receiver, sky: f32) -> f32 {
         let mut total = sky;
-        for light in 0..self.count() {
-            total += self.worth_of(light, receiver);
+        for rectangle in &self.rectangles {
+            total += Self::worth(rectangle, receiver);
+        }
+        total += self.glows.worth(receiver);
+        if let Some(sun) = &self.sun {
+            total += Self::sun_worth(sun, receiver);
         }
         total
     }
@@ -269,27 +230,30 @@ impl Lights {
             return self.sample_sky(receiver, u, sky / total);
         }
         let mut chosen = None;
-        for light in 0..self.count() {
-            let worth = self.worth_of(light, receiver);
+        for rectangle in &self.rectangles {
+            let worth = Self::worth(rectangle, receiver);
             if worth > 0.0 {
-                chosen = Some((light, worth / total));
+                chosen = Some((rectangle, worth / total));
                 left -= worth;
                 if left < 0.0 {
-                    break;
+                    return rectangle.sample(receiver, u, worth / total);
                 }
             }
         }
-        let Some((light, chosen)) = chosen else {
-            // Only rounding leads here.
-            return self.sample_sky(receiver, u, sky / total);
-        };
-        if let Some(rectangle) = self.rectangles.get(light) {
-            return rectangle.sample(receiver, u, chosen);
+        let glows = self.glows.worth(receiver);
+        if glows > 0.0 && left < glows {
+            return self.glows.sample(receiver, left / glows, u, glows / total);
         }
-        match (self.balls.get(light - self.rectangles.len()), &self.sun) {
-            (Some(ball), _) => ball.sample(receiver, u, chosen),
-            (None, Some(sun)) => Some(sun.sample(u, chosen)),
-            (None, None) => None,
+        let sun = self.sun.as_ref().map(|sun| (sun, Self::sun_worth(sun, receiver))).filter(|(_, worth)| *worth > 0.0);
+        // Only rounding leads beyond the last one that there is.
+        if let Some((sun, worth)) = sun {
+            Some(sun.sample(u, worth / total))
+        } else if glows > 0.0 {
+            self.glows.sample(receiver, 0.999_999, u, glows / total)
+        } else if let Some((rectangle, chosen)) = chosen {
+            rectangle.sample(receiver, u, chosen)
+        } else {
+            self.sample_sky(receiver, u, sky / total)
         }
     }
 
@@ -305,6 +269,11 @@ impl Lights {
         };
         let direction = if let Some(map) = bright {
             map.sample(u)
+        } else if receiver.side == Side::All {
+            let z = 1.0 - 2.0 * u[1];
+            let r = max(1.0 - z * z, 0.0).sqrt();
+            let (sin, cos) = libm::sincosf(u[0] * std::f32::consts::TAU);
+            vec3(r * cos, r * sin, z)
         } else {
             let (sin, cos) = libm::sincosf(u[0] * std::f32::consts::TAU);
             let r = u[1].sqrt();
@@ -318,10 +287,13 @@ impl Lights {
     /// The density with which the sky draws this direction, once it is chosen.
     #[inline]
     fn sky_density_alone(&self, receiver: &Receiver, direction: Vec3) -> f32 {
-        let by_cosine = max(direction.dot(receiver.normal), 0.0) * std::f32::consts::FRAC_1_PI;
+        let spread = match receiver.side {
+            Side::All => 0.25 * std::f32::consts::FRAC_1_PI,
+            Side::Front | Side::Both => max(direction.dot(receiver.normal), 0.0) * std::f32::consts::FRAC_1_PI,
+        };
         match &self.environment {
-            None => by_cosine,
-            Some(map) => 0.5 * (by_cosine + map.density(direction)),
+            None => spread,
+            Some(map) => 0.5 * (spread + map.density(direction)),
         }
     }
 
@@ -352,8 +324,8 @@ impl Lights {
     /// The density with which [`Lights::sample`] would have drawn this light in this direction.
     pub(crate) fn density(&self, receiver: &Receiver, direction: Vec3, hit: &LightHit) -> f32 {
         let total = self.total_worth(receiver, self.sky_worth(receiver));
-        let own = self.worth_of(hit.light, receiver);
         let light = &self.rectangles[hit.light];
+        let own = Self::worth(light, receiver);
         let cos = -direction.dot(light.normal);
         if own <= 0.0 || cos <= 1e-6 {
             return 0.0;
@@ -363,17 +335,14 @@ impl Lights {
         distance * distance / (cos * light.area) * (own / total)
     }
 
-    /// The density with which [`Lights::sample`] would have drawn a direction to the sphere of this instance; `None` if
-    /// shadow rays are not aimed at it.
-    pub(crate) fn ball_density(&self, receiver: &Receiver, instance: u32) -> Option<f32> {
-        let ball = self.ball_of(instance)? as usize;
-        let own = Self::ball_worth(&self.balls[ball], receiver);
+    /// The density with which [`Lights::sample`] would have drawn a direction to this ball.
+    pub(crate) fn ball_density(&self, receiver: &Receiver, ball: u32) -> f32 {
+        let own = self.glows.worth(receiver);
         if own <= 0.0 {
-            return Some(0.0);
+            return 0.0;
         }
         let total = self.total_worth(receiver, self.sky_worth(receiver));
-        let (_, sagitta) = self.balls[ball].cone(receiver);
-        Some(own / total / (std::f32::consts::TAU * sagitta))
+        own / total * self.glows.density(receiver, ball)
     }
 
     /// The nearest light whose front the ray meets before `limit`, or at equal distance the first.
@@ -387,7 +356,7 @@ impl Lights {
             }
             if let Some(t) = rectangle.meets(ray, limit) {
                 limit = t;
-                nearest = Some(LightHit { radiance: rectangle.radiance, light });
+                nearest = Some(LightHit { radiance: rectangle.radiance, t, light });
             }
         }
         nearest
@@ -397,33 +366,6 @@ impl Lights {
     #[inline]
     pub(crate) fn occlude(&self, ray: &Ray, limit: f32) -> bool {
         self.rectangles.iter().any(|rectangle| rectangle.meets(ray, limit).is_some())
-    }
-}
-
-impl Ball {
-    /// Squared distance to the centre, and 1 − cos of the angle from it to the rim, whose digits survive where the ball
-    /// looks small.
-    #[inline]
-    fn cone(&self, receiver: &Receiver) -> (f32, f32) {
-        let distance2 = (self.center - receiver.position).length_squared();
-        let sin2 = min(self.radius * self.radius / distance2, 1.0);
-        (distance2, max(sin2 / (1.0 + (1.0 - sin2).sqrt()), 1e-12))
-    }
-
-    /// A direction spread evenly over the cone that the sphere fills.
-    fn sample(&self, receiver: &Receiver, u: [f32; 2], chosen: f32) -> Option<LightSample> {
-        let (distance2, sagitta) = self.cone(receiver);
-        let distance = distance2.sqrt();
-        let below = u[0] * sagitta;
-        let r = (below * (2.0 - below)).sqrt();
-        let (sin, cos) = libm::sincosf(u[1] * std::f32::consts::TAU);
-        let toward = (self.center - receiver.position) * (1.0 / distance);
-        let direction = Basis::around(toward).to_world(vec3(r * cos, r * sin, 1.0 - below)).normalized();
-        let ray = Ray { origin: receiver.position, direction };
-        // Rounding may put a direction to the rim beside it.
-        let distance = shape::sphere(&ray, self.center, self.radius).map_or(distance, |[enter, _]| enter);
-        let density = chosen / (std::f32::consts::TAU * sagitta);
-        (distance > 0.0).then_some(LightSample { direction, distance, radiance: self.radiance, density })
     }
 }
 

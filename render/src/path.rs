@@ -1,8 +1,8 @@
 //! One path: from the lens, by scattering, to the light.
 //!
 //! Each vertex draws a light for a shadow ray and the surface for the way on; what both can find is weighted by the
-//! power heuristic (Veach 1997, "Robust Monte Carlo Methods for Light Transport Simulation", §9.2). Shapes that emit,
-//! but for the brightest spheres, are found by the way on only.
+//! power heuristic (Veach 1997, "Robust Monte Carlo Methods for Light Transport Simulation", §9.2). Shapes that emit and
+//! are no spheres are found by the way on only.
 //!
 //! Two things keep a few dozen samples free of fireflies, at the price of bias:
 //!
@@ -13,8 +13,8 @@
 //!   darkens what a few bright paths would have carried.
 
 use crate::bsdf::{Bsdf, Drawn, Facing, spectral};
-use crate::light::{ENDLESS, Receiver};
-use crate::prepared::{PreparedScene, Scratch, absorbed};
+use crate::light::{ENDLESS, Receiver, Side};
+use crate::prepared::{PreparedScene, Scratch, Surface, absorbed};
 use crate::sampler::Sampler;
 use crate::vector::{Ray, Vec3, min};
 use crate::walk::walk;
@@ -39,7 +39,10 @@ const PAIR_FILTER: u32 = 0;
 const PAIR_LENS: u32 = 1;
 const PAIRS_OF_CAMERA: u32 = 2;
 const PAIRS_OF_BOUNCE: u32 = 4;
-/// Beyond those of any bounce: the place in the spectrum.
+/// Beyond those of any bounce: the moment, and four for each meeting with fog.
+const PAIR_TIME: u32 = 1 << 15;
+const PAIRS_OF_FOG: u32 = PAIR_TIME + 1;
+/// Beyond those: the place in the spectrum.
 const PAIR_SPECTRUM: u32 = 1 << 16;
 /// Those of where a walk leaves a body, as many as of a bounce.
 const PAIRS_OF_EXITS: u32 = PAIR_SPECTRUM + 1;
@@ -75,7 +78,14 @@ pub(crate) struct PathSample {
 
 /// The ray through a pixel for this sample.
 pub(crate) fn camera_ray(scene: &PreparedScene, pixel: [u32; 2], size: [u32; 2], sampler: &Sampler) -> Ray {
-    scene.lens.ray(pixel, size, sampler.pair(PAIR_FILTER), sampler.pair(PAIR_LENS))
+    let ray = scene.lens.ray(pixel, size, sampler.pair(PAIR_FILTER), sampler.pair(PAIR_LENS));
+    if scene.moving.is_empty() { ray } else { Ray { time: sampler.pair(PAIR_TIME)[0], ..ray } }
+}
+
+/// Whether the ray comes to this surface from within a clear body.
+#[inline]
+fn comes_from_inside(scene: &PreparedScene, ray: &Ray, surface: &Surface) -> bool {
+    ray.direction.dot(surface.facet_normal) > 0.0 && scene.materials[surface.material as usize].transmission > 0.0
 }
 
 #[inline]
@@ -96,7 +106,7 @@ pub(crate) fn trace(
     let mut throughput = Vec3::ONE;
     // How the last direction was drawn: its density (0 where no light sample could have drawn it), and from where.
     let mut density = 0.0;
-    let mut receiver = Receiver { position: ray.origin, normal: ray.direction, translucent: false };
+    let mut receiver = Receiver { position: ray.origin, normal: ray.direction, side: Side::Front, time: ray.time };
     let mut sees_backdrop = true;
     // Whether a scattering so far, and whether one before the last, was not narrow.
     let (mut softened, mut indirect) = (false, false);
@@ -126,16 +136,75 @@ pub(crate) fn trace(
         Strategy::Lights => f32::from(by_light <= 0.0 || density <= 0.0),
     };
 
+    let by_lights = match limits.strategy {
+        Strategy::Both => true,
+        #[cfg(test)]
+        Strategy::Scattering => false,
+        #[cfg(test)]
+        Strategy::Lights => true,
+    };
+    // The share of what a shadow ray has found.
+    let weight_of = |by_light: f32, by_scattering: f32| match limits.strategy {
+        Strategy::Both => power_heuristic(by_light, by_scattering),
+        #[cfg(test)]
+        _ => 1.0,
+    };
+
     let mut bounce = 0;
     'path: for event in 0..=limits.max_bounces + MOST_PASSES {
         let hit = scene.intersect(&ray, scratch);
         let reach = hit.map_or(ENDLESS, |h| h.t);
-        if let Some(light) = scene.lights.intersect(&ray, reach, bounce == 0) {
+        let light = scene.lights.intersect(&ray, reach, bounce == 0);
+        let met = hit.filter(|_| light.is_none()).map(|hit| (hit, scene.surface(&ray, &hit)));
+        let inside = met.is_some_and(|(_, surface)| comes_from_inside(scene, &ray, &surface));
+        if let Some(fog) = scene.fog.as_ref().filter(|_| !inside) {
+            let pairs = PAIRS_OF_FOG + PAIRS_OF_BOUNCE * event;
+            let [distance, roulette] = sampler.pair(pairs);
+            if let Some(t) = fog.meets(&ray, light.map_or(reach, |light| light.t), distance) {
+                if let Some((hit, surface)) = met.filter(|_| layers_open) {
+                    // The layers show what stands behind.
+                    let side = if ray.direction.dot(surface.facet_normal) > 0.0 { -1.0 } else { 1.0 };
+                    let normal = surface.normal * side;
+                    let facing =
+                        Facing { normal, facet_normal: surface.facet_normal * side, out: -ray.direction, inside };
+                    let drawn = Drawn { least_roughness: 0.0, least_reflected: 0.0, spectrum };
+                    let material = &scene.materials[surface.material as usize];
+                    sample.albedo = layers_factor * Bsdf::new(material, surface.tint, facing, drawn).albedo;
+                    (sample.normal, sample.depth) = (normal, Some(length + hit.t));
+                }
+                layers_open = false;
+                if bounce == limits.max_bounces {
+                    break;
+                }
+                length += t;
+                throughput *= fog.albedo;
+                let here = Receiver { position: ray.at(t), normal: ray.direction, side: Side::All, time: ray.time };
+                if by_lights
+                    && let Some(light) = scene.lights.sample(&here, sampler.pair(pairs + 2)[0], sampler.pair(pairs + 3))
+                {
+                    let value = fog.phase(ray.direction, light.direction);
+                    let shadow = Ray { origin: here.position, direction: light.direction, time: ray.time };
+                    let visible = scene.visibility(&shadow, light.distance * (1.0 - 1e-4), scratch);
+                    let weight = weight_of(light.density, value);
+                    let contribution = throughput * visible * light.radiance * (value * weight / light.density);
+                    sample.radiance += clamped(contribution, softened || indirect);
+                }
+                let (direction, turned) = fog.turn(ray.direction, sampler.pair(pairs + 1));
+                (density, receiver, sees_backdrop) = (turned, here, false);
+                bounce += 1;
+                (indirect, softened) = (softened || bounce > SHARP_SCATTERINGS, true);
+                let Some(kept) = spared(throughput, bounce, roulette) else { break };
+                throughput = kept;
+                ray = Ray { origin: here.position, direction, time: ray.time };
+                continue;
+            }
+        }
+        if let Some(light) = light {
             let by_light = if density > 0.0 { scene.lights.density(&receiver, ray.direction, &light) } else { 0.0 };
             sample.radiance += clamped(throughput * light.radiance * share(density, by_light), indirect);
             break;
         }
-        let Some(hit) = hit else {
+        let Some((hit, mut surface)) = met else {
             let behind = if sees_backdrop { scene.lens.backdrop(ray.direction) } else { None };
             let sky = behind.unwrap_or_else(|| scene.lights.sky(ray.direction));
             let by_light = if density > 0.0 { scene.lights.sky_density(&receiver, ray.direction) } else { 0.0 };
@@ -149,20 +218,20 @@ pub(crate) fn trace(
             break;
         };
         length += hit.t;
-        let mut surface = scene.surface(&ray, &hit);
         let material = &scene.materials[surface.material as usize];
         let out = -ray.direction;
         let from_back = out.dot(surface.facet_normal) < 0.0;
-        let inside = from_back && material.transmission > 0.0;
         if inside {
             throughput *= absorbed(material, hit.t);
         } else {
             let emission = Vec3::from(material.emission) + surface.emission;
             if emission != Vec3::ZERO {
-                let by_light =
-                    if density > 0.0 { scene.lights.ball_density(&receiver, hit.instance) } else { Some(0.0) };
-                sample.radiance += match by_light {
-                    Some(by_light) => clamped(throughput * emission * share(density, by_light), indirect),
+                sample.radiance += match scene.looks[hit.instance as usize].ball {
+                    _ if density <= 0.0 => clamped(throughput * emission * share(density, 0.0), indirect),
+                    Some(ball) => {
+                        let by_light = scene.lights.ball_density(&receiver, ball);
+                        clamped(throughput * emission * share(density, by_light), indirect)
+                    }
                     // Nothing but chance finds it: as noisy as indirect light.
                     None => clamped(throughput * emission, softened || indirect),
                 };
@@ -197,25 +266,17 @@ pub(crate) fn trace(
         // At the surface, and once more where a walk through the body leaves it.
         let (scatter, here, roulette) = loop {
             let position = surface.origin(facet_normal);
-            let here = Receiver { position, normal: bsdf.normal(), translucent: bsdf.translucent() };
-            let by_lights = match limits.strategy {
-                Strategy::Both => bsdf.sees_lights(),
-                #[cfg(test)]
-                Strategy::Scattering => false,
-                #[cfg(test)]
-                Strategy::Lights => bsdf.sees_lights(),
-            };
+            let seen_from = if bsdf.translucent() { Side::Both } else { Side::Front };
+            let here = Receiver { position, normal: bsdf.normal(), side: seen_from, time: ray.time };
             if by_lights
+                && bsdf.sees_lights()
                 && let Some(light) = scene.lights.sample(&here, sampler.pair(pairs + 2)[0], sampler.pair(pairs + 3))
             {
                 let (value, by_scattering) = bsdf.evaluate(light.direction);
                 if value != Vec3::ZERO {
-                    let weight = match limits.strategy {
-                        Strategy::Both => power_heuristic(light.density, by_scattering),
-                        #[cfg(test)]
-                        _ => 1.0,
-                    };
-                    let shadow = Ray { origin: surface.origin(light.direction), direction: light.direction };
+                    let weight = weight_of(light.density, by_scattering);
+                    let origin = surface.origin(light.direction);
+                    let shadow = Ray { origin, direction: light.direction, time: ray.time };
                     let visible = scene.visibility(&shadow, light.distance * (1.0 - 1e-4), scratch);
                     if visible != Vec3::ZERO {
                         let crosses = light.direction.dot(facet_normal) < 0.0;
@@ -232,8 +293,8 @@ pub(crate) fn trace(
             if !scatter.enters {
                 break (scatter, here, roulette);
             }
-            let Some((exit, kept)) = walk(scene, &surface, hit.instance, scatter.direction, sampler, event, scratch)
-            else {
+            let inward = Ray { direction: scatter.direction, ..ray };
+            let Some((exit, kept)) = walk(scene, &surface, hit.instance, inward, sampler, event, scratch) else {
                 break 'path;
             };
             throughput *= kept;
@@ -249,7 +310,7 @@ pub(crate) fn trace(
         }
         if pane && scatter.straight {
             // Straight through is no scattering: shadow rays from the last vertex came this way too.
-            ray = Ray { origin: surface.origin(ray.direction), direction: ray.direction };
+            ray = Ray { origin: surface.origin(ray.direction), ..ray };
             continue;
         }
         sees_backdrop &= scatter.transmitted || inside;
@@ -257,20 +318,25 @@ pub(crate) fn trace(
         bounce += 1;
         indirect = softened || bounce > SHARP_SCATTERINGS;
         softened |= !scatter.narrow;
-        let largest = throughput.max_component();
-        if largest <= 0.0 {
-            break;
-        }
-        if bounce >= ROULETTE_FROM {
-            let survive = min(largest, 0.95);
-            if roulette >= survive {
-                break;
-            }
-            throughput = throughput * (1.0 / survive);
-        }
-        ray = Ray { origin: surface.origin(scatter.direction), direction: scatter.direction };
+        let Some(kept) = spared(throughput, bounce, roulette) else { break };
+        throughput = kept;
+        ray = Ray { origin: surface.origin(scatter.direction), direction: scatter.direction, time: ray.time };
     }
     sample
+}
+
+/// What a path carries on after `bounce` scatterings; `None` where it ends, at random once it is long.
+#[inline]
+fn spared(throughput: Vec3, bounce: u32, roulette: f32) -> Option<Vec3> {
+    let largest = throughput.max_component();
+    if largest <= 0.0 {
+        return None;
+    }
+    if bounce < ROULETTE_FROM {
+        return Some(throughput);
+    }
+    let survive = min(largest, 0.95);
+    (roulette < survive).then(|| throughput * (1.0 / survive))
 }
 
 #[cfg(test)]
@@ -278,7 +344,7 @@ mod tests {
     use std::sync::atomic::AtomicBool;
 
     use nalgebra::{Point3, Similarity3, Translation3, UnitQuaternion, Vector3};
-    use seedstorm_sim::scene::{AreaLight, Camera, Environment, Instance, Material, Scene, Shape, Sky, Sun};
+    use seedstorm_sim::scene::{AreaLight, Camera, Environment, Fog, Instance, Material, Mesh, Scene, Shape, Sky, Sun};
 
     use super::*;
     use crate::{FrameSettings, Rect};
@@ -325,6 +391,8 @@ mod tests {
             ],
             fluid: None,
             haze: None,
+            fog: None,
+            moved: vec![],
             environment: None,
             sun: None,
             exposure_stops: 0.0,
@@ -388,6 +456,102 @@ mod tests {
         dark.lights.clear();
         dark.sky = Sky { zenith: [0.0; 3], horizon: [0.0; 3], nadir: [0.0; 3], backdrop: None };
         strategies_agree_in(dark, &[Strategy::Scattering, Strategy::Lights], 0.015);
+    }
+
+    /// Thin and thick, lit by everything that there is, around a ball of glass.
+    #[test]
+    fn strategies_agree_in_fog() {
+        let mut scene = scene(Material { roughness: 0.5, ..Material::default() });
+        scene.materials.push(Material { transmission: 1.0, roughness: 0.4, ..Material::default() });
+        scene.instances[0].material = 1;
+        scene.sun =
+            Some(Sun { toward: Vector3::new(0.5, 0.7, 0.6), angular_radius: 0.12, radiance: [20.0, 15.0, 10.0] });
+        for (density, anisotropy) in [(0.1, 0.6), (1.5, -0.3)] {
+            let (low, high) = (Point3::new(-3.0, -0.5, -3.0), Point3::new(3.0, 2.5, 6.0));
+            scene.fog = Some(Fog { low, high, density, albedo: [0.9, 0.95, 1.0], anisotropy });
+            strategies_agree_in(scene.clone(), &[Strategy::Scattering, Strategy::Lights], 0.015);
+        }
+    }
+
+    /// Hundreds of glowing balls, some of which move.
+    #[test]
+    fn strategies_agree_among_many_glowing_balls() {
+        let mut scene = scene(Material { roughness: 0.5, coat: 0.5, coat_roughness: 0.4, ..Material::default() });
+        let glowing = scene.instances[3];
+        for i in 0..400 {
+            let place = |by: i32| (i * by % 401) as f32 / 401.0;
+            let at = Translation3::new(place(31) * 5.0 - 2.5, place(57) * 1.5 + 0.05, place(73) * 4.0 - 2.0);
+            let emission = [4.0 * place(7), 3.0 * place(13), 3.0 * place(29)];
+            let pose = Similarity3::from_parts(at, UnitQuaternion::identity(), 0.1 + 0.2 * place(11));
+            scene.instances.push(Instance { emission, pose, ..glowing });
+        }
+        let later = scene.instances.iter().enumerate().map(|(i, instance)| {
+            let by = if i % 3 == 1 { 0.2 } else { 0.0 };
+            Translation3::new(0.0, by, 0.5 * by) * instance.pose
+        });
+        scene.moved = later.collect();
+        strategies_agree_in(scene, &[Strategy::Scattering, Strategy::Lights], 0.015);
+    }
+
+    /// A picture while the shutter is open is the mean of those of all its moments.
+    #[test]
+    fn a_moving_picture_is_the_mean_of_its_moments() {
+        let mut opens = scene(Material { roughness: 0.6, ..Material::default() });
+        let corners = [[0.0, 0.6, 0.0], [0.6, -0.3, 0.1], [-0.5, -0.3, 0.4], [0.1, -0.4, -0.6]];
+        opens.meshes.push(std::sync::Arc::new(Mesh {
+            positions: corners.map(Point3::from).to_vec(),
+            triangles: vec![[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]],
+            ..Mesh::default()
+        }));
+        let capsule = Shape::Capsule { half_height: 0.5, radius: 0.2 };
+        opens.instances[0] = Instance { shape: capsule, ..opens.instances[0] };
+        opens.instances.push(Instance { shape: Shape::Mesh(0), ..opens.instances[1] });
+        let later = |i: usize, share: f32| {
+            let mut pose = opens.instances[i].pose;
+            if i != 2 {
+                let by = Vector3::new(0.5, 0.3, -0.4) * if i == 3 { -1.0 } else { 1.0 };
+                pose.isometry.translation.vector += by * share;
+                pose.isometry.rotation = UnitQuaternion::from_euler_angles(0.5 * share, 0.0, 0.0)
+                    * UnitQuaternion::from_axis_angle(&Vector3::z_axis(), 0.9 * share);
+            }
+            pose
+        };
+        let all = 0..opens.instances.len();
+        let (from, to): (Vec<_>, Vec<_>) = all.map(|i| (later(i, 0.0), later(i, 1.0))).unzip();
+        let settings = |samples| FrameSettings {
+            width: 48,
+            height: 48,
+            samples,
+            max_bounces: 2,
+            seed: 5,
+            indirect_clamp: f32::INFINITY,
+        };
+        let picture = |scene: &Scene, samples| {
+            let prepared = PreparedScene::new(scene).expect("a scene");
+            prepared.render(&settings(samples), &|_| {}, &AtomicBool::new(false)).expect("a picture").radiance
+        };
+        let moving = picture(&Scene { moved: to.clone(), ..opens.clone() }, 1024);
+        let moments = 32;
+        let mut mean = vec![Vec3::ZERO; moving.len()];
+        for moment in 0..moments {
+            let share = (moment as f32 + 0.5) / moments as f32;
+            let mut still = opens.clone();
+            for ((instance, from), to) in still.instances.iter_mut().zip(&from).zip(&to) {
+                let at = from.isometry.translation.vector.lerp(&to.isometry.translation.vector, share);
+                let turn = from.isometry.rotation.nlerp(&to.isometry.rotation, share);
+                instance.pose = Similarity3::from_parts(at.into(), turn, instance.pose.scaling());
+            }
+            for (sum, pixel) in mean.iter_mut().zip(picture(&still, 64)) {
+                *sum += Vec3::from(pixel) * (1.0 / moments as f32);
+            }
+        }
+        let (mut apart, mut whole) = (0.0, 0.0);
+        for (a, b) in moving.iter().zip(&mean) {
+            apart += (Vec3::from(*a) - *b).abs().luminance();
+            whole += b.luminance();
+        }
+        // With the pixels of the first moment alone it is a tenth.
+        assert!(apart / whole < 0.02, "{}", apart / whole);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use nalgebra::Similarity3;
 use rayon::prelude::*;
 use seedstorm_sim::scene::{Instance, Material, Mesh, Scene, Shape};
 
@@ -12,7 +13,10 @@ use crate::bsdf::{is_pane, through_pane};
 use crate::bvh::{Bounds, BoxRay, Bvh, Leaves, Stack, padded};
 use crate::camera::Lens;
 use crate::error::RenderError;
-use crate::light::{Glow, Lights};
+use crate::fog::Fog;
+use crate::glow::Ball;
+use crate::light::Lights;
+use crate::moving::Moving;
 use crate::shape;
 use crate::triangles::TriangleMesh;
 use crate::validate::validate;
@@ -29,6 +33,8 @@ pub struct PreparedScene {
     pub(crate) exposure: f32,
     pub(crate) meshes: Vec<TriangleMesh>,
     pub(crate) placed: Vec<Placed>,
+    pub(crate) moving: Vec<Moving>,
+    pub(crate) fog: Option<Fog>,
     pub(crate) looks: Vec<Look>,
     pub(crate) tree: Bvh,
     /// The solids that shadow rays go through.
@@ -65,6 +71,8 @@ pub(crate) enum Placed {
     World {
         mesh: u32,
     },
+    /// One that moves while the shutter is open.
+    Moving(u32),
 }
 
 /// What an instance looks like, apart from where it is.
@@ -74,6 +82,8 @@ pub(crate) struct Look {
     pub(crate) tint: Vec3,
     pub(crate) emission: Vec3,
     pub(crate) pane: bool,
+    /// Which of the glowing spheres that shadow rays are aimed at.
+    pub(crate) ball: Option<u32>,
 }
 
 /// Most panes that shadow rays go through; any more cast shadows.
@@ -160,6 +170,7 @@ impl PreparedScene {
                 tint: i.tint.into(),
                 emission: i.emission.into(),
                 pane: false,
+                ball: None,
             })
             .collect();
         let panes: Vec<u32> = (0..scene.instances.len())
@@ -173,23 +184,31 @@ impl PreparedScene {
         for &pane in &panes {
             looks[pane as usize].pane = true;
         }
-        let glows = placed.iter().zip(&looks).enumerate().filter_map(|(i, (p, l))| glow(scene, i, p, l)).collect();
+        let moving = set_in_motion(scene, &mut placed);
+        let glow = |(i, (p, l))| ball(scene, i, p, l, &moving);
+        let lights = Lights::new(scene, placed.iter().zip(&looks).enumerate().filter_map(glow).collect());
+        for (number, ball) in (0..).zip(&lights.glows.balls) {
+            looks[ball.instance as usize].ball = Some(number);
+        }
         if let Some(fluid) = &scene.fluid {
             placed.push(Placed::World { mesh: sources.len() as u32 });
-            looks.push(Look { material: fluid.material as u32, tint: Vec3::ONE, emission: Vec3::ZERO, pane: false });
+            let (tint, emission) = (Vec3::ONE, Vec3::ZERO);
+            looks.push(Look { material: fluid.material as u32, tint, emission, pane: false, ball: None });
             sources.push(Arc::new(crate::surface::mesh_fluid(fluid)));
         }
         let meshes: Vec<TriangleMesh> = sources.into_par_iter().map(TriangleMesh::new).collect();
-        let boxes: Vec<Bounds> = placed.par_iter().map(|p| bounds(p, &meshes)).collect();
+        let boxes: Vec<Bounds> = placed.par_iter().map(|p| bounds(p, &meshes, &moving)).collect();
         let mut leaves = Vec::with_capacity(placed.len());
         let tree = Bvh::build(&boxes, 1, |ids| leaves.extend_from_slice(ids));
         Ok(Self {
             lens,
-            lights: Lights::new(scene, glows),
+            lights,
             materials: scene.materials.clone(),
             exposure: libm::exp2f(scene.exposure_stops),
             meshes,
             placed,
+            moving,
+            fog: scene.fog.as_ref().and_then(Fog::new),
             looks,
             panes,
             tree,
@@ -216,15 +235,27 @@ impl PreparedScene {
         if self.tree.traverse::<false>(&BoxRay::new(ray), &mut scratch.stack, &mut search) {
             return Vec3::ZERO;
         }
-        let mut share = Vec3::ONE;
+        let mut share = match &self.fog {
+            Some(fog) => Vec3::splat(fog.through(ray, limit)),
+            None => Vec3::ONE,
+        };
         for &pane in &self.panes {
             share *= self.through_pane(pane, ray, limit);
         }
         share
     }
 
+    /// Where an instance is at a moment.
+    #[inline]
+    fn placed_at(&self, instance: u32, time: f32) -> Placed {
+        match self.placed[instance as usize] {
+            Placed::Moving(moving) => self.moving[moving as usize].at(time),
+            still => still,
+        }
+    }
+
     fn through_pane(&self, pane: u32, ray: &Ray, limit: f32) -> Vec3 {
-        let Some([enter, leave]) = self.placed[pane as usize].crossings(ray) else { return Vec3::ONE };
+        let Some([enter, leave]) = self.placed_at(pane, ray.time).crossings(ray) else { return Vec3::ONE };
         let look = &self.looks[pane as usize];
         let material = &self.materials[look.material as usize];
         let length = min(leave, limit) - max(enter, 0.0);
@@ -257,7 +288,7 @@ impl PreparedScene {
         // Where an inner edge is near, the surface beyond it is too: a point is drawn away from edges by the clearance
         // as well, toward this one.
         let mut away_from_edges: Option<Vec3> = None;
-        match &self.placed[hit.instance as usize] {
+        match &self.placed_at(hit.instance, ray.time) {
             Placed::Sphere { center, radius } => {
                 let n = (ray.at(hit.t) - *center).normalized();
                 (facet_normal, normal) = (n, n);
@@ -309,6 +340,7 @@ impl PreparedScene {
                 away_from_edges = Some(point.middle);
                 size = mesh.bounds.magnitude();
             }
+            Placed::Moving(_) => unreachable!("what moves is somewhere at every moment"),
         }
         let clearance = (size + ray.origin.abs().max_component()) * (24.0 * f32::EPSILON);
         if let Some(middle) = away_from_edges {
@@ -319,16 +351,35 @@ impl PreparedScene {
     }
 }
 
+/// Makes those that the scene moves, and that have a shape of their own, move.
+fn set_in_motion(scene: &Scene, placed: &mut [Placed]) -> Vec<Moving> {
+    let quaternion = |pose: &Similarity3<f32>| <[f32; 4]>::from(pose.isometry.rotation.into_inner().coords);
+    let mut moving = Vec::new();
+    for ((placed, from), to) in placed.iter_mut().zip(&scene.instances).zip(&scene.moved) {
+        if from.pose != *to {
+            let shift = to.isometry.translation.vector - from.pose.isometry.translation.vector;
+            let turns = [quaternion(&from.pose), quaternion(to)];
+            let before = std::mem::replace(placed, Placed::Moving(moving.len() as u32));
+            moving.push(Moving::new(before, shift.into(), turns));
+        }
+    }
+    moving
+}
+
 /// A sphere that glows and is not clear, as a light.
-fn glow(scene: &Scene, instance: usize, placed: &Placed, look: &Look) -> Option<Glow> {
+fn ball(scene: &Scene, instance: usize, placed: &Placed, look: &Look, moving: &[Moving]) -> Option<Ball> {
     let material = &scene.materials[look.material as usize];
     let radiance = Vec3::from(material.emission) + look.emission;
-    match *placed {
-        Placed::Sphere { center, radius } if material.transmission == 0.0 && radiance.luminance() > 0.0 => {
-            Some(Glow { center, radius, radiance, instance: instance as u32 })
-        }
-        _ => None,
+    if material.transmission > 0.0 || radiance.luminance() <= 0.0 {
+        return None;
     }
+    let (opens, shift) = match *placed {
+        Placed::Moving(number) => (moving[number as usize].opens, moving[number as usize].shift),
+        still => (still, Vec3::ZERO),
+    };
+    let Placed::Sphere { center, radius } = opens else { return None };
+    let power = radiance.luminance() * (std::f32::consts::PI * radius * radius);
+    Some(Ball { center, shift, radius, radiance, instance: instance as u32, power })
 }
 
 /// What is left of light after this length inside of a body (Beer and Lambert).
@@ -361,9 +412,18 @@ fn place(instance: &Instance) -> Placed {
     }
 }
 
-fn bounds(placed: &Placed, meshes: &[TriangleMesh]) -> Bounds {
+fn bounds(placed: &Placed, meshes: &[TriangleMesh], moving: &[Moving]) -> Bounds {
     let mut bounds = Bounds::EMPTY;
     match *placed {
+        Placed::Moving(number) => {
+            let moving = &moving[number as usize];
+            let ends = Moving { shift: Vec3::ZERO, ..*moving };
+            let [a, b] = [0.0, 1.0].map(|time| self::bounds(&ends.at(time), meshes, &[]));
+            let center = (a.min + a.max) * 0.5;
+            // Of a mesh, whose middle may lie outside of it, twice as far as any corner.
+            let reach = (a.max - a.min).length() + (center - ends.middle()).length();
+            bounds = moving.swept([a, b], reach);
+        }
         Placed::Sphere { center, radius } => {
             bounds.grow(center - Vec3::splat(radius));
             bounds.grow(center + Vec3::splat(radius));
@@ -410,6 +470,7 @@ fn local_ray(ray: &Ray, to_local: &Rotation, scale: f32, center: Vec3) -> Ray {
     Ray {
         origin: to_local.to_local(ray.origin - center) * inverse,
         direction: to_local.to_local(ray.direction) * inverse,
+        time: ray.time,
     }
 }
 
@@ -426,10 +487,11 @@ impl Placed {
                 let local = Ray {
                     origin: to_local.to_local(ray.origin - *center),
                     direction: to_local.to_local(ray.direction),
+                    time: ray.time,
                 };
                 shape::aligned_box(&local, *half)
             }
-            Self::Mesh { .. } | Self::World { .. } => None,
+            Self::Mesh { .. } | Self::World { .. } | Self::Moving(_) => None,
         }
     }
 }
@@ -455,7 +517,12 @@ impl Leaves for Nearest<'_> {
     #[inline(always)]
     fn visit(&mut self, leaf: u32, stack: &mut Stack) -> bool {
         let instance = self.scene.leaves[leaf as usize];
-        let placed = &self.scene.placed[instance as usize];
+        let mut placed = &self.scene.placed[instance as usize];
+        let moved;
+        if let Placed::Moving(number) = placed {
+            moved = self.scene.moving[*number as usize].at(self.ray.time);
+            placed = &moved;
+        }
         let found = match placed {
             Placed::Mesh { to_local, scale, center, mesh } => {
                 let local = local_ray(self.ray, to_local, *scale, *center);
@@ -494,7 +561,13 @@ impl Leaves for Any<'_> {
         if !self.scene.panes.is_empty() && self.scene.looks[instance as usize].pane {
             return false;
         }
-        match &self.scene.placed[instance as usize] {
+        let mut placed = &self.scene.placed[instance as usize];
+        let moved;
+        if let Placed::Moving(number) = placed {
+            moved = self.scene.moving[*number as usize].at(self.ray.time);
+            placed = &moved;
+        }
+        match placed {
             Placed::Mesh { to_local, scale, center, mesh } => {
                 let local = local_ray(self.ray, to_local, *scale, *center);
                 self.scene.meshes[*mesh as usize].any(&local, self.limit, stack)

@@ -71,7 +71,7 @@ pub(crate) fn capsule(ray: &Ray, center: Vec3, axis: Vec3, half_height: f32, rad
         Some(half_height.copysign(y))
     };
     let through = |end: f32| {
-        let [near, far] = sphere(&Ray { origin: o, direction: d }, axis * end, radius)?;
+        let [near, far] = sphere(&Ray { origin: o, direction: d, time: 0.0 }, axis * end, radius)?;
         Some([near + shift, far + shift])
     };
     let enter = match cap(enter) {
@@ -163,7 +163,7 @@ mod tests {
         fn sphere_hits_lie_on_the_sphere(
             origin in point(20.0), d in direction(), center in point(5.0), radius in 0.05_f32..8.0,
         ) {
-            let ray = Ray { origin, direction: d };
+            let ray = Ray { origin, direction: d, time: 0.0 };
             let c = [center.x, center.y, center.z].map(f64::from);
             check(&ray, sphere(&ray, center, radius), f64::from(radius).max(1.0), |p| {
                 let d: f64 = (0..3).map(|i| (p[i] - c[i]) * (p[i] - c[i])).sum();
@@ -176,7 +176,7 @@ mod tests {
             origin in point(20.0), d in direction(), axis in direction(), half_height in 0.0_f32..5.0,
             radius in 0.1_f32..4.0,
         ) {
-            let ray = Ray { origin, direction: d };
+            let ray = Ray { origin, direction: d, time: 0.0 };
             let found = capsule(&ray, Vec3::ZERO, axis, half_height, radius);
             check(&ray, found, 5.0, |p| capsule_distance(p, axis, half_height, radius));
         }
@@ -186,7 +186,7 @@ mod tests {
             axis in direction(), half_height in 0.1_f32..5.0, radius in 0.1_f32..4.0, aside in -0.9_f32..0.9,
         ) {
             let across = crate::vector::Basis::around(axis).x;
-            let ray = Ray { origin: across * (aside * radius), direction: axis };
+            let ray = Ray { origin: across * (aside * radius), direction: axis, time: 0.0 };
             let [enter, leave] = capsule(&ray, Vec3::ZERO, axis, half_height, radius).expect("starts inside");
             let reach = half_height + radius * (1.0 - aside * aside).sqrt();
             prop_assert!((leave - reach).abs() < 2e-3 * reach && (enter + reach).abs() < 2e-3 * reach);
@@ -196,7 +196,7 @@ mod tests {
         fn box_hits_lie_on_the_box(
             origin in point(20.0), d in direction(), half in (0.1_f32..5.0, 0.1_f32..5.0, 0.1_f32..5.0),
         ) {
-            let ray = Ray { origin, direction: d };
+            let ray = Ray { origin, direction: d, time: 0.0 };
             let half = vec3(half.0, half.1, half.2);
             let found = aligned_box(&ray, half);
             check(&ray, found, 5.0, |p| {

@@ -339,7 +339,7 @@ mod tests {
         ) {
             let direction = vec3(d.0, d.1, d.2);
             prop_assume!(direction.length() > 0.05);
-            let ray = Ray { origin: vec3(o.0, o.1, o.2), direction: direction.normalized() };
+            let ray = Ray { origin: vec3(o.0, o.1, o.2), direction: direction.normalized(), time: 0.0 };
             let positions: Vec<Point3<f32>> = corners.into_iter().map(|(x, y, z)| Point3::new(x, y, z)).collect();
             let triangles = (0..positions.len() as u32 / 3).map(|i| [3 * i, 3 * i + 1, 3 * i + 2]).collect();
             let mesh = Mesh { positions, triangles, ..Mesh::default() };
@@ -365,7 +365,7 @@ mod tests {
             let [a, b, _] = mesh.triangles[vertex % mesh.triangles.len()].map(|i| Vec3::from(mesh.positions[i as usize]));
             let origin = vec3(o.0, o.1, o.2);
             for target in [a, b, a.lerp(b, mix), a.lerp(b, 0.5)] {
-                let ray = Ray { origin, direction: (target - origin).normalized() };
+                let ray = Ray { origin, direction: (target - origin).normalized(), time: 0.0 };
                 prop_assert!(tree.nearest(&ray, 1e30, &mut Vec::new()).is_some());
                 prop_assert!(tree.any(&ray, 1e30, &mut Vec::new()));
             }
@@ -377,7 +377,7 @@ mod tests {
         let positions = vec![Point3::new(-1.0, -1.0, 0.0), Point3::new(1.0, -1.0, 0.0), Point3::new(0.0, 1.0, 0.0)];
         let mesh = Mesh { positions, triangles: vec![[0, 1, 2]; 100], ..Mesh::default() };
         let tree = TriangleMesh::new(Arc::new(mesh));
-        let ray = Ray { origin: vec3(0.1, 0.0, 3.0), direction: vec3(0.0, 0.0, -1.0) };
+        let ray = Ray { origin: vec3(0.1, 0.0, 3.0), direction: vec3(0.0, 0.0, -1.0), time: 0.0 };
         let hit = tree.nearest(&ray, 1e30, &mut Vec::new()).expect("a hit");
         assert_eq!((hit.t, hit.triangle), (3.0, 0));
     }

@@ -1,7 +1,8 @@
 //! Checks that a scene can be drawn, before anything is built from it.
 
+use nalgebra::Similarity3;
 use seedstorm_sim::scene::{
-    AreaLight, Camera, Cloud, Environment, Fluid, Haze, Instance, Material, Mesh, Rgb, Scene, Shape, Sky, Sun,
+    AreaLight, Camera, Cloud, Environment, Fluid, Fog, Haze, Instance, Material, Mesh, Rgb, Scene, Shape, Sky, Sun,
 };
 
 use crate::error::RenderError;
@@ -45,6 +46,16 @@ pub(crate) fn validate(scene: &Scene) -> Checked {
     for (i, instance) in scene.instances.iter().enumerate() {
         // The name is made only where it is needed: there may be tens of thousands.
         check_instance(instance, scene).map_err(|problem| RenderError::scene(format!("instance {i}"), problem))?;
+    }
+    if !scene.moved.is_empty() && scene.moved.len() != scene.instances.len() {
+        let problem = format!("there are {} for {} instances", scene.moved.len(), scene.instances.len());
+        return Err(RenderError::scene("moved", problem));
+    }
+    for (i, pose) in scene.moved.iter().enumerate() {
+        check_pose(pose).map_err(|problem| RenderError::scene(format!("moved {i}"), problem))?;
+    }
+    if let Some(f) = &scene.fog {
+        fog(f)?;
     }
     if let Some(f) = &scene.fluid {
         fluid(f, scene.materials.len())?;
@@ -202,20 +213,26 @@ fn mesh(mesh: &Mesh, place: &str) -> Checked {
     Ok(())
 }
 
-fn check_instance(instance: &Instance, scene: &Scene) -> Result<(), String> {
-    let size_ok = |x: f32| x > 0.0 && x <= FARTHEST;
-    let translation = Vec3::from(instance.pose.isometry.translation.vector);
+fn check_pose(pose: &Similarity3<f32>) -> Result<(), String> {
+    let translation = Vec3::from(pose.isometry.translation.vector);
     if !translation.is_finite() || translation.abs().max_component() > FARTHEST {
         return Err(format!("its position is {translation:?}, but should be within {FARTHEST:e}"));
     }
-    if !size_ok(instance.pose.scaling()) {
-        return Err(format!("its scale is {}, but should be above 0", instance.pose.scaling()));
+    let scale = pose.scaling();
+    if !(scale > 0.0 && scale <= FARTHEST) {
+        return Err(format!("its scale is {scale}, but should be above 0"));
     }
-    let q = instance.pose.isometry.rotation.coords;
+    let q = pose.isometry.rotation.coords;
     let length2 = q.x * q.x + q.y * q.y + q.z * q.z + q.w * q.w;
     if !(length2 > 0.99 && length2 < 1.01) {
         return Err(format!("its rotation has length² {length2}, but should be a unit quaternion"));
     }
+    Ok(())
+}
+
+fn check_instance(instance: &Instance, scene: &Scene) -> Result<(), String> {
+    check_pose(&instance.pose)?;
+    let size_ok = |x: f32| x > 0.0 && x <= FARTHEST;
     if instance.material >= scene.materials.len() {
         return Err(format!("it has material {}, but there are {}", instance.material, scene.materials.len()));
     }
@@ -258,6 +275,20 @@ fn fluid(fluid: &Fluid, materials: usize) -> Checked {
         !p.is_finite() || p.abs().max_component() > FARTHEST
     }) {
         return Err(RenderError::scene(place, format!("particle {i} is not within {FARTHEST:e}")));
+    }
+    Ok(())
+}
+
+fn fog(fog: &Fog) -> Checked {
+    near("fog", "its least corner", fog.low.into())?;
+    near("fog", "its greatest corner", fog.high.into())?;
+    if fog.low.x > fog.high.x || fog.low.y > fog.high.y || fog.low.z > fog.high.z {
+        return Err(RenderError::scene("fog", "its corners are the wrong way round"));
+    }
+    in_range("fog", "density", fog.density, 0.0, DEEPEST)?;
+    in_range("fog", "anisotropy", fog.anisotropy, -0.95, 0.95)?;
+    for share in fog.albedo {
+        in_range("fog", "albedo", share, 0.0, 1.0)?;
     }
     Ok(())
 }

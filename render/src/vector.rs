@@ -245,11 +245,12 @@ impl Basis {
     }
 }
 
-/// A half-line from `origin` along the unit `direction`.
+/// A half-line from `origin` along the unit `direction`, at a moment of the time that the shutter is open, in [0, 1].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ray {
     pub(crate) origin: Vec3,
     pub(crate) direction: Vec3,
+    pub(crate) time: f32,
 }
 
 impl Ray {

@@ -43,13 +43,13 @@ fn exp(v: Vec3) -> Vec3 {
     vec3(libm::expf(v.x), libm::expf(v.y), libm::expf(v.z))
 }
 
-/// Where the walk that enters `body` at `surface` along `direction` leaves it, and how much of each colour does; `None`
+/// Where the walk that enters `body` at `surface` along a ray's direction leaves it, and how much of each colour does; `None`
 /// where it is absorbed, or lost among other things.
 pub(crate) fn walk(
     scene: &PreparedScene,
     surface: &Surface,
     body: u32,
-    direction: Vec3,
+    Ray { direction, time, .. }: Ray,
     sampler: &Sampler,
     event: u32,
     scratch: &mut Scratch,
@@ -57,7 +57,7 @@ pub(crate) fn walk(
     let material = &scene.materials[surface.material as usize];
     let color = (Vec3::from(material.base_color) * surface.tint).max(Vec3::ZERO).min(Vec3::ONE);
     let inside = Inside::new(material, color);
-    let mut ray = Ray { origin: surface.origin(direction), direction };
+    let mut ray = Ray { origin: surface.origin(direction), direction, time };
     let mut throughput = Vec3::ONE;
     let first = PAIR_WALK + event * PAIRS_OF_WALK;
     for step in 0..MOST_STEPS {
@@ -98,7 +98,7 @@ pub(crate) fn walk(
         let z = 1.0 - 2.0 * u;
         let r = max(1.0 - z * z, 0.0).sqrt();
         let (sin, cos) = libm::sincosf(v * std::f32::consts::TAU);
-        ray = Ray { origin: ray.at(reach), direction: vec3(r * cos, r * sin, z) };
+        ray = Ray { origin: ray.at(reach), direction: vec3(r * cos, r * sin, z), time };
     }
     None
 }

@@ -107,6 +107,8 @@ fn scene() -> Scene {
         instances,
         fluid: None,
         haze: None,
+        fog: None,
+        moved: vec![],
         environment: Some(Arc::new(Environment {
             width: 24,
             height: 12,

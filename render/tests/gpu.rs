@@ -10,7 +10,7 @@ use std::{
 use nalgebra::{Point3, Similarity3, Translation3, UnitQuaternion, Vector3};
 use seedstorm_render::{FrameSettings, Layers, PreparedScene, Rect, RenderError, denoise::denoise, gpu::GpuTracer};
 use seedstorm_sim::scene::{
-    AreaLight, Backdrop, Camera, Environment, Fluid, Instance, Material, Mesh, Scene, Shape, Sky, Sun,
+    AreaLight, Backdrop, Camera, Environment, Fluid, Fog, Instance, Material, Mesh, Scene, Shape, Sky, Sun,
 };
 
 fn at(x: f32, y: f32, z: f32) -> Similarity3<f32> {
@@ -119,6 +119,8 @@ fn everything() -> Scene {
             material: 2,
         }),
         haze: None,
+        fog: None,
+        moved: vec![],
         environment: None,
         sun: None,
         exposure_stops: 0.0,
@@ -166,6 +168,33 @@ fn the_picture_is_the_canonical_one() {
 #[test]
 fn so_it_is_outdoors() {
     compare(&outdoors(), "outdoors");
+}
+
+/// In fog, with the shutter open for a while and hundreds of lights.
+fn at_night() -> Scene {
+    let mut scene = everything();
+    let (low, high) = (Point3::new(-4.0, -1.0, -4.0), Point3::new(4.0, 3.0, 6.0));
+    scene.fog = Some(Fog { low, high, density: 0.12, albedo: [0.8, 0.9, 1.0], anisotropy: 0.5 });
+    for (i, instance) in (0_u8..).zip(&mut scene.instances[15..]) {
+        if i % 2 == 0 {
+            instance.emission = [2.0 + f32::from(i % 7), 3.0, 1.0 + f32::from(i % 5)];
+        }
+    }
+    scene.moved = scene.instances.iter().map(|instance| instance.pose).collect();
+    for (i, pose) in (0_u8..).zip(&mut scene.moved).skip(1) {
+        let turn = UnitQuaternion::from_euler_angles(0.1 * f32::from(i % 5), 0.4, 0.0);
+        if i % 3 != 0 {
+            pose.isometry.rotation = turn * pose.isometry.rotation;
+            pose.isometry.translation.vector += Vector3::new(0.02, 0.06, -0.03) * f32::from(i % 4);
+        }
+    }
+    scene.sky.zenith = [0.05; 3];
+    scene
+}
+
+#[test]
+fn so_it_is_at_night() {
+    compare(&at_night(), "night");
 }
 
 fn compare(scene: &Scene, called: &str) {

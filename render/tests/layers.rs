@@ -42,6 +42,8 @@ fn looking_down(instances: Vec<Instance>) -> Scene {
         instances,
         fluid: None,
         haze: None,
+        fog: None,
+        moved: vec![],
         environment: None,
         sun: None,
         exposure_stops: 0.0,

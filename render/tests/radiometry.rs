@@ -41,6 +41,8 @@ fn empty(camera: Camera, sky: Sky) -> Scene {
         instances: vec![],
         fluid: None,
         haze: None,
+        fog: None,
+        moved: vec![],
         environment: None,
         sun: None,
         exposure_stops: 0.0,

@@ -33,8 +33,26 @@ pub struct Scene {
     pub fluid: Option<Fluid>,
     /// Points that shine and dust that dims, drawn over everything else.
     pub haze: Option<Haze>,
+    /// Air that light scatters in.
+    pub fog: Option<Fog>,
+    /// Where each instance is when the shutter closes; empty where none moves.
+    pub moved: Vec<Similarity3<f32>>,
     /// Factor on radiance before tone mapping, in stops (powers of two).
     pub exposure_stops: f32,
+}
+
+impl Scene {
+    /// The same, as it moves to `later` while the shutter is open: the shapes that both have in the same place of their
+    /// lists. Everything else, the camera too, stays as it is.
+    #[must_use]
+    pub fn exposed_until(mut self, later: &Self) -> Self {
+        let alike = |(a, b): (&Instance, &Instance)| a.shape == b.shape && a.material == b.material;
+        let same = self.instances.len() == later.instances.len();
+        if same && self.instances.iter().zip(&later.instances).all(alike) {
+            self.moved = later.instances.iter().map(|instance| instance.pose).collect();
+        }
+        self
+    }
 }
 
 /// A thin-lens camera.
@@ -244,6 +262,21 @@ impl Default for Fluid {
     fn default() -> Self {
         Self { positions: Vec::new(), colors: Vec::new(), spacing: 0.0, share: 1.0, material: 0 }
     }
+}
+
+/// Air that scatters light alike everywhere in a box, and that shapes stand in.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Fog {
+    /// The box's corner of the least coordinates.
+    pub low: Point3<f32>,
+    /// The opposite corner.
+    pub high: Point3<f32>,
+    /// Meetings of light with a droplet, a world unit; 0 is none.
+    pub density: f32,
+    /// Share of light that a meeting leaves, each in [0, 1].
+    pub albedo: Rgb,
+    /// Mean cosine of the angle by which it turns the light, in [−0.95, 0.95]: above 0, light goes on forward.
+    pub anisotropy: f32,
 }
 
 /// Many small clouds, drawn from back to front over the picture of everything else, which they neither light nor hide

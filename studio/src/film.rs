@@ -73,6 +73,16 @@ impl<'a> Shoot<'a> {
     /// The scene of frame number `frame`: the first shows the first moment, the last the last.
     fn scene(&mut self, frame: u32) -> Result<Scene, StudioError> {
         let time = if self.film.frames == 1 { 1.0 } else { f64::from(frame) / f64::from(self.film.frames - 1) };
+        let opens = self.at(time)?;
+        let shutter = self.stage.shutter();
+        if shutter <= 0.0 || self.film.frames == 1 {
+            return Ok(opens);
+        }
+        let closes = time + shutter / f64::from(self.film.frames - 1);
+        Ok(opens.exposed_until(&self.at(closes.min(1.0))?))
+    }
+
+    fn at(&mut self, time: f64) -> Result<Scene, StudioError> {
         let (values, rates) = self.player.at(time)?;
         Ok(self.stage.scene(time, &values, &rates))
     }

@@ -15,14 +15,20 @@ struct Params {
     zenith: vec4<f32>,
     horizon: vec4<f32>,
     nadir: vec4<f32>,
-    // rectangles, balls, panes, most bounces
+    // rectangles, whether there are balls, panes, most bounces
     counts: vec4<u32>,
     // where in `looks`: rectangles, balls, filter, reflectance
     places: vec4<u32>,
-    // where in `looks`: materials, meshes; where the hierarchy of the instances begins
+    // where in `looks`: materials, meshes; where the hierarchy of the instances begins; 1 where anything moves
     more: vec4<u32>,
     // where in `looks`: reflectance of fuzz, what rough glass keeps, the map's texels, its rows
     tables: vec4<u32>,
+    // where in `looks`: the clusters of balls, the motions
+    motion: vec4<u32>,
+    // the fog's corners, its density, 0 where there is none, and its anisotropy; its albedo
+    fog_low: vec4<f32>,
+    fog_high: vec4<f32>,
+    fog_albedo: vec4<f32>,
     // the map's width and height, 0 where there is none; its lean, and its mean luminance
     map: vec4<u32>,
     map_light: vec4<f32>,
@@ -101,6 +107,9 @@ const CAPSULE: u32 = 1u;
 const BOX: u32 = 2u;
 const MESH: u32 = 3u;
 const WORLD: u32 = 4u;
+
+// The moment that the path takes place, of the time that the shutter is open.
+var<private> moment: f32;
 
 struct Ray {
     origin: vec3<f32>,

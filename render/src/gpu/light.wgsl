@@ -1,10 +1,23 @@
 // See `light.rs`. Rectangles are 7 each: center and area, u and power, v and whether the camera sees it, the duals of
-// both, the normal, the radiance. Balls are 2 each: center and radius, radiance and power.
+// both, the normal, the radiance.
 
 struct Receiver {
     position: vec3<f32>,
     normal: vec3<f32>,
-    translucent: bool,
+    // `FRONT`, `BOTH` or `ALL`
+    side: u32,
+}
+
+const FRONT: u32 = 0u;
+const BOTH: u32 = 1u;
+const ALL: u32 = 2u;
+
+fn top_of(receiver: Receiver, toward: vec3<f32>, reach: f32) -> f32 {
+    if receiver.side == ALL {
+        return length(toward) + reach;
+    }
+    let along = dot(toward, receiver.normal);
+    return select(along, abs(along), receiver.side == BOTH) + reach;
 }
 
 // ---- A map of directions; see `environment.rs`.
@@ -110,6 +123,13 @@ fn sky_worth(receiver: Receiver) -> f32 {
     if params.zenith.w != 0.0 {
         return 0.0;
     }
+    if receiver.side == ALL {
+        var mean = 0.25 * luminance(params.zenith.xyz + params.nadir.xyz) + 0.5 * luminance(params.horizon.xyz);
+        if has_map() {
+            mean = params.map_light.w;
+        }
+        return 4.0 * PI * max(mean, 1e-6);
+    }
     if has_map() {
         let mean = params.map_light.w;
         return PI * max(mean + 2.0 * dot(params.map_light.xyz, receiver.normal), 0.1 * mean);
@@ -121,10 +141,6 @@ fn rectangle(light: u32, row: u32) -> vec4<f32> {
     return looks[params.places.x + light * 7u + row];
 }
 
-fn ball(light: u32, row: u32) -> vec4<f32> {
-    return looks[params.places.y + light * 2u + row];
-}
-
 fn rectangle_worth(light: u32, receiver: Receiver) -> f32 {
     let center = rectangle(light, 0u);
     let u = rectangle(light, 1u);
@@ -133,9 +149,8 @@ fn rectangle_worth(light: u32, receiver: Receiver) -> f32 {
     if height <= 0.0 {
         return 0.0;
     }
-    let along = dot(to_light, receiver.normal);
     let reach = abs(dot(u.xyz, receiver.normal)) + abs(dot(rectangle(light, 2u).xyz, receiver.normal));
-    let top = select(along, abs(along), receiver.translucent) + reach;
+    let top = top_of(receiver, to_light, reach);
     if top <= 0.0 {
         return 0.0;
     }
@@ -144,40 +159,13 @@ fn rectangle_worth(light: u32, receiver: Receiver) -> f32 {
     return u.w * min(height / distance, 1.0) * min(top / distance, 1.0) / (distance2 + 0.25 * center.w);
 }
 
-fn ball_worth(light: u32, receiver: Receiver) -> f32 {
-    let at = ball(light, 0u);
-    let to_ball = at.xyz - receiver.position;
-    let distance2 = square(to_ball);
-    if distance2 <= at.w * at.w * 1.00001 {
-        return 0.0;
-    }
-    let along = dot(to_ball, receiver.normal);
-    let top = select(along, abs(along), receiver.translucent) + at.w;
-    if top <= 0.0 {
-        return 0.0;
-    }
-    return ball(light, 1u).w * min(top / sqrt(distance2), 1.0) / distance2;
-}
-
-fn worth_of(light: u32, receiver: Receiver) -> f32 {
-    if light < params.counts.x {
-        return rectangle_worth(light, receiver);
-    }
-    if light < params.counts.x + params.counts.y {
-        return ball_worth(light - params.counts.x, receiver);
-    }
-    return sun_worth(receiver);
-}
-
-// The sun is the last light; one of no power is none.
-fn light_count() -> u32 {
-    return params.counts.x + params.counts.y + select(0u, 1u, params.sun_radiance.w > 0.0);
-}
-
+// A sun of no power is none.
 fn sun_worth(receiver: Receiver) -> f32 {
-    let along = dot(params.sun.xyz, receiver.normal);
-    let top = select(along, abs(along), receiver.translucent) + sqrt(2.0 * params.sun.w);
-    return params.sun_radiance.w * max(top, 0.0);
+    if params.sun_radiance.w <= 0.0 {
+        return 0.0;
+    }
+    let top = top_of(receiver, params.sun.xyz, sqrt(2.0 * params.sun.w));
+    return params.sun_radiance.w * clamp(top, 0.0, 1.0);
 }
 
 fn sample_sun(u: vec2<f32>, chosen: f32) -> LightSample {
@@ -202,10 +190,10 @@ fn sun_density(receiver: Receiver) -> f32 {
 
 fn total_worth(receiver: Receiver, from_sky: f32) -> f32 {
     var total = from_sky;
-    for (var light = 0u; light < light_count(); light++) {
-        total += worth_of(light, receiver);
+    for (var light = 0u; light < params.counts.x; light++) {
+        total += rectangle_worth(light, receiver);
     }
-    return total;
+    return total + glows_worth(receiver) + sun_worth(receiver);
 }
 
 struct LightSample {
@@ -227,39 +215,46 @@ fn sample_light(receiver: Receiver, choice: f32, u: vec2<f32>) -> LightSample {
         return no_light();
     }
     var left = choice * total - from_sky;
+    if left < 0.0 {
+        return sample_sky(receiver, u, from_sky / total);
+    }
     var chosen = NONE;
-    var share = from_sky / total;
-    if left >= 0.0 {
-        for (var light = 0u; light < light_count(); light++) {
-            let worth = worth_of(light, receiver);
-            if worth > 0.0 {
-                chosen = light;
-                share = worth / total;
-                left -= worth;
-                if left < 0.0 {
-                    break;
-                }
+    var share = 0.0;
+    for (var light = 0u; light < params.counts.x; light++) {
+        let worth = rectangle_worth(light, receiver);
+        if worth > 0.0 {
+            chosen = light;
+            share = worth / total;
+            left -= worth;
+            if left < 0.0 {
+                return sample_rectangle(light, receiver, u, share);
             }
         }
     }
-    if chosen == NONE {
-        return sample_sky(receiver, u, from_sky / total);
+    let glows = glows_worth(receiver);
+    if glows > 0.0 && left < glows {
+        return sample_glows(receiver, left / glows, u, glows / total);
     }
-    if chosen < params.counts.x {
+    let from_sun = sun_worth(receiver);
+    if from_sun > 0.0 {
+        return sample_sun(u, from_sun / total);
+    }
+    if glows > 0.0 {
+        return sample_glows(receiver, 0.999999, u, glows / total);
+    }
+    if chosen != NONE {
         return sample_rectangle(chosen, receiver, u, share);
     }
-    if chosen < params.counts.x + params.counts.y {
-        return sample_ball(chosen - params.counts.x, receiver, u, share);
-    }
-    return sample_sun(u, share);
+    return sample_sky(receiver, u, from_sky / total);
 }
 
 fn sky_density_alone(receiver: Receiver, direction: vec3<f32>) -> f32 {
     let by_cosine = max(dot(direction, receiver.normal), 0.0) * INV_PI;
+    let spread = select(by_cosine, 0.25 * INV_PI, receiver.side == ALL);
     if has_map() {
-        return 0.5 * (by_cosine + map_density(direction));
+        return 0.5 * (spread + map_density(direction));
     }
-    return by_cosine;
+    return spread;
 }
 
 fn sample_sky(receiver: Receiver, u: vec2<f32>, chosen: f32) -> LightSample {
@@ -272,6 +267,10 @@ fn sample_sky(receiver: Receiver, u: vec2<f32>, chosen: f32) -> LightSample {
     var direction: vec3<f32>;
     if bright {
         direction = map_sample(v);
+    } else if receiver.side == ALL {
+        let z = 1.0 - 2.0 * v.y;
+        let r = sqrt(max(1.0 - z * z, 0.0));
+        direction = vec3(r * cos(v.x * TAU), r * sin(v.x * TAU), z);
     } else {
         direction = normalize(to_world(basis_around(receiver.normal), cosine_direction(v)));
     }
@@ -291,32 +290,6 @@ fn sample_rectangle(light: u32, receiver: Receiver, u: vec2<f32>, chosen: f32) -
         return no_light();
     }
     return LightSample(direction, distance, rectangle(light, 6u).xyz, distance2 / (cosine * center.w) * chosen);
-}
-
-// 1 − cos of the angle from a ball's middle to its rim.
-fn sagitta_of(light: u32, receiver: Receiver) -> f32 {
-    let at = ball(light, 0u);
-    let sin2 = min(at.w * at.w / square(at.xyz - receiver.position), 1.0);
-    return max(sin2 / (1.0 + sqrt(1.0 - sin2)), 1e-12);
-}
-
-fn sample_ball(light: u32, receiver: Receiver, u: vec2<f32>, chosen: f32) -> LightSample {
-    let at = ball(light, 0u);
-    let sagitta = sagitta_of(light, receiver);
-    var distance = length(at.xyz - receiver.position);
-    let below = u.x * sagitta;
-    let r = sqrt(below * (2.0 - below));
-    let phi = u.y * TAU;
-    let toward = (at.xyz - receiver.position) * (1.0 / distance);
-    let direction = normalize(to_world(basis_around(toward), vec3(r * cos(phi), r * sin(phi), 1.0 - below)));
-    let ends = sphere(Ray(receiver.position, direction), at.xyz, at.w);
-    if ends.z != 0.0 {
-        distance = ends.x;
-    }
-    if distance <= 0.0 {
-        return no_light();
-    }
-    return LightSample(direction, distance, ball(light, 1u).xyz, chosen / (TAU * sagitta));
 }
 
 fn sky_density(receiver: Receiver, direction: vec3<f32>) -> f32 {
@@ -340,12 +313,12 @@ fn rectangle_density(light: u32, receiver: Receiver, direction: vec3<f32>) -> f3
     return distance * distance / (cosine * center.w) * (own / total);
 }
 
-fn ball_density(light: u32, receiver: Receiver) -> f32 {
-    let own = ball_worth(light, receiver);
+fn ball_density(number: u32, receiver: Receiver) -> f32 {
+    let own = glows_worth(receiver);
     if own <= 0.0 {
         return 0.0;
     }
-    return own / total_worth(receiver, sky_worth(receiver)) / (TAU * sagitta_of(light, receiver));
+    return own / total_worth(receiver, sky_worth(receiver)) * glow_density(receiver, number);
 }
 
 // The distance at which the ray meets a rectangle's front before `limit`; −1 where it does not.

@@ -28,6 +28,8 @@ const SOURCE: &str = concat!(
     include_str!("shape.wgsl"),
     include_str!("bsdf.wgsl"),
     include_str!("light.wgsl"),
+    include_str!("glow.wgsl"),
+    include_str!("fog.wgsl"),
     include_str!("prepared.wgsl"),
     include_str!("walk.wgsl"),
     include_str!("path.wgsl"),
@@ -71,6 +73,10 @@ struct Params {
     places: [u32; 4],
     more: [u32; 4],
     tables: [u32; 4],
+    motion: [u32; 4],
+    fog_low: [f32; 4],
+    fog_high: [f32; 4],
+    fog_albedo: [f32; 4],
     map: [u32; 4],
     map_light: [f32; 4],
     sun: [f32; 4],
@@ -263,13 +269,14 @@ impl GpuScene<'_> {
             nadir: row(lights.nadir, 0.0),
             counts: [
                 lights.rectangles.len() as u32,
-                lights.balls.len() as u32,
+                u32::from(!lights.glows.balls.is_empty()),
                 scene.panes.len() as u32,
                 settings.max_bounces,
             ],
             places: [packed.places[0], packed.places[1], packed.places[2], packed.places[3]],
-            more: [packed.places[4], packed.places[5], packed.root, 0],
+            more: [packed.places[4], packed.places[5], packed.root, u32::from(!scene.moving.is_empty())],
             tables: [packed.places[6], packed.places[7], packed.places[8], packed.places[9]],
+            motion: [packed.places[10], packed.places[11], 0, 0],
             frame: [settings.width, settings.height, settings.seed, settings.samples],
             part: [rect.x, rect.y, rect.width, 0],
             ..Params::default()
@@ -286,6 +293,11 @@ impl GpuScene<'_> {
         if let Some(sun) = &lights.sun {
             params.sun = row(sun.toward, sun.sagitta);
             params.sun_radiance = row(sun.radiance, sun.power);
+        }
+        if let Some(fog) = &scene.fog {
+            params.fog_low = row(fog.low, fog.density);
+            params.fog_high = row(fog.high, fog.anisotropy);
+            params.fog_albedo = row(fog.albedo, 0.0);
         }
         for (i, pane) in scene.panes.iter().enumerate() {
             params.panes[i / 4][i % 4] = *pane;

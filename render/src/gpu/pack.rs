@@ -5,6 +5,7 @@ use seedstorm_sim::scene::Material;
 use crate::bvh::{Bvh, LEAF};
 use crate::camera::filter_table;
 use crate::error::RenderError;
+use crate::glow::Glows;
 use crate::light::Rectangle;
 use crate::microfacet::{glass_tables, reflectance_table};
 use crate::prepared::{Placed, PreparedScene};
@@ -29,8 +30,8 @@ pub(super) struct Packed {
     pub(super) vertices: Vec<u32>,
     pub(super) looks: Vec<Row>,
     /// Where in `looks`: rectangles, balls, filter, reflectance, materials, meshes, sheen, glass, the map's
-    /// texels and rows.
-    pub(super) places: [u32; 10],
+    /// texels and rows, clusters of balls, motions.
+    pub(super) places: [u32; 12],
     /// Where the hierarchy of the instances begins.
     pub(super) root: u32,
 }
@@ -50,7 +51,7 @@ impl Packed {
         let mut packed = Self::default();
         // A mesh's root in `nodes`, and the children that can wait in it.
         let meshes: Vec<(u32, usize)> = scene.meshes.iter().map(|mesh| packed.mesh(mesh)).collect();
-        let waiting = |instance: u32| match scene.placed[instance as usize] {
+        let waiting = |instance: u32| match opening(scene, instance).0 {
             Placed::Mesh { mesh, .. } | Placed::World { mesh } => meshes[mesh as usize].1,
             _ => 0,
         };
@@ -109,7 +110,8 @@ impl Packed {
         let magnitude = |mesh: u32| scene.meshes[mesh as usize].bounds.magnitude();
         let far = |center: Vec3| center.abs().max_component();
         // Center, kind, rows of the rotation, extent, size of the coordinates, mesh.
-        let (center, kind, rows, extent, size, mesh) = match scene.placed[index] {
+        let (placed, motion) = opening(scene, index as u32);
+        let (center, kind, rows, extent, size, mesh) = match placed {
             Placed::Sphere { center, radius } => {
                 (center, 0, [zero; 3], Vec3::splat(radius), far(center) + radius, None)
             }
@@ -124,13 +126,14 @@ impl Packed {
                 (center, 3, to_local.rows, Vec3::splat(scale), far(center) + magnitude(mesh) * scale, Some(mesh))
             }
             Placed::World { mesh } => (zero, 4, [zero; 3], unit, magnitude(mesh), Some(mesh)),
+            Placed::Moving(_) => unreachable!("it is somewhere as the shutter opens"),
         };
-        let ball = scene.lights.ball_of(index as u32).map_or(0, |ball| ball + 1);
+        let ball = look.ball.map_or(0, |ball| ball + 1);
         self.instances.extend([
             row(center, bits(kind)),
             row(rows[0], bits(look.material)),
             row(rows[1], bits(mesh.unwrap_or(NONE))),
-            row(rows[2], bits(u32::from(look.pane))),
+            row(rows[2], bits(u32::from(look.pane) | motion << 1)),
             row(extent, size),
             row(look.tint, bits(ball)),
             row(look.emission, bits(mesh.map_or(NONE, |mesh| meshes[mesh as usize].0))),
@@ -139,8 +142,13 @@ impl Packed {
 
     fn looks(&mut self, scene: &PreparedScene) {
         let rectangles = scene.lights.rectangles.iter().flat_map(rectangle_rows).collect();
-        let balls =
-            scene.lights.balls.iter().flat_map(|b| [row(b.center, b.radius), row(b.radiance, b.power)]).collect();
+        let Glows { balls, clusters } = &scene.lights.glows;
+        let balls = balls.iter().flat_map(|b| [row(b.center, b.radius), row(b.radiance, b.power), row(b.shift, 0.0)]);
+        let balls = balls.collect();
+        let clusters =
+            clusters.iter().flat_map(|c| [row(c.center, c.radius), [c.power, bits(c.count), bits(c.place), 0.0]]);
+        let clusters = clusters.collect();
+        let motions = scene.moving.iter().flat_map(|m| [row(m.shift, 0.0), m.turns[0], m.turns[1]]).collect();
         let filter = fours(filter_table());
         let reflectance = fours(&reflectance_table());
         let materials: Vec<Row> = scene.materials.iter().flat_map(material_rows).collect();
@@ -162,11 +170,20 @@ impl Packed {
         let (sheen, glass) = (fours(crate::sheen::table()), fours(&glass_tables()));
         let map = scene.lights.environment.as_ref();
         let (texels, rows) = map.map(|map| (map.texels.clone(), fours(&map.rows))).unwrap_or_default();
-        let tables = [rectangles, balls, filter, reflectance, materials, parts, sheen, glass, texels, rows];
+        let tables =
+            [rectangles, balls, filter, reflectance, materials, parts, sheen, glass, texels, rows, clusters, motions];
         for (place, table) in self.places.iter_mut().zip(tables) {
             *place = self.looks.len() as u32;
             self.looks.extend(table);
         }
+    }
+}
+
+/// An instance as the shutter opens, and the number of its motion from 1 on, 0 where it has none.
+fn opening(scene: &PreparedScene, instance: u32) -> (Placed, u32) {
+    match scene.placed[instance as usize] {
+        Placed::Moving(number) => (scene.moving[number as usize].opens, number + 1),
+        still => (still, 0),
     }
 }
 

@@ -4,6 +4,8 @@ const PAIR_FILTER: u32 = 0u;
 const PAIR_LENS: u32 = 1u;
 const PAIRS_OF_CAMERA: u32 = 2u;
 const PAIRS_OF_BOUNCE: u32 = 4u;
+const PAIR_TIME: u32 = 32768u;
+const PAIRS_OF_FOG: u32 = PAIR_TIME + 1u;
 const PAIR_SPECTRUM: u32 = 65536u;
 const PAIRS_OF_EXITS: u32 = PAIR_SPECTRUM + 1u;
 
@@ -40,7 +42,7 @@ fn trace(first: Ray, sequence: Sampler) -> PathSample {
     var ray = first;
     var throughput = vec3(1.0);
     var density = 0.0;
-    var receiver = Receiver(ray.origin, ray.direction, false);
+    var receiver = Receiver(ray.origin, ray.direction, FRONT);
     var sees_backdrop = true;
     var softened = false;
     var indirect = false;
@@ -54,6 +56,61 @@ fn trace(first: Ray, sequence: Sampler) -> PathSample {
     for (var event = 0u; event <= most_bounces + MOST_PASSES; event++) {
         let hit = meet(ray, ENDLESS, false);
         let light = nearest_rectangle(ray, hit.t, bounce == 0u);
+        var surface: Surface;
+        var inside = false;
+        if light == NONE && hit.instance != NONE {
+            surface = surface_at(ray, hit);
+            inside = dot(ray.direction, surface.facet_normal) > 0.0
+                && material_of(surface.material).transmission > 0.0;
+        }
+        if has_fog() && !inside {
+            let pairs = PAIRS_OF_FOG + PAIRS_OF_BOUNCE * event;
+            let first_pair = pair(sequence, pairs);
+            var reach = hit.t;
+            if light != NONE {
+                reach = meets_rectangle(light, ray, hit.t);
+            }
+            let t = meets_fog(ray, reach, first_pair.x);
+            if t >= 0.0 {
+                if layers_open && light == NONE && hit.instance != NONE {
+                    let side = select(1.0, -1.0, dot(ray.direction, surface.facet_normal) > 0.0);
+                    let facing = Facing(surface.normal * side, surface.facet_normal * side, -ray.direction, inside);
+                    let material = material_of(surface.material);
+                    let look = bsdf_of(material, surface.tint, facing, Drawn(0.0, 0.0, spectrum));
+                    found.albedo = layers_factor * look.albedo;
+                    found.normal = surface.normal * side;
+                    found.depth = travelled + hit.t;
+                }
+                layers_open = false;
+                if bounce == most_bounces {
+                    break;
+                }
+                travelled += t;
+                throughput *= params.fog_albedo.xyz;
+                let here = Receiver(ray.origin + ray.direction * t, ray.direction, ALL);
+                let lit = sample_light(here, pair(sequence, pairs + 2u).x, pair(sequence, pairs + 3u));
+                if lit.density > 0.0 {
+                    let value = phase(ray.direction, lit.direction);
+                    let visible = visibility(Ray(here.position, lit.direction), lit.distance * (1.0 - 1e-4));
+                    let weight = power_heuristic(lit.density, value);
+                    let contribution = throughput * visible * lit.radiance * (value * weight / lit.density);
+                    found.radiance += clamped(contribution, softened || indirect);
+                }
+                let turned = turn_in_fog(ray.direction, pair(sequence, pairs + 1u));
+                density = phase(ray.direction, turned);
+                receiver = here;
+                sees_backdrop = false;
+                bounce += 1u;
+                indirect = softened || bounce > SHARP_SCATTERINGS;
+                softened = true;
+                throughput = spared(throughput, bounce, first_pair.y);
+                if is_zero(throughput) {
+                    break;
+                }
+                ray = Ray(here.position, turned);
+                continue;
+            }
+        }
         if light != NONE {
             var by_light = 0.0;
             if density > 0.0 {
@@ -84,11 +141,9 @@ fn trace(first: Ray, sequence: Sampler) -> PathSample {
             break;
         }
         travelled += hit.t;
-        var surface = surface_at(ray, hit);
         let material = material_of(surface.material);
         let away = -ray.direction;
         let from_back = dot(away, surface.facet_normal) < 0.0;
-        let inside = from_back && material.transmission > 0.0;
         if inside {
             throughput *= absorbed(material, hit.t);
         } else {
@@ -108,7 +163,7 @@ fn trace(first: Ray, sequence: Sampler) -> PathSample {
         }
         let side = select(1.0, -1.0, from_back);
         let facing = Facing(surface.normal * side, surface.facet_normal * side, away, inside);
-        let pane = word(hit.instance, 3u) != 0u;
+        let pane = (word(hit.instance, 3u) & 1u) != 0u;
         let drawn = Drawn(
             select(0.0, ROUGHNESS_FLOOR, softened && !pane), select(0.0, FIRST_REFLECTED, bounce == 0u), spectrum,
         );
@@ -131,7 +186,7 @@ fn trace(first: Ray, sequence: Sampler) -> PathSample {
         var scatter: Scatter;
         var roulette = 0.0;
         loop {
-            here = Receiver(origin_toward(surface, surface_normal), b.basis.z, translucent(b));
+            here = Receiver(origin_toward(surface, surface_normal), b.basis.z, select(FRONT, BOTH, translucent(b)));
             if !b.clear || b.glass < 1.0 || b.coat_strength > 0.0 || !is_zero(b.fuzz) {
                 let lit = sample_light(here, pair(sequence, pairs + 2u).x, pair(sequence, pairs + 3u));
                 if lit.density > 0.0 {
@@ -189,19 +244,25 @@ fn trace(first: Ray, sequence: Sampler) -> PathSample {
         bounce += 1u;
         indirect = softened || bounce > SHARP_SCATTERINGS;
         softened = softened || !scatter.narrow;
-        let most = largest(throughput);
-        if most <= 0.0 {
+        throughput = spared(throughput, bounce, roulette);
+        if is_zero(throughput) {
             break;
-        }
-        if bounce >= ROULETTE_FROM {
-            let survive = min(most, 0.95);
-            if roulette >= survive {
-                break;
-            }
-            throughput = throughput * (1.0 / survive);
         }
     }
     return found;
+}
+
+// Nothing where the path ends.
+fn spared(throughput: vec3<f32>, bounce: u32, roulette: f32) -> vec3<f32> {
+    let most = largest(throughput);
+    if most <= 0.0 {
+        return vec3(0.0);
+    }
+    if bounce < ROULETTE_FROM {
+        return throughput;
+    }
+    let survive = min(most, 0.95);
+    return select(vec3(0.0), throughput * (1.0 / survive), roulette < survive);
 }
 
 fn effort(normals: vec3<f32>, met: f32, taken: f32, nearest: f32, farthest: f32) -> u32 {
@@ -238,6 +299,10 @@ fn render(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups)
             break;
         }
         let sequence = sampler_of(place.x, place.y, taken, params.frame.z);
+        moment = 0.0;
+        if params.more.w != 0u {
+            moment = pair(sequence, PAIR_TIME).x;
+        }
         let path = trace(camera_ray(place, sequence), sequence);
         let light = select(vec3(0.0), path.radiance, is_finite(path.radiance));
         pixel.radiance += vec4(light, 0.0);

@@ -175,41 +175,61 @@ fn meet_mesh(root: u32, ray: Ray, limit: f32, first_of_all: bool) -> TriangleHit
     return found;
 }
 
-// ---- Instances: 7 each. Center and kind; the rows of the rotation to local space with material, mesh and whether it is a
-// pane; half extents, or radius, half height and scale, with the size of its coordinates; tint, and 1 + which ball it is;
+// ---- Instances: 7 each. Center and kind; the rows of the rotation to local space with material, mesh, and 1 where it is a
+// pane plus twice the number of its motion, from 1 on; half extents, or radius, half height and scale, with the size of its coordinates; tint, and 1 + which ball it is;
 // emission, and where its mesh's hierarchy begins.
 
 fn word(instance: u32, row: u32) -> u32 {
     return bitcast<u32>(instances[instance * 7u + row].w);
 }
 
-fn turned_in(instance: u32, v: vec3<f32>) -> vec3<f32> {
-    let at = instance * 7u;
-    return vec3(dot(instances[at + 1u].xyz, v), dot(instances[at + 2u].xyz, v), dot(instances[at + 3u].xyz, v));
+// Where an instance is at this moment: the rows of its rotation to local space, and its center.
+struct Pose {
+    rows: mat3x3<f32>,
+    center: vec3<f32>,
 }
 
-fn turned_out(instance: u32, v: vec3<f32>) -> vec3<f32> {
+// See `moving.rs`. Motions are 3 each: how far the center goes, and the rotation at either end.
+fn pose_of(instance: u32) -> Pose {
     let at = instance * 7u;
-    return instances[at + 1u].xyz * v.x + instances[at + 2u].xyz * v.y + instances[at + 3u].xyz * v.z;
-}
-
-fn local_ray(instance: u32, ray: Ray) -> Ray {
-    let inverse = 1.0 / instances[instance * 7u + 4u].z;
-    let origin = turned_in(instance, ray.origin - instances[instance * 7u].xyz) * inverse;
-    return Ray(origin, turned_in(instance, ray.direction) * inverse);
-}
-
-fn crossings(instance: u32, kind: u32, ray: Ray) -> vec3<f32> {
-    let at = instance * 7u;
+    let moving = word(instance, 3u) >> 1u;
     let center = instances[at].xyz;
-    let extent = instances[at + 4u].xyz;
+    if moving == 0u {
+        return Pose(mat3x3(instances[at + 1u].xyz, instances[at + 2u].xyz, instances[at + 3u].xyz), center);
+    }
+    let motion = params.motion.y + (moving - 1u) * 3u;
+    let q = normalize(mix(looks[motion + 1u], looks[motion + 2u], moment));
+    let rows = mat3x3(
+        1.0 - 2.0 * (q.y * q.y + q.z * q.z), 2.0 * (q.x * q.y + q.z * q.w), 2.0 * (q.x * q.z - q.y * q.w),
+        2.0 * (q.x * q.y - q.z * q.w), 1.0 - 2.0 * (q.x * q.x + q.z * q.z), 2.0 * (q.y * q.z + q.x * q.w),
+        2.0 * (q.x * q.z + q.y * q.w), 2.0 * (q.y * q.z - q.x * q.w), 1.0 - 2.0 * (q.x * q.x + q.y * q.y),
+    );
+    return Pose(rows, center + looks[motion].xyz * moment);
+}
+
+fn turned_in(pose: Pose, v: vec3<f32>) -> vec3<f32> {
+    return vec3(dot(pose.rows[0], v), dot(pose.rows[1], v), dot(pose.rows[2], v));
+}
+
+fn turned_out(pose: Pose, v: vec3<f32>) -> vec3<f32> {
+    return pose.rows[0] * v.x + pose.rows[1] * v.y + pose.rows[2] * v.z;
+}
+
+fn local_ray(instance: u32, pose: Pose, ray: Ray) -> Ray {
+    let inverse = 1.0 / instances[instance * 7u + 4u].z;
+    let origin = turned_in(pose, ray.origin - pose.center) * inverse;
+    return Ray(origin, turned_in(pose, ray.direction) * inverse);
+}
+
+fn crossings(instance: u32, kind: u32, pose: Pose, ray: Ray) -> vec3<f32> {
+    let extent = instances[instance * 7u + 4u].xyz;
     if kind == SPHERE {
-        return sphere(ray, center, extent.x);
+        return sphere(ray, pose.center, extent.x);
     }
     if kind == CAPSULE {
-        return capsule(ray, center, instances[at + 2u].xyz, extent.y, extent.x);
+        return capsule(ray, pose.center, pose.rows[1], extent.y, extent.x);
     }
-    return aligned_box(Ray(turned_in(instance, ray.origin - center), turned_in(instance, ray.direction)), extent);
+    return aligned_box(Ray(turned_in(pose, ray.origin - pose.center), turned_in(pose, ray.direction)), extent);
 }
 
 struct Hit {
@@ -234,19 +254,19 @@ fn meet(ray: Ray, limit: f32, first_of_all: bool) -> Hit {
             let instance = current & ~LEAF;
             let kind = bitcast<u32>(instances[instance * 7u].w);
             var found = TriangleHit(0.0, NONE);
-            if first_of_all && word(instance, 3u) != 0u {
+            if first_of_all && (word(instance, 3u) & 1u) != 0u {
                 found.t = -1.0;
             } else if kind >= MESH {
                 var local = ray;
                 if kind == MESH {
-                    local = local_ray(instance, ray);
+                    local = local_ray(instance, pose_of(instance), ray);
                 }
                 found = meet_mesh(word(instance, 6u), local, hit.t, first_of_all);
                 if found.triangle == NONE {
                     found.t = -1.0;
                 }
             } else {
-                let ends = crossings(instance, kind, ray);
+                let ends = crossings(instance, kind, pose_of(instance), ray);
                 found.t = select(-1.0, ahead(ends), ends.z != 0.0);
             }
             if found.t > 0.0 && (found.t < hit.t || (found.t == hit.t && instance < hit.instance)) {
@@ -344,7 +364,8 @@ fn triangle_point(mesh: u32, ray: Ray, triangle: u32) -> TrianglePoint {
 fn surface_at(ray: Ray, hit: Hit) -> Surface {
     let at = hit.instance * 7u;
     let kind = bitcast<u32>(instances[at].w);
-    let center = instances[at].xyz;
+    let pose = pose_of(hit.instance);
+    let center = pose.center;
     let extent = instances[at + 4u];
     var surface: Surface;
     surface.tint = instances[at + 5u].xyz;
@@ -361,7 +382,7 @@ fn surface_at(ray: Ray, hit: Hit) -> Surface {
         return surface;
     }
     if kind == CAPSULE {
-        let axis = instances[at + 2u].xyz;
+        let axis = pose.rows[1];
         let p = met - center;
         let nearest = axis * clamp(dot(p, axis), -extent.y, extent.y);
         let n = normalize(p - nearest);
@@ -371,7 +392,7 @@ fn surface_at(ray: Ray, hit: Hit) -> Surface {
         return surface;
     }
     if kind == BOX {
-        let p = turned_in(hit.instance, met - center);
+        let p = turned_in(pose, met - center);
         let near = abs(abs(p) - extent.xyz);
         var axis = 2u;
         if near.x <= near.y && near.x <= near.z {
@@ -380,25 +401,25 @@ fn surface_at(ray: Ray, hit: Hit) -> Surface {
             axis = 1u;
         }
         let side = copysign(1.0, p[axis]);
-        let n = instances[at + 1u + axis].xyz * side;
+        let n = pose.rows[axis] * side;
         var on_face = p;
         on_face[axis] = side * extent[axis];
         surface.facet_normal = n;
         surface.normal = n;
-        surface.position = center + turned_out(hit.instance, on_face);
-        middle = center + instances[at + 1u + axis].xyz * (side * extent[axis]);
+        surface.position = center + turned_out(pose, on_face);
+        middle = center + pose.rows[axis] * (side * extent[axis]);
     } else {
         var local = ray;
         if kind == MESH {
-            local = local_ray(hit.instance, ray);
+            local = local_ray(hit.instance, pose, ray);
         }
         let point = triangle_point(word(hit.instance, 2u), local, hit.triangle);
         surface.tint *= point.color;
         if kind == MESH {
-            surface.facet_normal = turned_out(hit.instance, point.facet_normal);
-            surface.normal = turned_out(hit.instance, point.normal);
-            surface.position = center + turned_out(hit.instance, point.position) * extent.z;
-            middle = center + turned_out(hit.instance, point.middle) * extent.z;
+            surface.facet_normal = turned_out(pose, point.facet_normal);
+            surface.normal = turned_out(pose, point.normal);
+            surface.position = center + turned_out(pose, point.position) * extent.z;
+            middle = center + turned_out(pose, point.middle) * extent.z;
         } else {
             surface.facet_normal = point.facet_normal;
             surface.normal = point.normal;
@@ -417,7 +438,7 @@ fn visibility(ray: Ray, limit: f32) -> vec3<f32> {
     if occluded_by_lights(ray, limit) || meet(ray, limit, true).instance != NONE {
         return vec3(0.0);
     }
-    var share = vec3(1.0);
+    var share = vec3(fog_through(ray, limit));
     for (var i = 0u; i < params.counts.z; i++) {
         share *= through_one_pane(params.panes[i / 4u][i % 4u], ray, limit);
     }
@@ -425,7 +446,7 @@ fn visibility(ray: Ray, limit: f32) -> vec3<f32> {
 }
 
 fn through_one_pane(pane: u32, ray: Ray, limit: f32) -> vec3<f32> {
-    let ends = crossings(pane, bitcast<u32>(instances[pane * 7u].w), ray);
+    let ends = crossings(pane, bitcast<u32>(instances[pane * 7u].w), pose_of(pane), ray);
     let inner = min(ends.y, limit) - max(ends.x, 0.0);
     if ends.z == 0.0 || inner <= 0.0 {
         return vec3(1.0);

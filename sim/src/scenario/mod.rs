@@ -72,6 +72,10 @@ pub trait Stage: Send + Sync {
     /// The scene at `time` in [0, 1] of the duration. `values` is the state as the trajectory keeps it, `rates` its
     /// change from one snapshot to the next.
     fn scene(&self, time: f64, values: &[f32], rates: &[f32]) -> Scene;
+    /// For how much of the time to the next frame the shutter is open, in [0, 1].
+    fn shutter(&self) -> f64 {
+        0.0
+    }
 }
 
 /// Those that are written as others write theirs.

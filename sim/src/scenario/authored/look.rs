@@ -48,6 +48,8 @@ pub(super) struct Look {
     pub(super) floor: Word,
     /// Added to the light's own, in stops.
     pub(super) exposure: Quantity,
+    /// Meetings of light with a droplet on its way across a radius of the subject.
+    pub(super) fog: Quantity,
     /// What is lit: its middle and its radius.
     pub(super) subject: [Quantity; 3],
     pub(super) radius: Quantity,
@@ -60,6 +62,8 @@ pub(super) struct Camera {
     pub(super) fov: Quantity,
     /// Radius of the lens, metres.
     pub(super) lens: Quantity,
+    /// How long the shutter is open, as a share of the time to the next frame.
+    pub(super) shutter: Quantity,
     pub(super) keys: Vec<CameraKey>,
 }
 
@@ -145,11 +149,12 @@ impl Look {
             |field| field.word(declared, &["cove", "plain", "none"]),
         )?;
         let exposure = number(&mut table, "exposure", declared, bounds(-8.0, 8.0, "stops"), 0.0)?;
+        let fog = number(&mut table, "fog", declared, bounds(0.0, 3.0, "across a radius"), 0.0)?;
         let subject = table.need("subject")?.quantities(declared, PLACE)?;
         let radius = table.need("radius")?.quantity(declared, bounds(0.02, 500.0, "m"))?;
         let camera = Camera::read(&table.need("camera")?, declared)?;
         table.finish()?;
-        Ok(Self { palette, light, floor, exposure, subject, radius, camera })
+        Ok(Self { palette, light, floor, exposure, fog, subject, radius, camera })
     }
 }
 
@@ -158,6 +163,7 @@ impl Camera {
         let mut table = field.table()?;
         let fov = number(&mut table, "fov", declared, bounds(4.0, 120.0, "°"), 35.0)?;
         let lens = number(&mut table, "lens", declared, bounds(0.0, 2.0, "m"), 0.0)?;
+        let shutter = number(&mut table, "shutter", declared, bounds(0.0, 1.0, "of a frame"), 0.0)?;
         let list = table.need("keys")?;
         let mut keys: Vec<CameraKey> = Vec::new();
         for field in list.list(MAX_KEYS)? {
@@ -176,7 +182,7 @@ impl Camera {
             return Err(list.wrong("is empty", "a camera has at least one key"));
         }
         table.finish()?;
-        Ok(Self { fov, lens, keys })
+        Ok(Self { fov, lens, shutter, keys })
     }
 }
 

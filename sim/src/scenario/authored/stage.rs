@@ -16,7 +16,7 @@ use crate::{
     genome::Genome,
     palette::{Palette, mix, scale},
     scenario::Stage,
-    scene::{Backdrop, Camera, Fluid, Instance, Material, Mesh, Rgb, Scene, Shape},
+    scene::{Backdrop, Camera, Fluid, Fog, Instance, Material, Mesh, Rgb, Scene, Shape},
     stage::{Lighting, cove, placed},
 };
 
@@ -25,11 +25,14 @@ const GRAIN: f32 = 0.55;
 
 /// How many times as far apart as particles lie is what a liquid's surface takes for their spacing.
 const COARSER: f32 = 1.6;
+/// How far fog goes from the subject's middle, in radii.
+const FOG_REACH: f32 = 9.0;
 
 /// Turns the states of a scene into pictures' scenes.
 pub(super) struct AuthoredStage {
     palette: &'static Palette,
     lighting: Lighting,
+    fog: Option<Fog>,
     backdrop: Backdrop,
     /// One for each look, then the floor's.
     materials: Vec<Material>,
@@ -65,6 +68,7 @@ struct Thing {
 struct CameraPath {
     fov: f32,
     lens: f32,
+    shutter: f64,
     keys: Vec<(f64, [f64; 6])>,
 }
 
@@ -77,6 +81,7 @@ impl AuthoredStage {
         let radius = look.radius.value(genome) as f32;
         let mut lighting = Lighting::new(look.light.value(genome), palette, subject, radius);
         lighting.exposure_stops += look.exposure.value(genome) as f32;
+        let fog = look.fog.value(genome) as f32;
         let (mut materials, mut colors) = (Vec::new(), Vec::new());
         for (_, finish) in &scene.finishes {
             let (name, color) = (finish.substance.value(genome), finish.color.fix(genome));
@@ -153,6 +158,13 @@ impl AuthoredStage {
                 middle: [0.0, 0.0],
                 radius: 1.9,
             },
+            fog: (fog > 0.0).then(|| Fog {
+                low: subject - Vector3::repeat(FOG_REACH * radius),
+                high: subject + Vector3::repeat(FOG_REACH * radius),
+                density: fog / radius,
+                albedo: [0.97; 3],
+                anisotropy: 0.45,
+            }),
             lighting,
             materials,
             floor,
@@ -299,6 +311,7 @@ impl CameraPath {
         Self {
             fov: (camera.fov.value(genome) * (std::f64::consts::PI / 180.0)) as f32,
             lens: camera.lens.value(genome) as f32,
+            shutter: camera.shutter.value(genome),
             keys: keys.collect(),
         }
     }
@@ -344,6 +357,10 @@ impl CameraPath {
 }
 
 impl Stage for AuthoredStage {
+    fn shutter(&self) -> f64 {
+        self.camera.shutter
+    }
+
     /// Elements are the bodies, with place and rotation in channels 0 to 6, and then the particles, with their place in
     /// channels 0 to 2, in cells of the grid, and, in channel 3, 1 once they are born.
     fn scene(&self, time: f64, values: &[f32], rates: &[f32]) -> Scene {
@@ -405,6 +422,8 @@ impl Stage for AuthoredStage {
             instances,
             fluid: (!fluid.positions.is_empty()).then_some(fluid),
             haze: None,
+            fog: self.fog,
+            moved: vec![],
             environment: self.lighting.environment.clone(),
             sun: self.lighting.sun,
             exposure_stops: self.lighting.exposure_stops,

@@ -202,6 +202,8 @@ impl Stage for BloomStage {
             instances,
             fluid: None,
             haze: None,
+            fog: None,
+            moved: vec![],
             environment: self.lighting.environment.clone(),
             sun: self.lighting.sun,
             exposure_stops: self.lighting.exposure_stops,

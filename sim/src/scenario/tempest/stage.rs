@@ -149,6 +149,8 @@ impl Stage for TempestStage {
             instances: vec![placed(0, 1)],
             fluid: Some(fluid),
             haze: None,
+            fog: None,
+            moved: vec![],
             environment: self.lighting.environment.clone(),
             sun: self.lighting.sun,
             exposure_stops: self.lighting.exposure_stops,

@@ -299,6 +299,8 @@ impl Stage for WaltzStage {
             instances: vec![],
             fluid: None,
             haze: Some(Haze { clouds, bloom: if self.paper { 0.0 } else { 0.22 } }),
+            fog: None,
+            moved: vec![],
             environment: None,
             sun: None,
             exposure_stops: if self.paper { 0.0 } else { 0.85 },
