@@ -278,6 +278,7 @@ fn draw(name: &str, out: &str, samples: &str, seed: u32, size: u32) -> Result<()
             samples,
             max_bounces: BOUNCES,
             seed,
+            frame: 0,
             indirect_clamp: f32::INFINITY,
         };
         let start = Instant::now();

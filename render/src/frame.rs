@@ -54,6 +54,8 @@ pub struct FrameSettings {
     /// Chooses one of 2³² independent sample sequences. Equal for all frames of a film; another one gives a validator
     /// fresh samples of the same picture.
     pub seed: u32,
+    /// The frame's number in its film: three pixels in eight take other samples in each.
+    pub frame: u32,
     /// Most luminance, exposure included, that a path may bring beyond direct light; above 0. This is bias, and what
     /// keeps pictures free of fireflies; `f32::INFINITY` switches it off.
     pub indirect_clamp: f32,
@@ -61,7 +63,7 @@ pub struct FrameSettings {
 
 impl Default for FrameSettings {
     fn default() -> Self {
-        Self { width: 540, height: 540, samples: 32, max_bounces: 6, seed: 0, indirect_clamp: 1.0 }
+        Self { width: 540, height: 540, samples: 32, max_bounces: 6, seed: 0, frame: 0, indirect_clamp: 1.0 }
     }
 }
 
@@ -200,7 +202,7 @@ impl PreparedScene {
                 while taken < wanted {
                     let index = taken;
                     taken += 1;
-                    let sampler = Sampler::new(pixel[0], pixel[1], index, settings.seed);
+                    let sampler = Sampler::new(pixel[0], pixel[1], index, settings.seed, settings.frame);
                     let ray = camera_ray(self, pixel, size, &sampler);
                     let sample = trace(self, limits, ray, &sampler, scratch);
                     // A path whose numbers overflowed is worth nothing, and must not spoil its neighbours.

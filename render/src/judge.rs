@@ -2,15 +2,16 @@
 //!
 //! Tracers that follow the same paths, keyed the same way, differ by rounding, which sends a path elsewhere now and then.
 //! So their noise is the same noise: in an honest tile nearly every pixel agrees far better than its own noise would
-//! let two independent pictures agree. Fewer samples, a denoiser, another resolution, seed or frame all change the noise
-//! of nearly every pixel that has any.
+//! let two independent pictures agree. Fewer samples, a denoiser, another resolution or seed change the noise of nearly
+//! every pixel that has any, the neighbouring frame that of three in eight even where nothing moves.
 //!
 //! The test, on raw linear tiles before any denoising:
 //!
 //! - a pixel *speaks* where the standard error of its mean is at least [`LOUD`] of it;
 //! - a speaking pixel is *apart* where a channel differs by more than [`CLOSE`] of the pixel's luminance;
-//! - a tile of fewer than [`QUORUM`] speaking pixels proves nothing, and another one has to be drawn;
-//! - of the others, those are refused in which more than [`FORGIVEN`] of the speaking pixels are apart.
+//! - any pixel is *off* where a channel differs by more than [`LOUD`] of it: where there is no noise, there is no excuse;
+//! - a tile is refused if more than [`FORGIVEN`] of its speaking pixels are apart, or of all its pixels off;
+//! - of the others, one of fewer than [`QUORUM`] speaking pixels says nothing of how it was made.
 
 use crate::layers::Layers;
 use crate::vector::Vec3;
@@ -24,13 +25,16 @@ pub const CLOSE: f32 = 1.0 / 256.0;
 /// The fewest speaking pixels by which a tile is judged.
 pub const QUORUM: usize = 32;
 
-/// The share of speaking pixels that may be apart.
+/// What differs by less is black to any eye.
+pub const DARK: f32 = 1e-6;
+
+/// The share of speaking pixels that may be apart, and of all pixels that may be off.
 pub const FORGIVEN: f32 = 0.25;
 
 /// What is found of a tile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// Too few pixels speak.
+    /// It looks right, and too few pixels speak of more.
     Silent,
     /// It is what the canonical tracer draws.
     Agrees,
@@ -45,6 +49,10 @@ pub struct Count {
     pub speaking: usize,
     /// Those of them that differ.
     pub apart: usize,
+    /// All pixels.
+    pub all: usize,
+    /// Those of them that differ by far.
+    pub off: usize,
 }
 
 impl Count {
@@ -55,14 +63,15 @@ impl Count {
     #[must_use]
     pub fn of(claimed: &[[f32; 3]], canonical: &Layers) -> Self {
         assert_eq!(claimed.len(), canonical.radiance.len(), "tiles of one size");
-        let mut count = Self { speaking: 0, apart: 0 };
+        let mut count = Self { speaking: 0, apart: 0, all: claimed.len(), off: 0 };
         for ((claim, ours), variance) in claimed.iter().zip(&canonical.radiance).zip(&canonical.variance) {
             let luminance = Vec3::from(*ours).luminance();
+            // What is not a number is apart.
+            let within = |share: f32| claim.iter().zip(ours).all(|(a, b)| (a - b).abs() <= share * luminance + DARK);
+            count.off += usize::from(!within(LOUD));
             if luminance > 0.0 && variance.sqrt() >= LOUD * luminance {
                 count.speaking += 1;
-                // What is not a number is apart.
-                let close = claim.iter().zip(ours).all(|(a, b)| (a - b).abs() <= CLOSE * luminance);
-                count.apart += usize::from(!close);
+                count.apart += usize::from(!within(CLOSE));
             }
         }
         count
@@ -71,9 +80,12 @@ impl Count {
     /// What follows from the count.
     #[must_use]
     pub fn verdict(self) -> Verdict {
-        if self.speaking < QUORUM {
+        let too_many = |some: usize, of: usize| some as f32 > FORGIVEN * of as f32;
+        if too_many(self.off, self.all) {
+            Verdict::Differs
+        } else if self.speaking < QUORUM {
             Verdict::Silent
-        } else if self.apart as f32 > FORGIVEN * self.speaking as f32 {
+        } else if too_many(self.apart, self.speaking) {
             Verdict::Differs
         } else {
             Verdict::Agrees
@@ -115,5 +127,11 @@ mod tests {
         assert_eq!(judge(&claimed, &ours), Verdict::Agrees);
         claimed[64] = [f32::NAN; 3];
         assert_eq!(judge(&claimed, &ours), Verdict::Differs);
+    }
+
+    #[test]
+    fn what_is_flat_and_wrong_is_refused() {
+        assert_eq!(judge(&vec![[0.0; 3]; 256], &tile(0.0)), Verdict::Differs);
+        assert_eq!(judge(&vec![[0.99, 0.5, 0.25]; 256], &tile(0.0)), Verdict::Silent);
     }
 }

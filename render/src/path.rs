@@ -412,6 +412,7 @@ mod tests {
             samples: 512,
             max_bounces: 3,
             seed: 1,
+            frame: 0,
             indirect_clamp: f32::INFINITY,
         };
         let whole = Rect { x: 0, y: 0, width: 24, height: 24 };
@@ -524,6 +525,7 @@ mod tests {
             samples,
             max_bounces: 2,
             seed: 5,
+            frame: 0,
             indirect_clamp: f32::INFINITY,
         };
         let picture = |scene: &Scene, samples| {

@@ -56,10 +56,14 @@ pub(crate) struct Sampler {
 }
 
 impl Sampler {
-    /// The path `index` of the pixel at (`x`, `y`) of the whole frame.
+    /// The path `index` of the pixel at (`x`, `y`) of the whole frame number `frame`.
+    ///
+    /// Three pixels in eight, by chance, take other samples in each frame: few enough for what noise is left to stand still
+    /// in a film, enough for a frame not to pass for its neighbour where nothing moves.
     #[inline]
-    pub(crate) fn new(x: u32, y: u32, index: u32, seed: u32) -> Self {
-        let pixel = hash(x ^ hash(y ^ hash(seed ^ 0x5eed_5707)));
+    pub(crate) fn new(x: u32, y: u32, index: u32, seed: u32, frame: u32) -> Self {
+        let place = hash(x ^ hash(y ^ hash(seed ^ 0x5eed_5707)));
+        let pixel = if place % 8 < 3 { hash(place ^ frame) } else { place };
         Self { index_reversed: index.reverse_bits(), pixel }
     }
 

@@ -31,7 +31,7 @@ use seedstorm_sim::scene::{
 };
 
 const SETTINGS: FrameSettings =
-    FrameSettings { width: 70, height: 52, samples: 6, max_bounces: 6, seed: 0, indirect_clamp: 2.0 };
+    FrameSettings { width: 70, height: 52, samples: 6, max_bounces: 6, seed: 0, frame: 0, indirect_clamp: 2.0 };
 
 fn scene() -> Scene {
     let base = Material::default();

@@ -128,7 +128,7 @@ fn everything() -> Scene {
 }
 
 fn settings(samples: u32) -> FrameSettings {
-    FrameSettings { width: 64, height: 48, samples, max_bounces: 6, seed: 3, indirect_clamp: 2.0 }
+    FrameSettings { width: 64, height: 48, samples, max_bounces: 6, seed: 3, frame: 0, indirect_clamp: 2.0 }
 }
 
 fn both(scene: &Scene, settings: &FrameSettings, rect: Rect) -> [Layers; 2] {

@@ -50,8 +50,15 @@ fn empty(camera: Camera, sky: Sky) -> Scene {
 }
 
 fn render(scene: &Scene, size: u32, samples: u32, max_bounces: u32) -> Layers {
-    let settings =
-        FrameSettings { width: size, height: size, samples, max_bounces, seed: 0, indirect_clamp: f32::INFINITY };
+    let settings = FrameSettings {
+        width: size,
+        height: size,
+        samples,
+        max_bounces,
+        seed: 0,
+        frame: 0,
+        indirect_clamp: f32::INFINITY,
+    };
     let prepared = PreparedScene::new(scene).expect("a scene");
     prepared.render(&settings, &|_| {}, &AtomicBool::new(false)).expect("a picture")
 }

@@ -100,7 +100,7 @@ impl<'a> Shoot<'a> {
                 cancel.store(true, Ordering::Relaxed);
             }
         };
-        let layers = self.tracer.render(&PreparedScene::new(&scene)?, &self.settings(), &report, &cancel)?;
+        let layers = self.tracer.render(&PreparedScene::new(&scene)?, &self.settings(frame), &report, &cancel)?;
         finish(&layers, &scene)
     }
 
@@ -108,7 +108,7 @@ impl<'a> Shoot<'a> {
     pub(crate) fn moment(&mut self, time: f64, share: f64) -> Result<Rgb8Image, StudioError> {
         let (values, rates) = self.player.at(time)?;
         let scene = self.stage.scene(time * share, &values, &rates);
-        let layers = PreparedScene::new(&scene)?.render(&self.settings(), &|_| {}, &AtomicBool::new(false))?;
+        let layers = PreparedScene::new(&scene)?.render(&self.settings(0), &|_| {}, &AtomicBool::new(false))?;
         finish(&layers, &scene)
     }
 
@@ -125,7 +125,7 @@ impl<'a> Shoot<'a> {
             width: (tile.x + tile.width + margin).min(width) - x,
             height: (tile.y + tile.height + margin).min(height) - y,
         };
-        let part = PreparedScene::new(&scene)?.render_tile(&self.settings(), around)?;
+        let part = PreparedScene::new(&scene)?.render_tile(&self.settings(frame), around)?;
         let mut layers = Layers::new(width as usize, height as usize);
         for row in 0..around.height as usize {
             let from = row * around.width as usize..(row + 1) * around.width as usize;
@@ -140,9 +140,9 @@ impl<'a> Shoot<'a> {
         Ok(crop(&finish(&layers, &scene)?, tile))
     }
 
-    fn settings(&self) -> FrameSettings {
+    fn settings(&self, frame: u32) -> FrameSettings {
         let Film { width, height, samples, .. } = *self.film;
-        FrameSettings { width, height, samples, ..FrameSettings::default() }
+        FrameSettings { width, height, samples, frame, ..FrameSettings::default() }
     }
 }
 

@@ -1,11 +1,13 @@
 //! Runs that are too long for CI. Each is a list of parts; a part that is done at this commit is not run again.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 use miette::{IntoDiagnostic, Result, WrapErr};
+use serde::Deserialize;
 
 use crate::contracts;
 use crate::evidence::{Evidence, Figure, Part};
@@ -39,6 +41,8 @@ enum Run {
     Kernel,
     /// Random worlds in which every derived bound is asserted, long and many
     Bounds,
+    /// Thousands of raw tiles from a device, judged beside what cheats would give
+    Tiles,
     /// Every parser of foreign bytes, fuzzed for ten minutes
     Fuzz,
     /// Sweeps of hundreds and thousands of seeds, and a census of each scenario
@@ -65,6 +69,7 @@ impl Run {
             Self::Draft => "draft",
             Self::Kernel => "kernel",
             Self::Bounds => "bounds",
+            Self::Tiles => "tiles",
             Self::Fuzz => "fuzz",
             Self::Sweep => "sweep",
             Self::Wasm => "wasm",
@@ -96,6 +101,14 @@ impl Run {
                  seeds for 10,000 steps, built with assertions and checks for overflow: what the twins in \
                  `sim/src/matter` and `sim/src/gravity` assert of their bounds held (`sim/tests/bounds.rs`). Where a world's matter is \
                  squeezed beyond what a node's sums have room for, it ends, and another one of its seed goes on."
+            }
+            Self::Tiles => {
+                "The tile test (`render/src/judge.rs`): raw linear tiles of 16x16 pixels at 16 samples, of frames of small worlds \
+                 of seed 1, 2, … at draft quality, drawn by WGSL on the device named and judged beside those of the CPU; and of every \
+                 fourth frame what cheats would give: 12 samples of 16, half the resolution at four times the samples \
+                 scaled up, 4 samples denoised, another seed, the frame after it. *apart* is the largest share of an \
+                 honest tile's speaking pixels that were apart; a quarter is forgiven. `waltz` is not among them: its \
+                 light is splats without noise, which no tile says anything of."
             }
             Self::Fuzz => {
                 "Every parser of foreign bytes under libFuzzer, ten minutes each from the committed corpus and what earlier \
@@ -145,6 +158,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
             Run::Draft => pieces(workspace, &commit, "draft", &kept)?,
             Run::Kernel => kernel(workspace, &kept)?,
             Run::Bounds => bounds(workspace, &kept)?,
+            Run::Tiles => tiles(workspace, &kept)?,
             Run::Fuzz => fuzz(workspace, &kept)?,
             Run::Sweep => sweeps(workspace, &commit, &kept)?,
             Run::Wasm => under_wasm(workspace, &kept)?,
@@ -248,6 +262,58 @@ fn fuzz(workspace: &Workspace, kept: &Kept<'_>) -> Result<Vec<Part>> {
             Ok(fuzzers.run(target, &found, FUZZ_SECONDS)?.figures(FUZZ_SECONDS))
         })
     })
+}
+
+/// Tiles that are to be judged of each scenario, and parameters that make its worlds small.
+const TILES: &str = "7500";
+const SMALL_WORLDS: [(&str, &[&str]); 4] = [
+    ("bloom", &["arms=8", "rings=6"]),
+    ("tempest", &["detail=4"]),
+    ("flood", &["coarse=4"]),
+    ("plunge", &["coarse=4"]),
+];
+
+/// What `render/examples/tiles.rs` prints.
+#[derive(Debug, Deserialize)]
+struct Judged {
+    worlds: u32,
+    frames: u32,
+    device: String,
+    /// Judged, refused, silent, and thousandths apart.
+    counts: BTreeMap<String, [u32; 4]>,
+}
+
+fn tiles(workspace: &Workspace, kept: &Kept<'_>) -> Result<Vec<Part>> {
+    let part = |(scenario, small): (&str, &[&str])| {
+        kept.or_measure(scenario, || {
+            let start = Instant::now();
+            let mut command = workspace.cargo("run");
+            command.args(["--release", "--quiet", "--package", "seedstorm-render", "--features", "gpu"]);
+            command.args(["--example", "tiles", "--", scenario, TILES, "4"]).args(small);
+            let printed = process::capture(setup::demand_software_gpu(&mut command)?)?;
+            let line = printed.lines().last().unwrap_or_default();
+            let judged: Judged = serde_json::from_str(line).into_diagnostic().wrap_err("no counts of tiles")?;
+            let mut figures = vec![
+                Figure::text("device", judged.device),
+                Figure::number("worlds", judged.worlds.into()),
+                Figure::number("frames", judged.frames.into()),
+            ];
+            for (claim, [spoke, refused, silent, apart]) in judged.counts {
+                let honest = claim == "honest";
+                if if honest { refused > 0 } else { f64::from(refused) < 0.99 * f64::from(spoke) } {
+                    miette::bail!("{scenario}, {claim}: {refused} of {spoke} tiles refused");
+                }
+                figures.push(Figure::text(format!("{claim}: refused"), format!("{refused} of {spoke}")));
+                if honest {
+                    figures.push(Figure::number("silent", silent.into()));
+                    figures.push(Figure::number("apart", f64::from(apart) / 1000.0));
+                }
+            }
+            figures.push(Figure::number("it took, s", start.elapsed().as_secs_f64()));
+            Ok(figures)
+        })
+    };
+    SMALL_WORLDS.into_iter().map(part).collect()
 }
 
 fn sweeps(workspace: &Workspace, commit: &str, kept: &Kept<'_>) -> Result<Vec<Part>> {

@@ -39,7 +39,7 @@ struct Params {
     frame: vec4<u32>,
     // this dispatch: the first of its pixels and how many, most paths for each, 1 where they are numbers in `list`
     block: vec4<u32>,
-    // the part of the frame that is rendered: its first column and row, and its width
+    // the part of the frame that is rendered: its first column and row, and its width; the frame's number
     part: vec4<u32>,
     panes: array<vec4<u32>, 2>,
 }

@@ -278,7 +278,7 @@ impl GpuScene<'_> {
             tables: [packed.places[6], packed.places[7], packed.places[8], packed.places[9]],
             motion: [packed.places[10], packed.places[11], 0, 0],
             frame: [settings.width, settings.height, settings.seed, settings.samples],
-            part: [rect.x, rect.y, rect.width, 0],
+            part: [rect.x, rect.y, rect.width, settings.frame],
             ..Params::default()
         };
         if let Some(backdrop) = &lens.backdrop {

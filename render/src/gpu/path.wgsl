@@ -298,7 +298,7 @@ fn render(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups)
         if taken >= select(samples, samples * pixel.effort, pixel.effort != 0u) {
             break;
         }
-        let sequence = sampler_of(place.x, place.y, taken, params.frame.z);
+        let sequence = sampler_of(place.x, place.y, taken, params.frame.z, params.part.w);
         moment = 0.0;
         if params.more.w != 0u {
             moment = pair(sequence, PAIR_TIME).x;

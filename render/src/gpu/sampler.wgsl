@@ -36,8 +36,9 @@ struct Sampler {
     pixel: u32,
 }
 
-fn sampler_of(x: u32, y: u32, index: u32, seed: u32) -> Sampler {
-    return Sampler(reverseBits(index), hash(x ^ hash(y ^ hash(seed ^ 0x5eed5707u))));
+fn sampler_of(x: u32, y: u32, index: u32, seed: u32, frame: u32) -> Sampler {
+    let place = hash(x ^ hash(y ^ hash(seed ^ 0x5eed5707u)));
+    return Sampler(reverseBits(index), select(place, hash(place ^ frame), place % 8u < 3u));
 }
 
 fn pair(sampler_: Sampler, number: u32) -> vec2<f32> {
