@@ -16,13 +16,14 @@ use crate::metadata;
 pub const MAX_BACKEND_BYTES: usize = 256;
 
 /// The value of `kind` in the document.
-const KIND: &str = "seedstorm-attestation/1";
+const KIND: &str = "seedstorm-attestation/2";
 
 mod typed {
     alloy::sol! {
         struct Attestation {
             string bundle;
             bytes32 simRoot;
+            bytes32 lightRoot;
             string backend;
             uint64 startedAt;
             uint64 finishedAt;
@@ -37,6 +38,8 @@ pub struct Claim {
     pub bundle: Cid,
     /// The root of the simulation that the signer ran.
     pub sim_root: [u8; 32],
+    /// The root of the raw light of all frames, where they were drawn on a device; else zeros.
+    pub light_root: [u8; 32],
     /// What it was run on, e.g. `cpu` or `gpu: llvmpipe`; not empty.
     pub backend: String,
     /// When it was begun, in seconds since 1970-01-01 UTC.
@@ -76,6 +79,7 @@ struct Document {
     kind: String,
     bundle: String,
     sim_root: String,
+    light_root: String,
     backend: String,
     started_at: u64,
     finished_at: u64,
@@ -110,6 +114,7 @@ impl Claim {
         typed::Attestation {
             bundle: self.bundle.to_string(),
             simRoot: self.sim_root.into(),
+            lightRoot: self.light_root.into(),
             backend: self.backend.clone(),
             startedAt: self.started_at,
             finishedAt: self.finished_at,
@@ -135,6 +140,7 @@ impl Attestation {
             kind: KIND.to_owned(),
             bundle: claim.bundle.to_string(),
             sim_root: hex::encode(claim.sim_root),
+            light_root: hex::encode(claim.light_root),
             backend: claim.backend.clone(),
             started_at: claim.started_at,
             finished_at: claim.finished_at,
@@ -158,6 +164,7 @@ impl Attestation {
         let claim = Claim {
             bundle: Cid::try_from(document.bundle.as_str()).map_err(|error| wrong(&error))?,
             sim_root: metadata::digest("sim_root", &document.sim_root).map_err(|error| wrong(&error))?,
+            light_root: metadata::digest("light_root", &document.light_root).map_err(|error| wrong(&error))?,
             backend: document.backend,
             started_at: document.started_at,
             finished_at: document.finished_at,
@@ -199,7 +206,8 @@ mod tests {
     fn signed() -> Attestation {
         let key = PrivateKeySigner::from_slice(&[7; 32]).unwrap();
         let backend = "cpu".to_owned();
-        let claim = Claim { bundle: raw_cid(b"b"), sim_root: [9; 32], backend, started_at: 1_000, finished_at: 1_010 };
+        let (bundle, sim_root, light_root) = (raw_cid(b"b"), [9; 32], [0; 32]);
+        let claim = Claim { bundle, sim_root, light_root, backend, started_at: 1_000, finished_at: 1_010 };
         claim.sign(&key).unwrap()
     }
 

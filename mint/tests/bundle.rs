@@ -59,7 +59,14 @@ fn metadata(content: &ContentCids) -> Metadata {
 fn attestation(content: &ContentCids) -> Attestation {
     let key = PrivateKeySigner::from_slice(&[1; 32]).unwrap();
     let backend = "cpu".to_owned();
-    let claim = Claim { bundle: content.bundle, sim_root: [0xab; 32], backend, started_at: 10, finished_at: 20 };
+    let claim = Claim {
+        bundle: content.bundle,
+        sim_root: [0xab; 32],
+        light_root: [0; 32],
+        backend,
+        started_at: 10,
+        finished_at: 20,
+    };
     claim.sign(&key).unwrap()
 }
 

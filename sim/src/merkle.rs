@@ -1,4 +1,4 @@
-//! The Merkle tree over a world's checkpoints.
+//! The Merkle trees over a world's checkpoints, and over the raw light of a film's frames.
 
 use std::{fmt, str::FromStr};
 
@@ -50,9 +50,28 @@ pub fn leaf(step: u32, bytes: &[u8]) -> Digest {
 /// The root of a binary tree over `leaves`; an odd one out rises unchanged. The number of leaves is part of the root.
 #[must_use]
 pub fn root(leaves: &[Digest]) -> Digest {
+    root_of(leaves, "seedstorm/1 checkpoint tree", "seedstorm/1 sim_root")
+}
+
+/// The digest of a frame's raw light: its radiance before any denoising, bound to its number.
+#[must_use]
+pub fn light_leaf(frame: u32, bytes: &[u8]) -> Digest {
+    let mut hasher = blake3::Hasher::new_derive_key("seedstorm/1 light");
+    hasher.update(&frame.to_le_bytes());
+    hasher.update(bytes);
+    Digest(*hasher.finalize().as_bytes())
+}
+
+/// The same as [`root`], over the light of all frames.
+#[must_use]
+pub fn light_root(leaves: &[Digest]) -> Digest {
+    root_of(leaves, "seedstorm/1 light tree", "seedstorm/1 light_root")
+}
+
+fn root_of(leaves: &[Digest], tree: &str, root: &str) -> Digest {
     let join = |pair: &[Digest]| match pair {
         [left, right] => {
-            let mut hasher = blake3::Hasher::new_derive_key("seedstorm/1 checkpoint tree");
+            let mut hasher = blake3::Hasher::new_derive_key(tree);
             hasher.update(&left.0);
             hasher.update(&right.0);
             Digest(*hasher.finalize().as_bytes())
@@ -63,7 +82,7 @@ pub fn root(leaves: &[Digest]) -> Digest {
     while level.len() > 1 {
         level = level.chunks(2).map(join).collect();
     }
-    let mut hasher = blake3::Hasher::new_derive_key("seedstorm/1 sim_root");
+    let mut hasher = blake3::Hasher::new_derive_key(root);
     hasher.update(&(leaves.len() as u32).to_le_bytes());
     for top in &level {
         hasher.update(&top.0);

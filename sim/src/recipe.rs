@@ -89,7 +89,8 @@ pub struct Film {
     pub height: u32,
     /// Paths a pixel, 1 to 65,536.
     pub samples: u32,
-    /// Which renderer; `cpu` is the canonical one.
+    /// Which renderer: `cpu` is the canonical one, whose frames are the same everywhere; those of `gpu` are judged by
+    /// their raw light.
     pub renderer: String,
 }
 
@@ -194,8 +195,9 @@ impl Film {
         within("width", self.width, 16, 2160, true)?;
         within("height", self.height, 16, 2160, true)?;
         within("samples", self.samples, 1, 65_536, false)?;
-        if self.renderer != "cpu" {
-            return Err(RecipeError::Field { field: "film.renderer".into(), reason: "must be `cpu`".into() });
+        if !matches!(&*self.renderer, "cpu" | "gpu") {
+            let reason = "must be `cpu` or `gpu`".into();
+            return Err(RecipeError::Field { field: "film.renderer".into(), reason });
         }
         Ok(())
     }

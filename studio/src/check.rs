@@ -1,16 +1,32 @@
-//! Checks of parts of a run: single segments, drawn by chance or named, and where two runs of one world part.
+//! Checks of parts of a piece: single segments and tiles of frames, drawn by chance, or segments that are named; and where
+//! two runs of one world part.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use seedstorm_mint::{Bundle, files};
+use seedstorm_render::{
+    Rect,
+    judge::{Verdict, judge},
+};
 use seedstorm_sim::{
     Backend, Digest, Recipe, Seed, SimError, Trajectory,
     random::Stream,
+    resolve,
     segment::{History, Parting, Replayer, Right, bisect, draw, first_parting, odds},
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Home, Observer, Stage, StudioError, checkpoints::Checkpoints, located::locate, random_bytes};
+use crate::{
+    Home, Observer, Stage, StudioError,
+    checkpoints::Checkpoints,
+    film::{Shoot, crop, frame_image},
+    light,
+    located::{Located, locate},
+    random_bytes,
+};
 
 /// For how long checkpoints are kept by default.
 pub const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -22,6 +38,11 @@ const MAX_JOURNAL_BYTES: u64 = 1 << 20;
 struct Claim {
     recipe: Recipe,
     trajectory: Trajectory,
+    /// The bundle's folder.
+    folder: PathBuf,
+    /// The roots of its frames' light that were signed.
+    light_roots: Vec<Digest>,
+    _located: Located,
 }
 
 impl Claim {
@@ -31,14 +52,18 @@ impl Claim {
         let recipe = Recipe::from_json(&bundle.recipe()?)?;
         let trajectory = Trajectory::from_bytes(bundle.trajectory()?)?;
         // Without metadata nothing was claimed yet.
+        let mut light_roots = vec![];
         if bundle.has_metadata() {
             let content = bundle.content_cids()?;
             let claimed = Digest(bundle.metadata(&content)?.0.sim_root);
             if claimed != trajectory.sim_root() {
                 return Err(StudioError::OtherRoot { claimed, found: trajectory.sim_root() });
             }
+            let roots = bundle.attestations(&content)?.into_iter().map(|(signed, _)| Digest(signed.claim().light_root));
+            light_roots = roots.filter(|root| root.0 != [0; 32]).collect();
         }
-        Ok(Self { recipe, trajectory })
+        let folder = located.path().to_owned();
+        Ok(Self { recipe, trajectory, folder, light_roots, _located: located })
     }
 }
 
@@ -54,10 +79,22 @@ pub enum Outcome {
     Gone,
 }
 
+/// A tile of a frame that was drawn again.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct TileCheck {
+    /// The frame.
+    pub frame: u32,
+    /// The tile's first column and row.
+    pub place: [u32; 2],
+    /// What was found. Of a device's frame: whether its light is that of the canonical tracer (see
+    /// [`seedstorm_render::judge`]) and leads to the picture.
+    pub outcome: Outcome,
+}
+
 /// What a spot check found.
 #[derive(Debug, Clone, Serialize)]
 pub struct SpotCheck {
-    /// Whether every drawn segment was run, and holds.
+    /// Whether every drawn segment and tile was looked at, and holds.
     pub ok: bool,
     /// Segments of the whole run.
     pub segments: u32,
@@ -67,6 +104,10 @@ pub struct SpotCheck {
     pub drawn: Vec<(u32, Outcome)>,
     /// What they were run on.
     pub backend: String,
+    /// What drew the frames, as the recipe has it.
+    pub renderer: String,
+    /// The tiles that were drawn.
+    pub tiles: Vec<TileCheck>,
     /// The root that all this is about.
     pub sim_root: Digest,
     /// The chance that a run with this share of its segments forged would have been found, for some shares.
@@ -82,8 +123,8 @@ pub struct Odds {
     pub found: f64,
 }
 
-/// Runs `count` segments of a piece again, drawn by a chance that nobody can foresee, and holds the beginning against the
-/// recipe.
+/// Runs `count` segments of a piece again and draws `tiles` tiles of its frames again, both chosen by a chance that nobody can
+/// foresee, and holds the beginning against the recipe.
 ///
 /// # Errors
 /// Nothing is known by that name; files that cannot be read; a device that fails; a stop.
@@ -91,6 +132,7 @@ pub fn check(
     home: &Home,
     piece: &str,
     count: u32,
+    tiles: u32,
     backend: Backend,
     observer: &dyn Observer,
 ) -> Result<SpotCheck, StudioError> {
@@ -121,12 +163,85 @@ pub fn check(
         observer.reached(at as u64 + 1);
     }
     observer.end(Stage::Simulate);
+    let tiles = check_tiles(&claim, tiles, &kept, observer)?;
     let run = drawn.iter().filter(|(_, outcome)| *outcome != Outcome::Gone).count() as u32;
-    let ok = beginning == Outcome::Holds && drawn.iter().all(|(_, outcome)| *outcome == Outcome::Holds);
+    let mut outcomes = drawn.iter().map(|(_, outcome)| *outcome).chain(tiles.iter().map(|tile| tile.outcome));
+    let ok = beginning == Outcome::Holds && outcomes.all(|outcome| outcome == Outcome::Holds);
     let shares = [1, segments.div_ceil(10), segments.div_ceil(2)];
     let odds = shares.map(|forged| Odds { forged, found: odds(segments, forged, run) }).to_vec();
     let (backend, sim_root) = (replayer.backend(), claim.trajectory.sim_root());
-    Ok(SpotCheck { ok, segments, beginning, drawn, backend, sim_root, odds })
+    let renderer = claim.recipe.film.renderer;
+    Ok(SpotCheck { ok, segments, beginning, drawn, backend, renderer, tiles, sim_root, odds })
+}
+
+/// Edge of a tile, in pixels.
+const TILE: u32 = 16;
+
+/// How far a channel of a picture may be from what its light gives: the canonical tracer's own layers stand for those that
+/// the device's denoiser was given.
+const LEVELS: u8 = 4;
+
+fn check_tiles(
+    claim: &Claim,
+    count: u32,
+    kept: &Checkpoints,
+    observer: &dyn Observer,
+) -> Result<Vec<TileCheck>, StudioError> {
+    let (scenario, genome) = resolve(&claim.recipe)?;
+    let film = &claim.recipe.film;
+    let mut shoot = Shoot::new(&*scenario, &genome, film, &claim.trajectory);
+    let mut lights = None;
+    for root in &claim.light_roots {
+        lights = lights.or(kept.lights(root, film.frames)?);
+    }
+    let across = film.width.div_ceil(TILE);
+    let all = film.frames * across * film.height.div_ceil(TILE);
+    let chosen = draw(all, count, &Stream::new(&Seed(random_bytes()?), "tile check"));
+    observer.begin(Stage::Render, chosen.len() as u64);
+    let mut checked = Vec::with_capacity(chosen.len());
+    for (done, number) in chosen.into_iter().enumerate() {
+        if observer.stopped() {
+            return Err(StudioError::Stopped);
+        }
+        let (frame, tile) = (number % film.frames, number / film.frames);
+        let (x, y) = (tile % across * TILE, tile / across * TILE);
+        let place = Rect { x, y, width: TILE.min(film.width - x), height: TILE.min(film.height - y) };
+        let image = frame_image(&claim.folder, frame)?;
+        let fits = (image.width, image.height) == (film.width as usize, film.height as usize);
+        let shown = if fits { crop(&image, place) } else { vec![] };
+        let holds = |holds: bool| if holds { Outcome::Holds } else { Outcome::Forged };
+        let outcome = if film.renderer == "cpu" {
+            holds(shown == shoot.tile(frame, place)?)
+        } else {
+            let most = light::length(film.width, film.height);
+            let bytes = match lights.as_ref().and_then(|lights| lights.get(frame as usize)) {
+                Some(digest) => kept.light(frame, digest, most)?.filter(|bytes| bytes.len() as u64 == most),
+                None => None,
+            };
+            match bytes {
+                None => Outcome::Gone,
+                Some(bytes) => {
+                    let claimed = light::from_bytes(&bytes);
+                    let (ours, picture) = shoot.judged(frame, place, &claimed)?;
+                    let rows = (y..y + place.height).map(|y| (y * film.width + x) as usize);
+                    let cut: Vec<[f32; 3]> =
+                        rows.flat_map(|from| claimed[from..from + place.width as usize].iter().copied()).collect();
+                    holds(judge(&cut, &ours) != Verdict::Differs && alike(&shown, &picture))
+                }
+            }
+        };
+        checked.push(TileCheck { frame, place: [x, y], outcome });
+        observer.reached(done as u64 + 1);
+    }
+    observer.end(Stage::Render);
+    Ok(checked)
+}
+
+/// Whether three in four pixels of two pictures are within [`LEVELS`].
+pub(crate) fn alike(one: &[u8], other: &[u8]) -> bool {
+    let pixels = one.as_chunks::<3>().0.iter().zip(other.as_chunks::<3>().0);
+    let far = pixels.filter(|(a, b)| a.iter().zip(*b).any(|(a, b)| a.abs_diff(*b) > LEVELS)).count();
+    one.len() == other.len() && far * 12 <= one.len()
 }
 
 /// Whether a trajectory begins, its first picture included, as the recipe says.
@@ -330,4 +445,60 @@ fn read_journal(path: &Path, claim: &Claim, segment: u32, every: u32) -> Result<
         return Err(wrong("it does not lead to the checkpoint that its piece claims".into()));
     }
     Ok(digests)
+}
+
+#[cfg(test)]
+mod tests {
+    use seedstorm_sim::{Film, recipe::ParamValue};
+
+    use super::*;
+    use crate::{make, make::Options, observer::Quiet};
+
+    fn outcomes(home: &Home, piece: &Path) -> Vec<Outcome> {
+        let found = check(home, piece.to_str().expect("a plain path"), 1, 8, Backend::Cpu, &Quiet).expect("a check");
+        assert_eq!(found.ok, found.tiles.iter().all(|tile| tile.outcome == Outcome::Holds));
+        found.tiles.iter().map(|tile| tile.outcome).collect()
+    }
+
+    /// Whoever is paid for light and signs for another is found out, and so is who has none to show.
+    #[test]
+    fn light_that_a_device_was_not_paid_for_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let home = Home::open(folder.path()).expect("a home");
+        let film = Film { frames: 2, fps: 12, width: 64, height: 48, samples: 8, renderer: "gpu".into() };
+        let mut recipe = Recipe::new("bloom@1", Seed::from(3), film).expect("a recipe");
+        for (name, value) in [("arms", 5.0), ("rings", 3.0)] {
+            recipe.params.insert(name.to_owned(), ParamValue::Number(value));
+        }
+        let week = Some(KEPT);
+        let options = Options { backend: Backend::Cpu, mint: false, keep_checkpoints: week, ..Options::default() };
+        let made = make(&home, &recipe, &options, &Quiet).expect("a piece");
+        assert_eq!(outcomes(&home, &made.bundle), [Outcome::Holds; 8]);
+
+        let kept = Checkpoints::open(&home).expect("what is kept");
+        let (scenario, genome) = resolve(&recipe).expect("a world");
+        let cheap = Film { samples: 6, ..recipe.film.clone() };
+        let claim = Claim::read(&home, made.bundle.to_str().expect("a plain path")).expect("a claim");
+        let mut shoot = Shoot::new(&*scenario, &genome, &cheap, &claim.trajectory);
+        let digests = [0, 1].map(|frame| {
+            let (_, layers) = shoot.drawn(frame, &|_| false).expect("a frame");
+            kept.keep_light(frame, &light::to_bytes(&layers), crate::making::now(), KEPT).expect("light")
+        });
+        let root = kept.keep_lights(&digests, crate::making::now(), KEPT).expect("light");
+        sign_for(&home, &made.bundle, root);
+        assert_eq!(outcomes(&home, &made.bundle), [Outcome::Forged; 8]);
+        sign_for(&home, &made.bundle, Digest([7; 32]));
+        assert_eq!(outcomes(&home, &made.bundle), [Outcome::Gone; 8]);
+    }
+
+    /// Puts a statement about another light in the place of the one that is there.
+    fn sign_for(home: &Home, piece: &Path, root: Digest) {
+        let mut bundle = Bundle::open(piece).expect("a bundle");
+        let content = bundle.content_cids().expect("content");
+        let (signed, _) = bundle.attestations(&content).expect("attestations").remove(0);
+        std::fs::remove_dir_all(piece.join("attestations")).expect("its attestations");
+        let claim = seedstorm_mint::Claim { light_root: root.0, ..signed.claim().clone() };
+        let signed = claim.sign(&crate::ledger::unlock(home).expect("the key")).expect("a signature");
+        bundle.write_attestation(&signed).expect("an attestation");
+    }
 }

@@ -1,10 +1,13 @@
-//! Bytes of checkpoints, kept for a while so that single segments can be run again.
+//! Bytes that are kept for a while so that parts of a piece can be checked: those of checkpoints, so that single segments
+//! can be run again, and the raw light of frames that a device drew.
 //!
 //! ```text
-//! checkpoints/until-<seconds since 1970>/<digest>
+//! checkpoints/until-<seconds since 1970>/<digest>        a checkpoint, or a frame's light
+//! checkpoints/until-<seconds since 1970>/<light root>    the digests of all frames' light
 //! ```
 //!
-//! They are found by their digests, which a trajectory lists, and are checked against them when they are read.
+//! They are found by their digests, which a trajectory or an attestation leads to, and are checked against them when they
+//! are read.
 
 use std::{fs, path::PathBuf, time::Duration};
 
@@ -75,6 +78,52 @@ impl Checkpoints {
         files::write_unsynced(&path, bytes).map_err(StudioError::io(&path))
     }
 
+    /// Keeps the light of frame number `frame`, and gives its digest.
+    pub(crate) fn keep_light(
+        &self,
+        frame: u32,
+        bytes: &[u8],
+        since: u64,
+        time: Duration,
+    ) -> Result<Digest, StudioError> {
+        let digest = merkle::light_leaf(frame, bytes);
+        self.keep(&digest, bytes, since, time)?;
+        Ok(digest)
+    }
+
+    /// Keeps the digests of all frames' light, and gives their root.
+    pub(crate) fn keep_lights(&self, digests: &[Digest], since: u64, time: Duration) -> Result<Digest, StudioError> {
+        let root = merkle::light_root(digests);
+        let bytes: Vec<u8> = digests.iter().flat_map(|digest| digest.0).collect();
+        self.keep(&root, &bytes, since, time)?;
+        Ok(root)
+    }
+
+    /// The digests of `frames` frames' light that lead to `root`, if they are kept and whole.
+    pub(crate) fn lights(&self, root: &Digest, frames: u32) -> Result<Option<Vec<Digest>>, StudioError> {
+        self.find(root, u64::from(frames) * 32, |bytes| {
+            let digests: Vec<Digest> = bytes.as_chunks().0.iter().copied().map(Digest).collect();
+            (digests.len() == frames as usize && merkle::light_root(&digests) == *root).then_some(digests)
+        })
+    }
+
+    /// The light of frame number `frame` with this digest, at most `most` bytes, if it is kept and whole.
+    pub(crate) fn light(&self, frame: u32, digest: &Digest, most: u64) -> Result<Option<Vec<u8>>, StudioError> {
+        self.find(digest, most, |bytes| (merkle::light_leaf(frame, &bytes) == *digest).then_some(bytes))
+    }
+
+    /// What `whole` makes of a file of this name, where it makes anything of one.
+    fn find<T>(
+        &self,
+        digest: &Digest,
+        most: u64,
+        whole: impl Fn(Vec<u8>) -> Option<T>,
+    ) -> Result<Option<T>, StudioError> {
+        let kept = self.folders()?.into_iter();
+        let mut kept = kept.filter_map(|(_, folder)| files::read_bounded(&folder.join(digest.to_string()), most).ok());
+        Ok(kept.find_map(whole))
+    }
+
     /// Keeps the checkpoint at the present step, where there is one.
     pub(crate) fn keep_present(
         &self,
@@ -129,11 +178,7 @@ impl Checkpoints {
 
     /// The bytes of the checkpoint at `step` with this digest, if they are kept and whole.
     pub(crate) fn get(&self, step: u32, digest: &Digest) -> Result<Option<Vec<u8>>, StudioError> {
-        let kept = self.folders()?.into_iter().filter_map(|(_, folder)| {
-            let bytes = files::read_bounded(&folder.join(digest.to_string()), MAX_BYTES).ok()?;
-            (merkle::leaf(step, &bytes) == *digest).then_some(bytes)
-        });
-        Ok(kept.into_iter().next())
+        self.find(digest, MAX_BYTES, |bytes| (merkle::leaf(step, &bytes) == *digest).then_some(bytes))
     }
 
     /// The bytes of the checkpoint that segment number `segment` of a run begins with: those that are kept, or what comes

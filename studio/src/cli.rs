@@ -76,7 +76,12 @@ enum Command {
         /// A description in place of the one that the traits give.
         #[arg(long)]
         description: Option<String>,
-        /// Keep the checkpoints' bytes for so many days, so that `check` can run single segments again.
+        /// Which tracer draws: cpu, whose pixels are the same everywhere, or gpu, whose frames `check` judges by their raw
+        /// light. It is a part of the recipe.
+        #[arg(long)]
+        renderer: Option<Renderer>,
+        /// Keep the checkpoints' bytes for so many days, so that `check` can run single segments again; and the raw light of
+        /// frames that a gpu draws, which is kept for 7 days anyway.
         #[arg(long, value_name = "DAYS", num_args = 0..=1, require_equals = true, default_missing_value = "7", value_parser = clap::value_parser!(u16).range(1..))]
         keep_checkpoints: Option<u16>,
     },
@@ -123,14 +128,18 @@ enum Command {
         #[arg(long)]
         unminted: bool,
     },
-    /// Check a part of a run: a few segments of the simulation, drawn by chance, for that part of its cost.
+    /// Check a part of a piece, drawn by chance: a few segments of its simulation and tiles of its frames, for that part of
+    /// its cost.
     Check {
         /// A token's number or a bundle's folder.
         piece: String,
         /// How many segments to run again.
         #[arg(long, value_name = "COUNT", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
         segments: u32,
-        /// Where they run: auto, cpu, gpu or gpu-split.
+        /// How many tiles of 16 × 16 pixels to draw again.
+        #[arg(long, value_name = "COUNT", default_value_t = 4)]
+        tiles: u32,
+        /// Where segments run: auto, cpu, gpu or gpu-split.
         #[arg(long, default_value = "auto")]
         backend: Backend,
     },
@@ -462,7 +471,7 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
     };
     let json = arguments.json;
     match &arguments.command {
-        Command::Make { source, backend, no_mint, name, description, keep_checkpoints } => {
+        Command::Make { source, backend, no_mint, name, description, renderer, keep_checkpoints } => {
             for text in [name, description].into_iter().flatten() {
                 if text.chars().any(|c| !is_plain(c) && c != '\n') {
                     return Err(Failure::Use(
@@ -470,7 +479,10 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
                     ));
                 }
             }
-            let recipe = source.recipe()?;
+            let mut recipe = source.recipe()?;
+            if let Some(renderer) = renderer {
+                recipe.film.renderer = renderer.to_string();
+            }
             let home = Home::default_place()?;
             if !json {
                 output::announce(&recipe)?;
@@ -511,8 +523,8 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
                 return Ok(ExitCode::FAILURE);
             }
         }
-        Command::Check { piece, segments, backend } => {
-            let found = check::check(&Home::default_place()?, piece, *segments, *backend, &Bars::default())?;
+        Command::Check { piece, segments, tiles, backend } => {
+            let found = check::check(&Home::default_place()?, piece, *segments, *tiles, *backend, &Bars::default())?;
             output::spot_check(&found, piece, json);
             if !found.ok {
                 return Ok(ExitCode::FAILURE);

@@ -1,13 +1,16 @@
 //! From a trajectory to frames: the one place that says which moment a frame shows and how it becomes a picture.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::{
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use seedstorm_render::{
     FrameSettings, Layers, PreparedScene, Rect, RenderError,
     denoise::{self, denoise},
     gpu::GpuTracer,
     haze,
-    image_file::Rgb8Image,
+    image_file::{Rgb8Image, decode_png},
     tone::{ToneCurve, develop},
 };
 use seedstorm_sim::{
@@ -93,6 +96,15 @@ impl<'a> Shoot<'a> {
         frame: u32,
         progress: &(dyn Fn(f32) -> bool + Sync),
     ) -> Result<Rgb8Image, StudioError> {
+        self.drawn(frame, progress).map(|(image, _)| image)
+    }
+
+    /// The same, and what it was made from.
+    pub(crate) fn drawn(
+        &mut self,
+        frame: u32,
+        progress: &(dyn Fn(f32) -> bool + Sync),
+    ) -> Result<(Rgb8Image, Layers), StudioError> {
         let scene = self.scene(frame)?;
         let cancel = AtomicBool::new(false);
         let report = |share: f32| {
@@ -101,7 +113,7 @@ impl<'a> Shoot<'a> {
             }
         };
         let layers = self.tracer.render(&PreparedScene::new(&scene)?, &self.settings(frame), &report, &cancel)?;
-        finish(&layers, &scene)
+        Ok((finish(&layers, &scene)?, layers))
     }
 
     /// A picture of the moment `time` of the trajectory, which is the first `share` of a whole one.
@@ -112,9 +124,40 @@ impl<'a> Shoot<'a> {
         finish(&layers, &scene)
     }
 
-    /// The pixels of `tile` of frame number `frame`, bit for bit those of [`Shoot::frame`], without rendering more of
-    /// the frame than the denoiser looks at. Rows from the top, three bytes a pixel.
+    /// The pixels of `tile` of frame number `frame`, bit for bit those of [`Shoot::frame`] by the canonical tracer, without
+    /// rendering more of the frame than the denoiser looks at. Rows from the top, three bytes a pixel.
     pub(crate) fn tile(&mut self, frame: u32, tile: Rect) -> Result<Vec<u8>, StudioError> {
+        let (scene, layers) = self.around(frame, tile)?;
+        Ok(crop(&finish(&layers, &scene)?, tile))
+    }
+
+    /// What the canonical tracer finds in `tile`, and the pixels that come of the raw light that is claimed in its place.
+    pub(crate) fn judged(
+        &mut self,
+        frame: u32,
+        tile: Rect,
+        claimed: &[[f32; 3]],
+    ) -> Result<(Layers, Vec<u8>), StudioError> {
+        let (scene, mut layers) = self.around(frame, tile)?;
+        let rows = tile.y as usize..(tile.y + tile.height) as usize;
+        let spans = rows.map(|y| y * layers.width + tile.x as usize).map(|from| from..from + tile.width as usize);
+        let mut own = Layers::new(tile.width as usize, tile.height as usize);
+        for (row, span) in spans.enumerate() {
+            let to = row * own.width..(row + 1) * own.width;
+            own.radiance[to.clone()].copy_from_slice(&layers.radiance[span.clone()]);
+            own.variance[to].copy_from_slice(&layers.variance[span]);
+        }
+        // Claims may hold anything; the tile around is ours where it was rendered, and black where nobody looks.
+        for (ours, theirs) in layers.radiance.iter_mut().zip(claimed) {
+            if theirs.iter().all(|c| c.is_finite()) {
+                *ours = *theirs;
+            }
+        }
+        Ok((own, crop(&finish(&layers, &scene)?, tile)))
+    }
+
+    /// The scene, and the layers of as much of the frame as the denoiser looks at for `tile`.
+    fn around(&mut self, frame: u32, tile: Rect) -> Result<(Scene, Layers), StudioError> {
         let scene = self.scene(frame)?;
         let (width, height) = (self.film.width, self.film.height);
         let margin = denoise::REACH as u32;
@@ -137,13 +180,19 @@ impl<'a> Shoot<'a> {
             layers.depth[to.clone()].copy_from_slice(&part.depth[from.clone()]);
             layers.variance[to].copy_from_slice(&part.variance[from]);
         }
-        Ok(crop(&finish(&layers, &scene)?, tile))
+        Ok((scene, layers))
     }
 
     fn settings(&self, frame: u32) -> FrameSettings {
         let Film { width, height, samples, .. } = *self.film;
         FrameSettings { width, height, samples, frame, ..FrameSettings::default() }
     }
+}
+
+/// A frame of the bundle in `folder`.
+pub(crate) fn frame_image(folder: &Path, frame: u32) -> Result<Rgb8Image, StudioError> {
+    let path = folder.join(format!("frames/{frame:04}.png"));
+    Ok(decode_png(&std::fs::read(&path).map_err(StudioError::io(&path))?)?)
 }
 
 /// The pixels of a part of a picture, three bytes each.

@@ -23,7 +23,7 @@ const ABANDONED: Duration = Duration::from_secs(3600);
 /// bundles/<recipe CID>/   finished pieces              store/    blocks and pins
 /// making/<recipe CID>/    pieces in the making         chain/    the embedded chain and its collection
 /// keys/                   the signing key              sweeps/   the tables of sweeps
-/// checkpoints/            checkpoints' bytes, for as long as they were said to be kept
+/// checkpoints/            bytes of checkpoints and raw light of frames, for as long as they were said to be kept
 /// ```
 #[derive(Debug, Clone)]
 pub struct Home {

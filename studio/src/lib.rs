@@ -25,6 +25,7 @@ mod film;
 mod home;
 pub mod import;
 pub mod ledger;
+mod light;
 pub mod located;
 pub mod make;
 mod making;

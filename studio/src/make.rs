@@ -10,15 +10,16 @@ use std::{
 use seedstorm_mint::{
     Bundle, Cid, Claim, ContentCids, DisplayType, Metadata, Mint, Rarity, Store, Token, Trait, TraitValue,
 };
-use seedstorm_render::film::FilmEncoder;
+use seedstorm_render::{film::FilmEncoder, gpu::GpuTracer};
 use seedstorm_sim::{Backend, Digest, Genome, Recipe, Trajectory, resolve, scenario::Scenario};
 
 use crate::{
     Home, Observer, Stage, StudioError,
+    check::KEPT,
     checkpoints::Checkpoints,
-    film::{Shoot, poster_frame},
+    film::{Shoot, Tracer, poster_frame},
     ledger::Ledger,
-    located,
+    light, located,
     making::{Making, Notes, now},
 };
 
@@ -33,7 +34,8 @@ pub struct Options {
     pub name: Option<String>,
     /// The piece's description; one is made from its traits where it is `None`.
     pub description: Option<String>,
-    /// For how long the checkpoints' bytes are kept, if at all: what [`crate::check`] runs segments from.
+    /// For how long the checkpoints' bytes are kept, if at all: what [`crate::check`] runs segments from. The raw light of
+    /// frames that a device draws is kept as long, or for [`KEPT`].
     pub keep_checkpoints: Option<Duration>,
 }
 
@@ -217,6 +219,13 @@ impl Piece<'_> {
         let mut encoder = FilmEncoder::new(film.width as usize, film.height as usize, film.fps)?;
         let poster = poster_frame(scenario, film);
         let mut shoot = Shoot::new(scenario, genome, film, &trajectory);
+        let light = if film.renderer == "gpu" {
+            shoot = shoot.by(Tracer::Gpu(GpuTracer::open()?));
+            Some((Checkpoints::open(self.home)?, self.options.keep_checkpoints.unwrap_or(KEPT)))
+        } else {
+            None
+        };
+        let started_at = making.notes().started_at;
         clock.time(Stage::Render, u64::from(film.frames) * FRAME_UNITS, |observer| {
             for frame in 0..film.frames {
                 let progress = |share: f32| {
@@ -226,7 +235,15 @@ impl Piece<'_> {
                 if progress(0.0) {
                     return Err(StudioError::Stopped);
                 }
-                let (image, png) = making.frame(frame, [film.width, film.height], || shoot.frame(frame, &progress))?;
+                let size = [film.width, film.height];
+                let (image, png) = match &light {
+                    None => making.frame(frame, size, || shoot.frame(frame, &progress))?,
+                    // A frame whose light nobody can show is as good as none.
+                    Some((kept, time)) => making.lit_frame(frame, size, || {
+                        let (image, layers) = shoot.drawn(frame, &progress)?;
+                        Ok((image, kept.keep_light(frame, &light::to_bytes(&layers), started_at, *time)?))
+                    })?,
+                };
                 if frame == poster {
                     making.write("poster.png", &png)?;
                 }
@@ -246,7 +263,13 @@ impl Piece<'_> {
         if bundle.attestations(&content)?.is_empty() {
             let Notes { started_at, backend } = making.notes().clone();
             let finished_at = now().max(started_at);
-            let claim = Claim { bundle: content.bundle, sim_root: sim_root.0, backend, started_at, finished_at };
+            let mut light_root = [0; 32];
+            if let Some((kept, time)) = &light {
+                let digests = (0..film.frames).map_while(|frame| making.light(frame)).collect::<Vec<_>>();
+                light_root = kept.keep_lights(&digests, started_at, *time)?.0;
+            }
+            let claim =
+                Claim { bundle: content.bundle, sim_root: sim_root.0, light_root, backend, started_at, finished_at };
             bundle.write_attestation(&claim.sign(&crate::ledger::unlock(self.home)?)?)?;
         }
         making.finish(folder)?;

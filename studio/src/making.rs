@@ -4,6 +4,7 @@
 //! making/<recipe CID>.lock      held by the one process that makes this piece
 //! making/<recipe CID>/
 //!   notes.json                  when it was begun, and on what it was simulated
+//!   light-<frame>               the digest of the frame's raw light, where a device draws
 //!   simulation.bin              the simulation's last save; gone once it is done
 //!   piece/                      the bundle as far as it has come; moves to bundles/ when it is whole
 //!   seals/                      for each file that a later run takes as it is, what only this home can write
@@ -20,7 +21,7 @@ use std::{
 
 use seedstorm_mint::files::{self, Access};
 use seedstorm_render::image_file::{Rgb8Image, decode_png, encode_png};
-use seedstorm_sim::{Recipe, Seal, SimError, Simulation, Trajectory};
+use seedstorm_sim::{Digest, Recipe, Seal, SimError, Simulation, Trajectory};
 use serde::{Deserialize, Serialize};
 
 use crate::{Home, Observer, StudioError, checkpoints::Checkpoints, make::Options};
@@ -36,6 +37,8 @@ const NOTES: &str = "notes.json";
 const SAVE: &str = "simulation.bin";
 const PIECE: &str = "piece";
 const SEALS: &str = "seals";
+/// What the names begin with of files that hold the digest of a frame's light.
+const LIGHT: &str = "light-";
 const TRAJECTORY: &str = "piece/trajectory.bin";
 
 /// A piece in the making, held by this process alone.
@@ -74,7 +77,11 @@ impl Making {
             number.and_then(|digits| digits.parse().ok()).is_some_and(|number: u32| number < recipe.film.frames)
         };
         // What a killed process was writing goes, and whatever else is not taken as it is.
-        clear(&folder, |name| matches!(name, NOTES | SAVE), |name| matches!(name, PIECE | SEALS))?;
+        clear(
+            &folder,
+            |name| matches!(name, NOTES | SAVE) || name.starts_with(LIGHT),
+            |name| matches!(name, PIECE | SEALS),
+        )?;
         clear(&piece, |name| name == "trajectory.bin", |name| name == "frames")?;
         clear(&frames, frame, |_| false)?;
         clear(&seals, |name| name.ends_with(".seal"), |_| false)?;
@@ -198,6 +205,35 @@ impl Making {
         let png = encode_png(&image)?;
         self.keep(&name, &png)?;
         Ok((image, png))
+    }
+
+    /// The same of a frame that a device draws: with the digest of its light, which is kept as well.
+    pub(crate) fn lit_frame(
+        &self,
+        frame: u32,
+        size: [u32; 2],
+        render: impl FnOnce() -> Result<(Rgb8Image, Digest), StudioError>,
+    ) -> Result<(Rgb8Image, Vec<u8>), StudioError> {
+        let name = format!("{LIGHT}{frame:04}");
+        let lit = self.light(frame).is_some();
+        let draw = || {
+            let (image, digest) = render()?;
+            self.keep(&name, &digest.0)?;
+            Ok(image)
+        };
+        if lit {
+            return self.frame(frame, size, draw);
+        }
+        let image = draw()?;
+        let png = encode_png(&image)?;
+        self.keep(&format!("{PIECE}/frames/{frame:04}.png"), &png)?;
+        Ok((image, png))
+    }
+
+    /// The digest of the light of frame number `frame`, where a run that drew it said so.
+    pub(crate) fn light(&self, frame: u32) -> Option<Digest> {
+        let bytes = self.kept(&format!("{LIGHT}{frame:04}"), 32)?;
+        bytes.try_into().ok().map(Digest)
     }
 
     /// Moves the bundle to `place`, and clears up.

@@ -319,10 +319,23 @@ pub(crate) fn spot_check(found: &SpotCheck, piece: &str, json: bool) {
     if run < found.drawn.len() {
         raw(b"  that is if the bytes that are gone went by chance: whoever forges a segment would lose its bytes");
     }
+    let exact = found.renderer == "cpu";
+    for tile in &found.tiles {
+        let words = match (tile.outcome, exact) {
+            (Outcome::Holds, true) => "drawn again, equal",
+            (Outcome::Holds, false) => "its light is that of the canonical tracer, and leads to the picture",
+            (Outcome::Forged, true) => "drawn again, DIFFERENT",
+            (Outcome::Forged, false) => "its light is NOT what the recipe gives, or does not lead to the picture",
+            (Outcome::Gone, _) => "not checked: the frame's raw light is not kept here",
+        };
+        let [x, y] = tile.place;
+        let label = format!("frame {}", tile.frame);
+        raw(format!("{} {label:>12}  {words}, at {x}, {y}", mark(tile.outcome)).as_bytes());
+    }
     raw(if found.ok {
-        b"what was run holds; film, hashes and token are for `seedstorm verify`".as_slice()
+        b"what was looked at holds; hashes, token and all the rest are for `seedstorm verify`".as_slice()
     } else {
-        b"this run does not hold, or could not be checked"
+        b"this piece does not hold, or could not be checked"
     });
     if found.drawn.iter().any(|(_, outcome)| *outcome == Outcome::Gone) {
         raw(format!(

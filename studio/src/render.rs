@@ -31,6 +31,15 @@ pub enum Renderer {
     Gpu,
 }
 
+impl fmt::Display for Renderer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Cpu => "cpu",
+            Self::Gpu => "gpu",
+        })
+    }
+}
+
 impl FromStr for Renderer {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
@@ -128,7 +137,7 @@ pub fn render(home: &Home, recipe: &Recipe, wishes: &Wishes, observer: &dyn Obse
     let cid = recipe.cid().to_string();
     let folder = match &wishes.out {
         Some(folder) => folder.clone(),
-        None => PathBuf::from(format!("{cid}-{}", if wishes.renderer == Renderer::Gpu { "gpu" } else { "cpu" })),
+        None => PathBuf::from(format!("{cid}-{}", wishes.renderer)),
     };
     claim(&folder, &Note { recipe: cid.clone(), tracer: name.clone() })?;
 

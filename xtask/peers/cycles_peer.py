@@ -106,7 +106,8 @@ def material(name, described):
         surface = node("ShaderNodeBsdfDiffuse", Color=color, Roughness=0)
     elif kind == "metal":
         # GGX of alpha = roughness² and a Fresnel that goes from the colour to white, as Schlick's does.
-        surface = node("ShaderNodeBsdfPrincipled", Metallic=1, Roughness=described["roughness"], **{"Base Color": color})
+        named = {"Base Color": color, "Metallic": 1, "Roughness": described["roughness"]}
+        surface = node("ShaderNodeBsdfPrincipled", **named)
         surface.distribution = "GGX"
     elif kind == "glass":
         surface = node("ShaderNodeBsdfGlass", Color=(1, 1, 1, 1), Roughness=0, IOR=described["ior"])
@@ -225,7 +226,8 @@ def settings(described, options):
     scene = bpy.context.scene
     render, cycles = scene.render, scene.cycles
     render.engine = "CYCLES"
-    render.resolution_x, render.resolution_y, render.resolution_percentage = described["width"], described["height"], 100
+    render.resolution_x, render.resolution_y = described["width"], described["height"]
+    render.resolution_percentage = 100
     render.threads_mode, render.threads = "FIXED", options.threads
     render.use_persistent_data = True
     render.use_compositing = render.use_sequencer = False

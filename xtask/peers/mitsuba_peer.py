@@ -87,15 +87,15 @@ def material(described):
     if kind == "metal" and described["roughness"] == 0:
         return {"type": "conductor", "material": "none", "specular_reflectance": rgb(described["color"])}, True
     if kind == "metal":
-        # GGX of alpha = roughness² under Schlick's Fresnel with F0 = base_color: `roughconductor` knows only eta and k,
+        # GGX of alpha = roughness² under Schlick's Fresnel with F0 = base_color. `roughconductor` knows only eta and k,
         # whose reflectance is several percent off at grazing angles.
         color, roughness = rgb(described["color"]), described["roughness"]
         return {"type": "principled", "base_color": color, "metallic": 1.0, "roughness": roughness}, True
     if kind == "glass":
         return {"type": "dielectric", "int_ior": described["ior"], "ext_ior": 1.0}, False
     if kind == "plastic":
-        color, ior = rgb(described["color"]), described["ior"]
-        return {"type": "plastic", "diffuse_reflectance": color, "int_ior": ior, "ext_ior": 1.0, "nonlinear": False}, True
+        body, index = rgb(described["color"]), {"int_ior": described["ior"], "ext_ior": 1.0}
+        return {"type": "plastic", "diffuse_reflectance": body, "nonlinear": False, **index}, True
     fail(f"no material is called {kind!r}: diffuse, metal, glass or plastic")
 
 
