@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use crate::error::RenderError;
 use crate::layers::Layers;
-use crate::path::{Limits, Strategy, camera_ray, trace};
+use crate::path::{Limits, ROUGHNESS_FLOOR, Strategy, camera_ray, trace};
 use crate::prepared::{PreparedScene, Scratch};
 use crate::sampler::Sampler;
 use crate::vector::{Vec3, max, min};
@@ -57,7 +57,8 @@ pub struct FrameSettings {
     /// The frame's number in its film: three pixels in eight take other samples in each.
     pub frame: u32,
     /// Most luminance, exposure included, that a path may bring beyond direct light; above 0. This is bias, and what
-    /// keeps pictures free of fireflies; `f32::INFINITY` switches it off.
+    /// keeps pictures free of fireflies; `f32::INFINITY` switches it off, and so the blur of caustics: the picture is then
+    /// what light does, however many paths that takes.
     pub indirect_clamp: f32,
 }
 
@@ -68,6 +69,11 @@ impl Default for FrameSettings {
 }
 
 impl FrameSettings {
+    /// The least perceptual roughness after a scattering that is not narrow.
+    pub(crate) fn roughness_floor(&self) -> f32 {
+        if self.indirect_clamp < f32::INFINITY { ROUGHNESS_FLOOR } else { 0.0 }
+    }
+
     pub(crate) fn check(&self, rect: Rect) -> Result<(), RenderError> {
         let refuse = |what: &str| Err(RenderError::Settings(what.into()));
         if !(1..=16384).contains(&self.width) || !(1..=16384).contains(&self.height) {
@@ -139,8 +145,12 @@ impl PreparedScene {
         cancel: &AtomicBool,
     ) -> Result<Layers, RenderError> {
         settings.check(rect)?;
-        let limits =
-            Limits { max_bounces: settings.max_bounces, clamp: settings.indirect_clamp / self.exposure, strategy };
+        let limits = Limits {
+            max_bounces: settings.max_bounces,
+            clamp: settings.indirect_clamp / self.exposure,
+            floor: settings.roughness_floor(),
+            strategy,
+        };
         let mut squares = Vec::new();
         for y in (0..rect.height).step_by(TILE as usize) {
             for x in (0..rect.width).step_by(TILE as usize) {

@@ -1,7 +1,7 @@
 //! Where light comes from: the sky or the map around, the rectangular lights, the glowing spheres, the sun.
 //!
 //! A vertex draws one light for its shadow ray, in proportion to an estimate of the irradiance that each would give it
-//! unshadowed. The estimate costs a few products a light, so that a scene wants tens of rectangles, not thousands; of
+//! unshadowed; a sky without a map is left to scattering. The estimate costs a few products a light, so that a scene wants tens of rectangles, not thousands; of
 //! glowing spheres it may have any number, see [`Glows`].
 
 use seedstorm_sim::scene;
@@ -43,7 +43,6 @@ pub(crate) struct Lights {
     pub(crate) zenith: Vec3,
     pub(crate) horizon: Vec3,
     pub(crate) nadir: Vec3,
-    pub(crate) sky_is_black: bool,
     pub(crate) rectangles: Vec<Rectangle>,
     pub(crate) glows: Glows,
     pub(crate) environment: Option<Environment>,
@@ -132,17 +131,13 @@ impl Lights {
             })
             .collect();
         let environment = scene.environment.as_deref().map(Environment::new);
-        let sky_is_black = match &environment {
-            Some(map) => map.mean <= 0.0,
-            None => [zenith, horizon, nadir].iter().all(|c| c.luminance() <= 0.0),
-        };
         let sun = scene.sun.map(|sun| {
             let (sin, cos) = libm::sincosf(sun.angular_radius);
             let radiance = Vec3::from(sun.radiance);
             let power = radiance.luminance() * std::f32::consts::PI * sin * sin;
             Sun { toward: Vec3::from(sun.toward).normalized(), sagitta: sin * sin / (1.0 + cos), radiance, power }
         });
-        Self { zenith, horizon, nadir, sky_is_black, rectangles, glows: Glows::new(balls), environment, sun }
+        Self { zenith, horizon, nadir, rectangles, glows: Glows::new(balls), environment, sun }
     }
 
     /// Radiance of the map in a unit direction, or of the gradient: from the horizon to either pole by the smoothstep of
@@ -157,26 +152,15 @@ impl Lights {
         self.horizon.lerp(pole, y * y * (3.0 - 2.0 * y))
     }
 
-    /// The estimate by which the sky is drawn.
+    /// The estimate by which the map is drawn.
     #[inline]
-    fn sky_worth(&self, receiver: &Receiver) -> f32 {
-        if self.sky_is_black {
-            return 0.0;
-        }
-        if receiver.side == Side::All {
-            let mean = match &self.environment {
-                Some(map) => map.mean,
-                None => 0.25 * (self.zenith + self.nadir).luminance() + 0.5 * self.horizon.luminance(),
-            };
-            return 4.0 * std::f32::consts::PI * max(mean, 1e-6);
-        }
-        if let Some(map) = &self.environment {
+    fn map_worth(&self, receiver: &Receiver) -> f32 {
+        match &self.environment {
+            Some(map) if receiver.side == Side::All => 4.0 * std::f32::consts::PI * map.mean,
             // Irradiance by the map's mean and lean alone, and never nothing.
-            let leaning = map.mean + 2.0 * map.lean.dot(receiver.normal);
-            return std::f32::consts::PI * max(leaning, 0.1 * map.mean);
+            Some(map) => std::f32::consts::PI * max(map.mean + 2.0 * map.lean.dot(receiver.normal), 0.1 * map.mean),
+            None => 0.0,
         }
-        let toward = self.sky(receiver.normal).luminance() + self.horizon.luminance();
-        std::f32::consts::FRAC_PI_2 * max(toward, 1e-6)
     }
 
     /// The estimate by which a rectangle is drawn: 0 only where none of it can light the receiver.
@@ -206,8 +190,8 @@ impl Lights {
 
     /// The sum of all estimates.
     #[inline]
-    fn total_worth(&self, receiver: &Receiver, sky: f32) -> f32 {
-        let mut total = sky;
+    fn total_worth(&self, receiver: &Receiver) -> f32 {
+        let mut total = self.map_worth(receiver);
         for rectangle in &self.rectangles {
             total += Self::worth(rectangle, receiver);
         }
@@ -220,14 +204,14 @@ impl Lights {
 
     /// Draws a direction toward a light; `None` where no light reaches.
     pub(crate) fn sample(&self, receiver: &Receiver, choice: f32, u: [f32; 2]) -> Option<LightSample> {
-        let sky = self.sky_worth(receiver);
-        let total = self.total_worth(receiver, sky);
+        let map = self.map_worth(receiver);
+        let total = self.total_worth(receiver);
         if total <= 0.0 {
             return None;
         }
-        let mut left = choice * total - sky;
+        let mut left = choice * total - map;
         if left < 0.0 {
-            return self.sample_sky(receiver, u, sky / total);
+            return self.sample_map(u, map / total);
         }
         let mut chosen = None;
         for rectangle in &self.rectangles {
@@ -253,48 +237,15 @@ impl Lights {
         } else if let Some((rectangle, chosen)) = chosen {
             rectangle.sample(receiver, u, chosen)
         } else {
-            self.sample_sky(receiver, u, sky / total)
+            self.sample_map(u, map / total)
         }
     }
 
-    /// A smooth gradient has no peak to aim at: the cosine is what matters. Of a map, every other sample goes where it is
-    /// bright.
-    fn sample_sky(&self, receiver: &Receiver, u: [f32; 2], chosen: f32) -> Option<LightSample> {
-        let (u, bright) = match &self.environment {
-            None => (u, None),
-            Some(map) => {
-                let twice = 2.0 * u[0];
-                if twice < 1.0 { ([twice, u[1]], None) } else { ([twice - 1.0, u[1]], Some(map)) }
-            }
-        };
-        let direction = if let Some(map) = bright {
-            map.sample(u)
-        } else if receiver.side == Side::All {
-            let z = 1.0 - 2.0 * u[1];
-            let r = max(1.0 - z * z, 0.0).sqrt();
-            let (sin, cos) = libm::sincosf(u[0] * std::f32::consts::TAU);
-            vec3(r * cos, r * sin, z)
-        } else {
-            let (sin, cos) = libm::sincosf(u[0] * std::f32::consts::TAU);
-            let r = u[1].sqrt();
-            let z = max(1.0 - u[1], 0.0).sqrt();
-            Basis::around(receiver.normal).to_world(vec3(r * cos, r * sin, z)).normalized()
-        };
-        let density = self.sky_density_alone(receiver, direction) * chosen;
+    fn sample_map(&self, u: [f32; 2], chosen: f32) -> Option<LightSample> {
+        let map = self.environment.as_ref()?;
+        let direction = map.sample(u);
+        let density = map.density(direction) * chosen;
         (density > 0.0).then(|| LightSample { direction, distance: ENDLESS, radiance: self.sky(direction), density })
-    }
-
-    /// The density with which the sky draws this direction, once it is chosen.
-    #[inline]
-    fn sky_density_alone(&self, receiver: &Receiver, direction: Vec3) -> f32 {
-        let spread = match receiver.side {
-            Side::All => 0.25 * std::f32::consts::FRAC_1_PI,
-            Side::Front | Side::Both => max(direction.dot(receiver.normal), 0.0) * std::f32::consts::FRAC_1_PI,
-        };
-        match &self.environment {
-            None => spread,
-            Some(map) => 0.5 * (spread + map.density(direction)),
-        }
     }
 
     /// Radiance of the sun in this direction, and the density with which [`Lights::sample`] would have drawn it; `None`
@@ -305,25 +256,27 @@ impl Lights {
         if (direction - sun.toward).length_squared() > 2.0 * sun.sagitta {
             return None;
         }
-        let total = self.total_worth(receiver, self.sky_worth(receiver));
+        let total = self.total_worth(receiver);
         let own = Self::sun_worth(sun, receiver);
         let density = if total > 0.0 { own / total / (std::f32::consts::TAU * sun.sagitta) } else { 0.0 };
         Some((sun.radiance, density))
     }
 
-    /// The density with which [`Lights::sample`] would have drawn the sky in this direction.
+    /// The density with which [`Lights::sample`] would have drawn the sky in this direction: 0 where it has no map, since a
+    /// smooth gradient has no peak to aim at, and scattering finds it as well as anything.
     pub(crate) fn sky_density(&self, receiver: &Receiver, direction: Vec3) -> f32 {
-        let sky = self.sky_worth(receiver);
-        if sky <= 0.0 {
-            return 0.0;
+        match &self.environment {
+            Some(map) => {
+                let worth = self.map_worth(receiver);
+                if worth > 0.0 { map.density(direction) * (worth / self.total_worth(receiver)) } else { 0.0 }
+            }
+            None => 0.0,
         }
-        let total = self.total_worth(receiver, sky);
-        self.sky_density_alone(receiver, direction) * (sky / total)
     }
 
     /// The density with which [`Lights::sample`] would have drawn this light in this direction.
     pub(crate) fn density(&self, receiver: &Receiver, direction: Vec3, hit: &LightHit) -> f32 {
-        let total = self.total_worth(receiver, self.sky_worth(receiver));
+        let total = self.total_worth(receiver);
         let light = &self.rectangles[hit.light];
         let own = Self::worth(light, receiver);
         let cos = -direction.dot(light.normal);
@@ -341,7 +294,7 @@ impl Lights {
         if own <= 0.0 {
             return 0.0;
         }
-        let total = self.total_worth(receiver, self.sky_worth(receiver));
+        let total = self.total_worth(receiver);
         own / total * self.glows.density(receiver, ball)
     }
 

@@ -63,6 +63,8 @@ pub(crate) struct Limits {
     pub(crate) max_bounces: u32,
     /// Most luminance of an indirect contribution.
     pub(crate) clamp: f32,
+    /// The least perceptual roughness after a scattering that is not narrow.
+    pub(crate) floor: f32,
     pub(crate) strategy: Strategy,
 }
 
@@ -241,7 +243,7 @@ pub(crate) fn trace(
         let facing = Facing { normal: surface.normal * side, facet_normal: surface.facet_normal * side, out, inside };
         let pane = scene.hits_pane(&hit);
         let drawn = Drawn {
-            least_roughness: if softened && !pane { ROUGHNESS_FLOOR } else { 0.0 },
+            least_roughness: if softened && !pane { limits.floor } else { 0.0 },
             least_reflected: if bounce == 0 { FIRST_REFLECTED } else { 0.0 },
             spectrum,
         };
@@ -335,7 +337,8 @@ fn spared(throughput: Vec3, bounce: u32, roulette: f32) -> Option<Vec3> {
     if bounce < ROULETTE_FROM {
         return Some(throughput);
     }
-    let survive = min(largest, 0.95);
+    // By the root: what goes on grows by little, so that few paths outshine the others.
+    let survive = min(largest.sqrt(), 0.95);
     (roulette < survive).then(|| throughput * (1.0 / survive))
 }
 

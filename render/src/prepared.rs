@@ -217,7 +217,8 @@ impl PreparedScene {
     }
 
     /// The nearest primitive ahead, or at equal distance the one of the lowest (instance, triangle).
-    #[inline]
+    // Apart, for registers of its own.
+    #[inline(never)]
     pub(crate) fn intersect(&self, ray: &Ray, scratch: &mut Scratch) -> Option<Hit> {
         let mut search = Nearest { scene: self, ray, hit: Hit { t: f32::MAX, instance: u32::MAX, triangle: u32::MAX } };
         self.tree.traverse::<true>(&BoxRay::new(ray), &mut scratch.stack, &mut search);

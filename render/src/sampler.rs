@@ -112,7 +112,7 @@ mod tests {
                 let (columns, rows) = (1_usize << log_width, 1_usize << (6 - log_width));
                 let mut seen = vec![0; 64];
                 for index in 0..64 {
-                    let [x, y] = Sampler::new(17, 4, index, 0).pair(pair);
+                    let [x, y] = Sampler::new(17, 4, index, 0, 0).pair(pair);
                     let column = (x * columns as f32) as usize;
                     let row = (y * rows as f32) as usize;
                     seen[row * columns + column] += 1;
@@ -131,7 +131,7 @@ mod tests {
             for y in 0..40 {
                 for x in 0..40 {
                     for index in 0..16 {
-                        let sampler = Sampler::new(x, y, index, 0);
+                        let sampler = Sampler::new(x, y, index, 0, 0);
                         sum += f64::from(sampler.pair(pair)[0] - 0.5) * f64::from(sampler.pair(other)[0] - 0.5);
                         count += 1.0;
                     }

@@ -173,7 +173,7 @@ fn pools_of_any_size() {
 
 #[test]
 fn golden() {
-    assert_eq!(in_pool(2), "3c789fff88e01e75a0cf02a491db3ef15141dfd588ac29ab57279fc58c190a59");
+    assert_eq!(in_pool(2), "91b22074793892847685df6878a482645b37690032726e9cf28d5c4388771858");
 }
 
 proptest! {

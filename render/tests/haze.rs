@@ -29,6 +29,8 @@ fn scene(clouds: Vec<Cloud>, bloom: f32) -> Scene {
         instances: vec![],
         fluid: None,
         haze: Some(Haze { clouds, bloom }),
+        fog: None,
+        moved: vec![],
         environment: None,
         sun: None,
         exposure_stops: 0.0,

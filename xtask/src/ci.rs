@@ -8,7 +8,7 @@ use miette::Result;
 
 use crate::summary::{Row, Summary, Verdict};
 use crate::workspace::Workspace;
-use crate::{contracts, deny, fuzz, process, setup, studio, wasm};
+use crate::{contracts, deny, fuzz, peers, process, setup, studio, wasm};
 
 /// What to check, and what to do when a check fails.
 #[derive(Debug, Args)]
@@ -50,6 +50,8 @@ enum Step {
     DebugGolden,
     /// Under WebAssembly, in Node, simulations have the same digests
     Wasm,
+    /// A Cornell box is what Mitsuba 3 draws, region by region
+    Mitsuba,
     /// Documentation builds without a warning
     Doc,
     /// The built binary makes a draft of each scenario, mints it and verifies it
@@ -101,6 +103,7 @@ impl Step {
                 process::run(&mut test).map(silent)
             }
             Self::Wasm => wasm::check(workspace).map(silent),
+            Self::Mitsuba => peers::check_mitsuba(workspace),
             Self::Doc => {
                 let mut doc = workspace.cargo("doc");
                 process::run(doc.args(["--workspace", "--no-deps", "--release"]).env("RUSTDOCFLAGS", "-D warnings"))

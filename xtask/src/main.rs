@@ -14,6 +14,7 @@ mod full;
 mod fuzz;
 mod images;
 mod machine;
+mod peers;
 mod process;
 mod setup;
 mod studio;

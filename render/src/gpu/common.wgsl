@@ -7,11 +7,10 @@ struct Params {
     right: vec4<f32>,
     up: vec4<f32>,
     forward: vec4<f32>,
-    // backdrop: center and middle x; edge and middle y; its radius, the clamp of indirect light
+    // backdrop: center and middle x; edge and middle y; its radius, the clamp of indirect light, the least roughness after a soft scattering
     backdrop_center: vec4<f32>,
     backdrop_edge: vec4<f32>,
     limits: vec4<f32>,
-    // w of the zenith: 1 where the sky is black
     zenith: vec4<f32>,
     horizon: vec4<f32>,
     nadir: vec4<f32>,
@@ -81,7 +80,6 @@ const ENDLESS: f32 = 1e30;
 const NONE: u32 = 0xffffffffu;
 const LEAF: u32 = 0x80000000u;
 
-const ROUGHNESS_FLOOR: f32 = 0.3;
 const FIRST_REFLECTED: f32 = 0.25;
 const ROULETTE_FROM: u32 = 3u;
 const SHARP_SCATTERINGS: u32 = 2u;

@@ -119,22 +119,15 @@ fn sky(direction: vec3<f32>) -> vec3<f32> {
     return mix(params.horizon.xyz, pole, y * y * (3.0 - 2.0 * y));
 }
 
-fn sky_worth(receiver: Receiver) -> f32 {
-    if params.zenith.w != 0.0 {
+fn map_worth(receiver: Receiver) -> f32 {
+    if !has_map() {
         return 0.0;
     }
+    let mean = params.map_light.w;
     if receiver.side == ALL {
-        var mean = 0.25 * luminance(params.zenith.xyz + params.nadir.xyz) + 0.5 * luminance(params.horizon.xyz);
-        if has_map() {
-            mean = params.map_light.w;
-        }
-        return 4.0 * PI * max(mean, 1e-6);
+        return 4.0 * PI * mean;
     }
-    if has_map() {
-        let mean = params.map_light.w;
-        return PI * max(mean + 2.0 * dot(params.map_light.xyz, receiver.normal), 0.1 * mean);
-    }
-    return 0.5 * PI * max(luminance(sky(receiver.normal)) + luminance(params.horizon.xyz), 1e-6);
+    return PI * max(mean + 2.0 * dot(params.map_light.xyz, receiver.normal), 0.1 * mean);
 }
 
 fn rectangle(light: u32, row: u32) -> vec4<f32> {
@@ -181,15 +174,15 @@ fn meets_sun(direction: vec3<f32>) -> bool {
 }
 
 fn sun_density(receiver: Receiver) -> f32 {
-    let total = total_worth(receiver, sky_worth(receiver));
+    let total = total_worth(receiver);
     if total <= 0.0 {
         return 0.0;
     }
     return sun_worth(receiver) / total / (TAU * params.sun.w);
 }
 
-fn total_worth(receiver: Receiver, from_sky: f32) -> f32 {
-    var total = from_sky;
+fn total_worth(receiver: Receiver) -> f32 {
+    var total = map_worth(receiver);
     for (var light = 0u; light < params.counts.x; light++) {
         total += rectangle_worth(light, receiver);
     }
@@ -209,14 +202,14 @@ fn no_light() -> LightSample {
 }
 
 fn sample_light(receiver: Receiver, choice: f32, u: vec2<f32>) -> LightSample {
-    let from_sky = sky_worth(receiver);
-    let total = total_worth(receiver, from_sky);
+    let from_map = map_worth(receiver);
+    let total = total_worth(receiver);
     if total <= 0.0 {
         return no_light();
     }
-    var left = choice * total - from_sky;
+    var left = choice * total - from_map;
     if left < 0.0 {
-        return sample_sky(receiver, u, from_sky / total);
+        return sample_map(u, from_map / total);
     }
     var chosen = NONE;
     var share = 0.0;
@@ -245,37 +238,12 @@ fn sample_light(receiver: Receiver, choice: f32, u: vec2<f32>) -> LightSample {
     if chosen != NONE {
         return sample_rectangle(chosen, receiver, u, share);
     }
-    return sample_sky(receiver, u, from_sky / total);
+    return sample_map(u, from_map / total);
 }
 
-fn sky_density_alone(receiver: Receiver, direction: vec3<f32>) -> f32 {
-    let by_cosine = max(dot(direction, receiver.normal), 0.0) * INV_PI;
-    let spread = select(by_cosine, 0.25 * INV_PI, receiver.side == ALL);
-    if has_map() {
-        return 0.5 * (spread + map_density(direction));
-    }
-    return spread;
-}
-
-fn sample_sky(receiver: Receiver, u: vec2<f32>, chosen: f32) -> LightSample {
-    var v = u;
-    var bright = false;
-    if has_map() {
-        bright = u.x >= 0.5;
-        v.x = 2.0 * u.x - select(0.0, 1.0, bright);
-    }
-    var direction: vec3<f32>;
-    if bright {
-        direction = map_sample(v);
-    } else if receiver.side == ALL {
-        let z = 1.0 - 2.0 * v.y;
-        let r = sqrt(max(1.0 - z * z, 0.0));
-        direction = vec3(r * cos(v.x * TAU), r * sin(v.x * TAU), z);
-    } else {
-        direction = normalize(to_world(basis_around(receiver.normal), cosine_direction(v)));
-    }
-    let density = sky_density_alone(receiver, direction) * chosen;
-    return LightSample(direction, ENDLESS, sky(direction), density);
+fn sample_map(u: vec2<f32>, chosen: f32) -> LightSample {
+    let direction = map_sample(u);
+    return LightSample(direction, ENDLESS, sky(direction), map_density(direction) * chosen);
 }
 
 fn sample_rectangle(light: u32, receiver: Receiver, u: vec2<f32>, chosen: f32) -> LightSample {
@@ -293,15 +261,15 @@ fn sample_rectangle(light: u32, receiver: Receiver, u: vec2<f32>, chosen: f32) -
 }
 
 fn sky_density(receiver: Receiver, direction: vec3<f32>) -> f32 {
-    let from_sky = sky_worth(receiver);
-    if from_sky <= 0.0 {
+    let worth = map_worth(receiver);
+    if worth <= 0.0 {
         return 0.0;
     }
-    return sky_density_alone(receiver, direction) * (from_sky / total_worth(receiver, from_sky));
+    return map_density(direction) * (worth / total_worth(receiver));
 }
 
 fn rectangle_density(light: u32, receiver: Receiver, direction: vec3<f32>) -> f32 {
-    let total = total_worth(receiver, sky_worth(receiver));
+    let total = total_worth(receiver);
     let own = rectangle_worth(light, receiver);
     let center = rectangle(light, 0u);
     let normal = rectangle(light, 5u).xyz;
@@ -318,7 +286,7 @@ fn ball_density(number: u32, receiver: Receiver) -> f32 {
     if own <= 0.0 {
         return 0.0;
     }
-    return own / total_worth(receiver, sky_worth(receiver)) * glow_density(receiver, number);
+    return own / total_worth(receiver) * glow_density(receiver, number);
 }
 
 // The distance at which the ray meets a rectangle's front before `limit`; −1 where it does not.

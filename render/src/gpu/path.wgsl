@@ -165,7 +165,7 @@ fn trace(first: Ray, sequence: Sampler) -> PathSample {
         let facing = Facing(surface.normal * side, surface.facet_normal * side, away, inside);
         let pane = (word(hit.instance, 3u) & 1u) != 0u;
         let drawn = Drawn(
-            select(0.0, ROUGHNESS_FLOOR, softened && !pane), select(0.0, FIRST_REFLECTED, bounce == 0u), spectrum,
+            select(0.0, params.limits.z, softened && !pane), select(0.0, FIRST_REFLECTED, bounce == 0u), spectrum,
         );
         let parts = material.dispersion > 0.0 && !parted;
         let crossing = select(vec3(1.0), spectral(spectrum), parts);
@@ -261,7 +261,7 @@ fn spared(throughput: vec3<f32>, bounce: u32, roulette: f32) -> vec3<f32> {
     if bounce < ROULETTE_FROM {
         return throughput;
     }
-    let survive = min(most, 0.95);
+    let survive = min(sqrt(most), 0.95);
     return select(vec3(0.0), throughput * (1.0 / survive), roulette < survive);
 }
 

@@ -1,6 +1,6 @@
 //! What the tracer is measured by: scenes that peers can draw too, and a million particles.
 //!
-//! `cargo run --release -p seedstorm-render --example bench -- scene NAME` prints a scene for the peers in `xtask/peers`,
+//! `cargo run --release -p seedstorm-render --example measure -- scene NAME` prints a scene for the peers in `xtask/peers`,
 //! `… -- draw NAME OUT SAMPLES SEED [SIZE]` draws it with these samples (`1,4,16`), writes each picture to `OUT/SAMPLES.f32`
 //! (linear RGB, rows from the top) and prints the seconds; `… -- million SIZE SAMPLES` builds and draws a million particles.
 
