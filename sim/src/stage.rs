@@ -74,7 +74,8 @@ impl Lighting {
             "golden" => (
                 sky(0.42, 0.30, 0.08, cool),
                 vec![
-                    panel([-3.4, 1.7, -0.4], [1.2, 1.2], scale(warm, 34.0)),
+                    // So far away that what lies behind it is beyond the picture.
+                    panel([-6.8, 3.4, -0.8], [2.4, 2.4], scale(warm, 34.0)),
                     panel([2.2, 3.8, 2.8], [1.8, 1.2], scale(cool, 2.6)),
                 ],
                 0.35,

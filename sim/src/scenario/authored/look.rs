@@ -46,6 +46,8 @@ pub(super) struct Look {
     pub(super) palette: Word,
     pub(super) light: Word,
     pub(super) floor: Word,
+    /// What the tank's walls are to be seen as.
+    pub(super) tank: Word,
     /// Added to the light's own, in stops.
     pub(super) exposure: Quantity,
     /// Meetings of light with a droplet on its way across a radius of the subject.
@@ -148,13 +150,16 @@ impl Look {
             || Ok(Word::Constant("cove".into())),
             |field| field.word(declared, &["cove", "plain", "none"]),
         )?;
+        let tank = table
+            .get("tank")
+            .map_or_else(|| Ok(Word::Constant("unseen".into())), |field| field.word(declared, &["unseen", "glass"]))?;
         let exposure = number(&mut table, "exposure", declared, bounds(-8.0, 8.0, "stops"), 0.0)?;
         let fog = number(&mut table, "fog", declared, bounds(0.0, 3.0, "across a radius"), 0.0)?;
         let subject = table.need("subject")?.quantities(declared, PLACE)?;
         let radius = table.need("radius")?.quantity(declared, bounds(0.02, 500.0, "m"))?;
         let camera = Camera::read(&table.need("camera")?, declared)?;
         table.finish()?;
-        Ok(Self { palette, light, floor, exposure, fog, subject, radius, camera })
+        Ok(Self { palette, light, floor, tank, exposure, fog, subject, radius, camera })
     }
 }
 

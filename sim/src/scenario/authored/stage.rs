@@ -31,6 +31,8 @@ const FOG_REACH: f32 = 9.0;
 /// Turns the states of a scene into pictures' scenes.
 pub(super) struct AuthoredStage {
     palette: &'static Palette,
+    /// The tank's walls, where they are seen.
+    panes: Vec<Instance>,
     lighting: Lighting,
     fog: Option<Fog>,
     backdrop: Backdrop,
@@ -95,6 +97,20 @@ impl AuthoredStage {
         }
         materials.push(Material { base_color: scale(palette.ground, 0.85), roughness: 0.65, ..Material::default() });
         let mut meshes: Vec<Arc<Mesh>> = scene.meshes.iter().map(|(_, mesh)| mesh.surface.clone()).collect();
+        let panes = match (look.tank.value(genome), layout.tank) {
+            ("glass", Some(tank)) => panes(tank.size().map(|size| size as f32), materials.len()),
+            _ => vec![],
+        };
+        materials.push(Material {
+            base_color: [1.0; 3],
+            roughness: 0.0,
+            transmission: 1.0,
+            ior: 1.0,
+            coat: 0.6,
+            coat_roughness: 0.02,
+            absorption: [3.4, 0.9, 1.4],
+            ..Material::default()
+        });
         let floor = match look.floor.value(genome) {
             "cove" => Some(cove(radius * 16.0, radius * 9.0, radius * 4.5, radius * 2.5, radius * 12.0)),
             "plain" => Some(plain(radius * 60.0)),
@@ -158,6 +174,7 @@ impl AuthoredStage {
                 middle: [0.0, 0.0],
                 radius: 1.9,
             },
+            panes,
             fog: (fog > 0.0).then(|| Fog {
                 low: subject - Vector3::repeat(FOG_REACH * radius),
                 high: subject + Vector3::repeat(FOG_REACH * radius),
@@ -391,6 +408,7 @@ impl Stage for AuthoredStage {
                 emission: if glows { scale(color, GLOW) } else { [0.0; 3] },
             });
         }
+        instances.extend(&self.panes);
         let first = self.bodies.len();
         let born = |index: usize| values.get(3 * count + index).is_some_and(|alive| *alive > 0.5);
         let mut fluid =
@@ -429,6 +447,31 @@ impl Stage for AuthoredStage {
             exposure_stops: self.lighting.exposure_stops,
         }
     }
+}
+
+/// Walls of glass around a tank of this size, about half as high.
+fn panes([width, height, depth]: [f32; 3], material: usize) -> Vec<Instance> {
+    const THICKNESS: f32 = 0.012;
+    const LEFT_OUT: f32 = 0.45;
+    let (thick, high) = (THICKNESS * width.max(depth), height * (1.0 - LEFT_OUT));
+    let pane = |half: [f32; 3], middle: [f32; 2]| Instance {
+        shape: Shape::Box(Vector3::from(half)),
+        pose: Similarity3::from_parts(
+            Translation3::new(middle[0], 0.5 * high + 1e-3, middle[1]),
+            UnitQuaternion::identity(),
+            1.0,
+        ),
+        material,
+        tint: [1.0; 3],
+        emission: [0.0; 3],
+    };
+    let (x, z) = (0.5 * (width + thick), 0.5 * (depth + thick));
+    let mut panes = Vec::with_capacity(4);
+    for side in [-1.0, 1.0] {
+        panes.push(pane([0.5 * thick, 0.5 * high, 0.5 * depth], [side * x, 0.0]));
+        panes.push(pane([0.5 * width + thick, 0.5 * high, 0.5 * thick], [0.0, side * z]));
+    }
+    panes
 }
 
 fn plain(half: f32) -> Mesh {
