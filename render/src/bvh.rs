@@ -68,9 +68,9 @@ pub(crate) struct Bvh {
 
 /// A primitive while the tree is built.
 #[derive(Debug, Clone, Copy)]
-struct Item {
+pub(crate) struct Item {
     bounds: Bounds,
-    id: u32,
+    pub(crate) id: u32,
 }
 
 impl Item {
@@ -92,11 +92,15 @@ struct Binary {
 }
 
 impl Bvh {
-    /// Builds the hierarchy over boxes; `emit` is told the primitives of each leaf, at most `leaf_size`, in the order of
-    /// the leaves' numbers from 0.
+    /// Builds the hierarchy over boxes; `emit` is told the primitives of each leaf, either one or as many as `fits` says
+    /// make a leaf, in the order of the leaves' numbers from 0.
     ///
     /// At most 2³⁰ boxes.
-    pub(crate) fn build(boxes: &[Bounds], leaf_size: usize, mut emit: impl FnMut(&[u32])) -> Self {
+    pub(crate) fn build(
+        boxes: &[Bounds],
+        fits: &(impl Fn(&[Item]) -> bool + Sync),
+        mut emit: impl FnMut(&[u32]),
+    ) -> Self {
         assert!(boxes.len() <= 1 << 30, "primitive ids fit the leaves' numbers");
         if boxes.is_empty() {
             return Self::default();
@@ -105,7 +109,7 @@ impl Bvh {
             boxes.iter().enumerate().map(|(id, &bounds)| Item { bounds, id: id as u32 }).collect();
         let empty = Binary { bounds: Bounds::EMPTY, count: 0, place: 0 };
         let mut binary = vec![empty; 2 * items.len() - 1];
-        build_binary(&mut items, 0, &mut binary, leaf_size, 0);
+        build_binary(&mut items, 0, &mut binary, fits, 0);
         let ids: Vec<u32> = items.iter().map(|item| item.id).collect();
         drop(items);
         let mut tree = Self { nodes: Vec::new() };
@@ -299,13 +303,19 @@ impl BoxRay {
 }
 
 /// Builds the subtree over `items`, the primitives from `first` on, into `nodes`.
-fn build_binary(items: &mut [Item], first: u32, nodes: &mut [Binary], leaf_size: usize, depth: u32) {
+fn build_binary(
+    items: &mut [Item],
+    first: u32,
+    nodes: &mut [Binary],
+    fits: &(impl Fn(&[Item]) -> bool + Sync),
+    depth: u32,
+) {
     let mut bounds = Bounds::EMPTY;
     for item in items.iter() {
         bounds.merge(&item.bounds);
     }
     let count = items.len();
-    if count <= leaf_size {
+    if count == 1 || fits(items) {
         nodes[0] = Binary { bounds, count: count as u32, place: first };
         return;
     }
@@ -314,8 +324,8 @@ fn build_binary(items: &mut [Item], first: u32, nodes: &mut [Binary], leaf_size:
     let (left_items, right_items) = items.split_at_mut(left);
     let (left_nodes, right_nodes) = nodes[1..].split_at_mut(2 * left - 1);
     let right_first = first + left as u32;
-    let mut build_left = || build_binary(left_items, first, left_nodes, leaf_size, depth + 1);
-    let mut build_right = || build_binary(right_items, right_first, right_nodes, leaf_size, depth + 1);
+    let mut build_left = || build_binary(left_items, first, left_nodes, fits, depth + 1);
+    let mut build_right = || build_binary(right_items, right_first, right_nodes, fits, depth + 1);
     if count >= PARALLEL_FROM {
         rayon::join(build_left, build_right);
     } else {
@@ -441,7 +451,7 @@ mod tests {
             prop_assume!(toward.length() > 1e-3 && toward.x != 0.0 && toward.y != 0.0 && toward.z != 0.0);
             let ray = Ray { origin, direction: toward.normalized(), time: 0.0 };
             let mut order = Vec::new();
-            let tree = Bvh::build(&boxes, 1, |ids| order.extend_from_slice(ids));
+            let tree = Bvh::build(&boxes, &|_| false, |ids| order.extend_from_slice(ids));
             let mut all = Everything { seen: Vec::new() };
             tree.traverse::<true>(&BoxRay::new(&ray), &mut Vec::new(), &mut all);
             let mut seen: Vec<u32> = all.seen.iter().map(|&leaf| order[leaf as usize]).collect();
@@ -460,7 +470,7 @@ mod tests {
     fn every_primitive_is_in_one_leaf_even_where_all_coincide() {
         let boxes = vec![Bounds { min: Vec3::ZERO, max: Vec3::ONE }; 10_000];
         let mut order = Vec::new();
-        Bvh::build(&boxes, 4, |ids| {
+        Bvh::build(&boxes, &|items| items.len() <= 4, |ids| {
             assert!(ids.len() <= 4);
             order.extend_from_slice(ids);
         });

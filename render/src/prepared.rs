@@ -8,9 +8,10 @@ use std::sync::Arc;
 use nalgebra::Similarity3;
 use rayon::prelude::*;
 use seedstorm_sim::scene::{Instance, Material, Mesh, Scene, Shape};
+use wide::f32x4;
 
 use crate::bsdf::{is_pane, through_pane};
-use crate::bvh::{Bounds, BoxRay, Bvh, Leaves, Stack, padded};
+use crate::bvh::{Bounds, BoxRay, Bvh, Item, Leaves, Stack, padded};
 use crate::camera::Lens;
 use crate::error::RenderError;
 use crate::fog::Fog;
@@ -39,8 +40,8 @@ pub struct PreparedScene {
     pub(crate) tree: Bvh,
     /// The solids that shadow rays go through.
     pub(crate) panes: Vec<u32>,
-    /// Which instances the leaves of `tree` hold, in their order.
-    pub(crate) leaves: Vec<u32>,
+    /// What the leaves of `tree` hold, in their order.
+    pub(crate) leaves: Vec<Leaf>,
 }
 
 /// The geometry of an instance.
@@ -104,6 +105,81 @@ impl Rotation {
     #[inline(always)]
     fn to_world(self, v: Vec3) -> Vec3 {
         self.rows[0] * v.x + self.rows[1] * v.y + self.rows[2] * v.z
+    }
+}
+
+/// A leaf of the hierarchy of instances: one instance, or up to four spheres side by side.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Leaf {
+    /// [`NO_INSTANCE`] where there are fewer.
+    pub(crate) instances: [u32; 4],
+    spheres: Option<SpherePack>,
+}
+
+/// No instance has this number.
+pub(crate) const NO_INSTANCE: u32 = u32::MAX;
+
+impl Leaf {
+    fn new(ids: &[u32], placed: &[Placed], looks: &[Look]) -> Self {
+        let instances = std::array::from_fn(|slot| ids.get(slot).copied().unwrap_or(NO_INSTANCE));
+        let mut lanes = [[0.0; 4]; 4];
+        for (slot, &id) in ids.iter().enumerate() {
+            let Placed::Sphere { center, radius } = placed[id as usize] else {
+                return Self { instances, spheres: None };
+            };
+            if looks[id as usize].pane {
+                return Self { instances, spheres: None };
+            }
+            for (lane, x) in lanes.iter_mut().zip([center.x, center.y, center.z, radius]) {
+                lane[slot] = x;
+            }
+        }
+        let [x, y, z, radius] = lanes.map(f32x4::new);
+        let filled = (1 << ids.len()) - 1;
+        Self { instances, spheres: Some(SpherePack { center: [x, y, z], radius, filled }) }
+    }
+}
+
+/// Four spheres side by side.
+#[derive(Debug, Clone, Copy)]
+struct SpherePack {
+    center: [f32x4; 3],
+    radius: f32x4,
+    /// A bit for each that there is.
+    filled: u32,
+}
+
+impl SpherePack {
+    /// The first distance ahead at which the ray crosses each sphere, and a bit for each where there is one in
+    /// (0, `limit`]: bit for bit what [`shape::sphere`] finds, which says why it is computed so.
+    #[inline(always)]
+    fn meets(&self, ray: &Ray, limit: f32) -> ([f32; 4], u32) {
+        let (o, d) = (ray.origin, ray.direction);
+        let d = [d.x, d.y, d.z].map(f32x4::splat);
+        let from = [
+            f32x4::splat(o.x) - self.center[0],
+            f32x4::splat(o.y) - self.center[1],
+            f32x4::splat(o.z) - self.center[2],
+        ];
+        let dot = |a: [f32x4; 3], b: [f32x4; 3]| a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
+        let zero = f32x4::splat(0.0);
+        let along = -dot(from, d);
+        let beside = [from[0] + d[0] * along, from[1] + d[1] * along, from[2] + d[2] * along];
+        let radius2 = self.radius * self.radius;
+        let square = radius2 - dot(beside, beside);
+        let met = square.simd_ge(zero).to_bitmask() & self.filled;
+        if met == 0 {
+            return ([0.0; 4], 0);
+        }
+        let half = square.sqrt();
+        let ahead = along.simd_ge(zero);
+        let far = along + half;
+        let product = dot(from, from) - radius2;
+        let other = product / ahead.select(far, along - half);
+        // Of a sphere ahead, the far side where the near one lies behind.
+        let t = ahead.select(other.simd_gt(zero).select(other, far), other);
+        let within = t.simd_gt(zero) & t.simd_le(f32x4::splat(limit));
+        (t.to_array(), within.to_bitmask() & met)
     }
 }
 
@@ -198,8 +274,12 @@ impl PreparedScene {
         }
         let meshes: Vec<TriangleMesh> = sources.into_par_iter().map(TriangleMesh::new).collect();
         let boxes: Vec<Bounds> = placed.par_iter().map(|p| bounds(p, &meshes, &moving)).collect();
-        let mut leaves = Vec::with_capacity(placed.len());
-        let tree = Bvh::build(&boxes, 1, |ids| leaves.extend_from_slice(ids));
+        let packs =
+            |item: &Item| matches!(placed[item.id as usize], Placed::Sphere { .. }) && !looks[item.id as usize].pane;
+        let mut leaves = Vec::with_capacity(placed.len() / 2);
+        let tree = Bvh::build(&boxes, &|items| items.len() <= 4 && items.iter().all(packs), |ids| {
+            leaves.push(Leaf::new(ids, &placed, &looks))
+        });
         Ok(Self {
             lens,
             lights,
@@ -517,7 +597,20 @@ impl Leaves for Nearest<'_> {
 
     #[inline(always)]
     fn visit(&mut self, leaf: u32, stack: &mut Stack) -> bool {
-        let instance = self.scene.leaves[leaf as usize];
+        let leaf = &self.scene.leaves[leaf as usize];
+        if let Some(spheres) = &leaf.spheres {
+            let (t, mut bits) = spheres.meets(self.ray, self.hit.t);
+            while bits != 0 {
+                let slot = bits.trailing_zeros() as usize;
+                bits &= bits - 1;
+                let (t, instance) = (t[slot], leaf.instances[slot]);
+                if t < self.hit.t || (t == self.hit.t && instance < self.hit.instance) {
+                    self.hit = Hit { t, instance, triangle: 0 };
+                }
+            }
+            return false;
+        }
+        let instance = leaf.instances[0];
         let mut placed = &self.scene.placed[instance as usize];
         let moved;
         if let Placed::Moving(number) = placed {
@@ -558,7 +651,12 @@ impl Leaves for Any<'_> {
 
     #[inline(always)]
     fn visit(&mut self, leaf: u32, stack: &mut Stack) -> bool {
-        let instance = self.scene.leaves[leaf as usize];
+        let leaf = &self.scene.leaves[leaf as usize];
+        if let Some(spheres) = &leaf.spheres {
+            let (t, bits) = spheres.meets(self.ray, self.limit);
+            return (0..4).any(|slot| bits >> slot & 1 == 1 && t[slot] < self.limit);
+        }
+        let instance = leaf.instances[0];
         if !self.scene.panes.is_empty() && self.scene.looks[instance as usize].pane {
             return false;
         }

@@ -66,7 +66,7 @@ impl TriangleMesh {
             })
             .collect();
         let mut packs = Vec::with_capacity(boxes.len() / 3);
-        let tree = Bvh::build(&boxes, 4, |ids| {
+        let tree = Bvh::build(&boxes, &|items| items.len() <= 4, |ids| {
             let mut lanes = [[[0.0_f32; 4]; 3]; 3];
             let mut pack_ids = [u32::MAX; 4];
             for (lane, &id) in ids.iter().enumerate() {

@@ -61,7 +61,8 @@ struct Pixel {
     unused_c: u32,
 }
 
-// Nodes: 7 each, the minima and maxima of four boxes by axis, and the children.
+// Nodes: 7 each, the minima and maxima of four boxes by axis, and the children; behind those of the instances, the numbers
+// of up to four of them for each leaf.
 @group(0) @binding(0) var<storage, read> params: Params;
 @group(0) @binding(1) var<storage, read> nodes: array<vec4<f32>>;
 // Packs of four triangles: 10 each, corners by axis, and their numbers.

@@ -8,7 +8,7 @@ use crate::error::RenderError;
 use crate::glow::Glows;
 use crate::light::Rectangle;
 use crate::microfacet::{glass_tables, reflectance_table};
-use crate::prepared::{Placed, PreparedScene};
+use crate::prepared::{NO_INSTANCE, Placed, PreparedScene};
 use crate::triangles::TriangleMesh;
 use crate::vector::Vec3;
 
@@ -17,6 +17,9 @@ pub(super) type Row = [f32; 4];
 
 /// No number of anything.
 pub(super) const NONE: u32 = u32::MAX;
+
+/// Rows of a node.
+const NODE_ROWS: usize = 7;
 
 /// Children that can wait, as in `prepared.wgsl`.
 const STACK: usize = 96;
@@ -55,13 +58,17 @@ impl Packed {
             Placed::Mesh { mesh, .. } | Placed::World { mesh } => meshes[mesh as usize].1,
             _ => 0,
         };
-        let needed = most_waiting(&scene.tree, 0, &|leaf| waiting(scene.leaves[leaf as usize]));
+        let within = |leaf: u32| scene.leaves[leaf as usize].instances.into_iter().take_while(|&id| id != NO_INSTANCE);
+        let needed = most_waiting(&scene.tree, 0, &|leaf| within(leaf).map(waiting).max().unwrap_or(0));
         if needed > STACK {
             return Err(RenderError::Device(format!(
                 "the scene's hierarchy lets {needed} nodes wait, the tracer there has room for {STACK}"
             )));
         }
-        packed.root = packed.tree(&scene.tree, |leaf| scene.leaves[leaf as usize]);
+        // The leaves' instances stand behind the nodes.
+        let leaves = (packed.nodes.len() + NODE_ROWS * scene.tree.nodes.len()) as u32;
+        packed.root = packed.tree(&scene.tree, |leaf| leaves + leaf);
+        packed.nodes.extend(scene.leaves.iter().map(|leaf| leaf.instances.map(bits)));
         for instance in 0..scene.placed.len() {
             packed.instance(scene, instance, &meshes);
         }
@@ -74,7 +81,7 @@ impl Packed {
         if tree.nodes.is_empty() {
             return NONE;
         }
-        let base = (self.nodes.len() / 7) as u32;
+        let base = (self.nodes.len() / NODE_ROWS) as u32;
         for node in &tree.nodes {
             for side in &node.planes {
                 self.nodes.extend(side.iter().map(|lanes| lanes.to_array()));

@@ -238,6 +238,38 @@ struct Hit {
     triangle: u32,
 }
 
+// The nearest of a leaf's instances, or what was found before; any where `first_of_all`, which panes do not count for.
+fn meet_leaf(instances_of: vec4<u32>, ray: Ray, before: Hit, first_of_all: bool) -> Hit {
+    var hit = before;
+    for (var slot = 0u; slot < 4u; slot++) {
+        let instance = instances_of[slot];
+        if instance == NONE || (first_of_all && hit.instance != NONE) {
+            break;
+        }
+        let kind = bitcast<u32>(instances[instance * 7u].w);
+        var found = TriangleHit(0.0, NONE);
+        if first_of_all && (word(instance, 3u) & 1u) != 0u {
+            found.t = -1.0;
+        } else if kind >= MESH {
+            var local = ray;
+            if kind == MESH {
+                local = local_ray(instance, pose_of(instance), ray);
+            }
+            found = meet_mesh(word(instance, 6u), local, hit.t, first_of_all);
+            if found.triangle == NONE {
+                found.t = -1.0;
+            }
+        } else {
+            let ends = crossings(instance, kind, pose_of(instance), ray);
+            found.t = select(-1.0, ahead(ends), ends.z != 0.0);
+        }
+        if found.t > 0.0 && (found.t < hit.t || (found.t == hit.t && instance < hit.instance)) {
+            hit = Hit(found.t, instance, found.triangle);
+        }
+    }
+    return hit;
+}
+
 // The nearest primitive in (0, `limit`), or any where `first_of_all`, which panes do not count for.
 fn meet(ray: Ray, limit: f32, first_of_all: bool) -> Hit {
     var hit = Hit(limit, NONE, NONE);
@@ -251,29 +283,9 @@ fn meet(ray: Ray, limit: f32, first_of_all: bool) -> Hit {
         if (current & LEAF) == 0u {
             current = descend(current, ray.origin, inverse, hit.t);
         } else {
-            let instance = current & ~LEAF;
-            let kind = bitcast<u32>(instances[instance * 7u].w);
-            var found = TriangleHit(0.0, NONE);
-            if first_of_all && (word(instance, 3u) & 1u) != 0u {
-                found.t = -1.0;
-            } else if kind >= MESH {
-                var local = ray;
-                if kind == MESH {
-                    local = local_ray(instance, pose_of(instance), ray);
-                }
-                found = meet_mesh(word(instance, 6u), local, hit.t, first_of_all);
-                if found.triangle == NONE {
-                    found.t = -1.0;
-                }
-            } else {
-                let ends = crossings(instance, kind, pose_of(instance), ray);
-                found.t = select(-1.0, ahead(ends), ends.z != 0.0);
-            }
-            if found.t > 0.0 && (found.t < hit.t || (found.t == hit.t && instance < hit.instance)) {
-                hit = Hit(found.t, instance, found.triangle);
-                if first_of_all {
-                    break;
-                }
+            hit = meet_leaf(bitcast<vec4<u32>>(nodes[current & ~LEAF]), ray, hit, first_of_all);
+            if first_of_all && hit.instance != NONE {
+                break;
             }
             current = NONE;
         }
