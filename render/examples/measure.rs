@@ -278,6 +278,7 @@ fn draw(name: &str, out: &str, samples: &str, seed: u32, size: u32) -> Result<()
             samples,
             max_bounces: BOUNCES,
             seed,
+            outlines: false,
             frame: 0,
             indirect_clamp: f32::INFINITY,
         };
@@ -301,6 +302,24 @@ fn million(size: u32, samples: u32) -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
     prepared.render(&settings, &|_| {}, &AtomicBool::new(false))?;
     let drawn = start.elapsed().as_secs_f64();
-    println!("{}", json!({"build_seconds": built, "seconds": drawn, "samples": samples, "size": size}));
+    let mut found = json!({"build_seconds": built, "seconds": drawn, "samples": samples, "size": size});
+    #[cfg(feature = "gpu")]
+    {
+        // A tile of one path a pixel takes little beside packing and uploading what it meets.
+        let tracer = seedstorm_render::gpu::GpuTracer::open()?;
+        let tile = seedstorm_render::Rect { x: 0, y: 0, width: 16, height: 16 };
+        let once = FrameSettings { samples: 1, outlines: false, ..settings };
+        tracer.scene(&PreparedScene::new(&spheres(8).scene())?)?.render(
+            &once,
+            tile,
+            &|_| {},
+            &AtomicBool::new(false),
+        )?;
+        let start = Instant::now();
+        tracer.scene(&prepared)?.render(&once, tile, &|_| {}, &AtomicBool::new(false))?;
+        found["upload_seconds"] = json!(start.elapsed().as_secs_f64());
+        found["device"] = json!(tracer.name());
+    }
+    println!("{found}");
     Ok(())
 }

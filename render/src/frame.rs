@@ -46,14 +46,16 @@ pub struct FrameSettings {
     pub width: u32,
     /// Rows, in [1, 16384].
     pub height: u32,
-    /// Paths a pixel, in [1, 2²⁴]; powers of two are spread best. A pixel that sees an outline takes four times as many,
-    /// and one of something before what is far behind sixteen times.
+    /// Paths a pixel, in [1, 2²⁴]; powers of two are spread best. With `outlines`, a pixel that sees one takes four times as
+    /// many, and one of something before what is far behind sixteen times.
     pub samples: u32,
     /// Most scatterings of a path, in [1, 64]; 1 is direct light only.
     pub max_bounces: u32,
     /// Chooses one of 2³² independent sample sequences. Equal for all frames of a film; another one gives a validator
     /// fresh samples of the same picture.
     pub seed: u32,
+    /// Whether pixels that see outlines take more paths: worth it where a denoiser follows.
+    pub outlines: bool,
     /// The frame's number in its film: three pixels in eight take other samples in each.
     pub frame: u32,
     /// Most luminance, exposure included, that a path may bring beyond direct light; above 0. This is bias, and what
@@ -64,7 +66,16 @@ pub struct FrameSettings {
 
 impl Default for FrameSettings {
     fn default() -> Self {
-        Self { width: 540, height: 540, samples: 32, max_bounces: 6, seed: 0, frame: 0, indirect_clamp: 1.0 }
+        Self {
+            width: 540,
+            height: 540,
+            samples: 32,
+            max_bounces: 6,
+            seed: 0,
+            outlines: true,
+            frame: 0,
+            indirect_clamp: 1.0,
+        }
     }
 }
 
@@ -229,7 +240,7 @@ impl PreparedScene {
                     let delta = luminance - mean;
                     mean += delta / f64::from(taken);
                     squares += delta * (luminance - mean);
-                    if taken == settings.samples {
+                    if taken == settings.samples && settings.outlines {
                         wanted = taken.saturating_mul(effort(normal, deep, taken, reach));
                     }
                 }

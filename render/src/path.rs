@@ -415,6 +415,7 @@ mod tests {
             samples: 512,
             max_bounces: 3,
             seed: 1,
+            outlines: true,
             frame: 0,
             indirect_clamp: f32::INFINITY,
         };
@@ -528,6 +529,7 @@ mod tests {
             samples,
             max_bounces: 2,
             seed: 5,
+            outlines: true,
             frame: 0,
             indirect_clamp: f32::INFINITY,
         };

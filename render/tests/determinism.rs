@@ -30,8 +30,16 @@ use seedstorm_sim::scene::{
     AreaLight, Backdrop, Camera, Environment, Instance, Material, Mesh, Scene, Shape, Sky, Sun,
 };
 
-const SETTINGS: FrameSettings =
-    FrameSettings { width: 70, height: 52, samples: 6, max_bounces: 6, seed: 0, frame: 0, indirect_clamp: 2.0 };
+const SETTINGS: FrameSettings = FrameSettings {
+    width: 70,
+    height: 52,
+    samples: 6,
+    max_bounces: 6,
+    seed: 0,
+    outlines: true,
+    frame: 0,
+    indirect_clamp: 2.0,
+};
 
 fn scene() -> Scene {
     let base = Material::default();

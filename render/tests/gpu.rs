@@ -9,6 +9,7 @@ use std::{
 
 use nalgebra::{Point3, Similarity3, Translation3, UnitQuaternion, Vector3};
 use seedstorm_render::{FrameSettings, Layers, PreparedScene, Rect, RenderError, denoise::denoise, gpu::GpuTracer};
+use seedstorm_sim::gpu::{Gpu, Products};
 use seedstorm_sim::scene::{
     AreaLight, Backdrop, Camera, Environment, Fluid, Fog, Instance, Material, Mesh, Scene, Shape, Sky, Sun,
 };
@@ -128,7 +129,16 @@ fn everything() -> Scene {
 }
 
 fn settings(samples: u32) -> FrameSettings {
-    FrameSettings { width: 64, height: 48, samples, max_bounces: 6, seed: 3, frame: 0, indirect_clamp: 2.0 }
+    FrameSettings {
+        width: 64,
+        height: 48,
+        samples,
+        max_bounces: 6,
+        seed: 3,
+        outlines: true,
+        frame: 0,
+        indirect_clamp: 2.0,
+    }
 }
 
 fn both(scene: &Scene, settings: &FrameSettings, rect: Rect) -> [Layers; 2] {
@@ -313,4 +323,41 @@ fn a_tile_is_a_part_of_the_frame() {
     assert!(matches!(outside, Err(RenderError::Settings(_))));
     let cancelled = on_gpu.render(&settings, tile, &|_| {}, &AtomicBool::new(true));
     assert!(matches!(cancelled, Err(RenderError::Cancelled)));
+}
+
+/// What was lost says so, and another device gives the same.
+#[test]
+fn a_device_may_be_lost() {
+    let prepared = PreparedScene::new(&everything()).unwrap();
+    let (settings, tile) = (settings(2), Rect { x: 8, y: 8, width: 8, height: 8 });
+    let never = AtomicBool::new(false);
+    let draw = |tracer: &GpuTracer| tracer.scene(&prepared)?.render(&settings, tile, &|_| {}, &never);
+    let gpu = Gpu::open(Products::Auto).unwrap();
+    let tracer = GpuTracer::new(gpu.clone());
+    let before = draw(&tracer).unwrap();
+    gpu.unplug();
+    assert!(matches!(draw(&tracer), Err(RenderError::Device(_))));
+    assert_eq!(draw(&GpuTracer::open().unwrap()).unwrap().radiance, before.radiance);
+}
+
+/// Nothing is asked of a device that it cannot bind.
+#[test]
+fn a_scene_that_the_device_cannot_hold_is_refused() {
+    let mut scene = everything();
+    let ball = *scene.instances.last().unwrap();
+    let binds = seedstorm_sim::gpu::adapters()[0].largest_binding;
+    let count = usize::try_from(binds).unwrap_or(usize::MAX) / 112 + 1;
+    if count > 8_000_000 {
+        eprintln!("SKIPPED: the device binds {binds} bytes");
+        return;
+    }
+    scene.instances.extend((0..count).map(|i| Instance {
+        pose: at((i % 1000) as f32 * 0.01, 5.0 + (i / 1000 % 100) as f32 * 0.01, (i / 100_000) as f32 * 0.01),
+        ..ball
+    }));
+    let prepared = PreparedScene::new(&scene).unwrap();
+    let tracer = GpuTracer::open().unwrap();
+    let tile = Rect { x: 0, y: 0, width: 8, height: 8 };
+    let drawn = tracer.scene(&prepared).unwrap().render(&settings(1), tile, &|_| {}, &AtomicBool::new(false));
+    assert!(matches!(&drawn, Err(RenderError::Device(problem)) if problem.contains("binds at most")), "{drawn:?}");
 }

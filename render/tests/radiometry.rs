@@ -56,6 +56,7 @@ fn render(scene: &Scene, size: u32, samples: u32, max_bounces: u32) -> Layers {
         samples,
         max_bounces,
         seed: 0,
+        outlines: true,
         frame: 0,
         indirect_clamp: f32::INFINITY,
     };

@@ -112,7 +112,15 @@ impl<'a> Shoot<'a> {
                 cancel.store(true, Ordering::Relaxed);
             }
         };
-        let layers = self.tracer.render(&PreparedScene::new(&scene)?, &self.settings(frame), &report, &cancel)?;
+        let (prepared, settings) = (PreparedScene::new(&scene)?, self.settings(frame));
+        let layers = match (self.tracer.render(&prepared, &settings, &report, &cancel), &self.tracer) {
+            // Drivers are reset and cards fall off the bus: the frame begins again on what is there now.
+            (Err(RenderError::Device(_)), Tracer::Gpu(_)) => {
+                self.tracer = Tracer::Gpu(GpuTracer::open()?);
+                self.tracer.render(&prepared, &settings, &report, &cancel)?
+            }
+            (layers, _) => layers?,
+        };
         Ok((finish(&layers, &scene)?, layers))
     }
 

@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use crate::evidence::{Evidence, Figure, Part};
 use crate::machine::{Machine, load};
-use crate::workspace::Workspace;
-use crate::{images, process, setup};
+use crate::workspace::{Workspace, write_atomically};
+use crate::{images, peers, process, setup};
 
 /// Which benchmark to make.
 #[derive(Debug, Args)]
@@ -22,6 +22,8 @@ pub(crate) struct Options {
 enum Bench {
     /// Rigid bodies beside rapier alone, liquid beside Taichi
     Sim,
+    /// Pictures beside Cycles and Mitsuba: error over time
+    Render,
 }
 
 /// The version of `taichi` (PyPI) that the liquid is measured beside.
@@ -45,7 +47,75 @@ const LIQUID_STEPS: &str = "40";
 ///
 /// If something cannot be built, installed or run.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    let Bench::Sim = options.name;
+    let evidence = match options.name {
+        Bench::Sim => sim(workspace)?,
+        Bench::Render => render(workspace)?,
+    };
+    evidence.write(workspace)?;
+    eprintln!("wrote docs/evidence/{}.md", evidence.name);
+    Ok(())
+}
+
+/// The size and the samples of the frame of a million particles.
+const MILLION: [&str; 2] = ["540", "64"];
+
+fn render(workspace: &Workspace) -> Result<Evidence> {
+    let commit = workspace.commit()?;
+    workspace.build()?;
+    let mut parts = Vec::new();
+    for (scene, title) in [("spheres", "10,000 spheres"), ("triangles", "100,352 triangles")] {
+        let load = load_before();
+        let curves = peers::curves(workspace, scene)?;
+        let file = format!("docs/evidence/bench-render-{scene}.svg");
+        write_atomically(&workspace.path(&file), peers::plot(title, &curves).as_bytes())?;
+        let [ours, others @ ..] = &curves[..] else { miette::bail!("there is no curve of {scene}") };
+        // In the middle of what was measured.
+        let error = ours.points[ours.points.len() / 2][1];
+        let mut figures: Vec<Figure> = load.into_iter().collect();
+        figures.push(Figure::text("error", format!("{error:.4}")));
+        for curve in &curves {
+            figures.push(Figure::number(format!("{}, s to it", curve.name), curve.seconds_to(error)));
+            figures.push(Figure::text(format!("{}, mean", curve.name), format!("{:.4}", curve.mean)));
+        }
+        for other in others {
+            let ratio = other.seconds_to(error) / ours.seconds_to(error);
+            figures.push(Figure::text(format!("{} / ours", other.name), format!("{ratio:.2}")));
+        }
+        figures.push(Figure::text("curves", file.replace("docs/evidence/", "")));
+        parts.push(Part { name: title.to_owned(), figures });
+    }
+    let load = load_before();
+    let [size, samples] = MILLION;
+    let found = peers::million(workspace, size, samples)?;
+    let share = |seconds: f64| Figure::text("of the frame", format!("{:.1} %", seconds / found.seconds * 100.0));
+    let figures = [
+        Figure::text("frame", format!("{size} x {size} pixels, {samples} samples")),
+        Figure::number("frame on the CPU, s", found.seconds),
+        Figure::number("building, s", found.build_seconds),
+        share(found.build_seconds),
+        Figure::text("device", found.device),
+        Figure::number("packing and uploading, s", found.upload_seconds),
+    ];
+    parts.push(Part { name: "a million particles".to_owned(), figures: load.into_iter().chain(figures).collect() });
+    Ok(Evidence {
+        name: "bench-render".to_owned(),
+        about: format!(
+            "Time to equal error beside Cycles and Mitsuba (`xtask/peers`), with {THREADS} threads: the scenes of \
+             `render/examples/measure.rs`, 160 x 160 pixels, five scatterings, no clamp, no more paths at outlines. *error* is \
+             the root of the mean square difference to the same tracer's own picture of 4,096 samples and another seed, \
+             as a share of that picture's mean; it is taken where ours is at 64 samples, and peers' times are read \
+             from their curves. Seconds are those of tracing alone, the least of three turns. Then a million spheres: building \
+             their hierarchy beside a frame, and packing and uploading them to the device, with a tile of one path a \
+             pixel. *load before* is the machine's load average when the part began, the parts before it included."
+        ),
+        command: "cargo xtask bench render".to_owned(),
+        commit,
+        machine: Machine::this(),
+        parts,
+    })
+}
+
+fn sim(workspace: &Workspace) -> Result<Evidence> {
     let commit = workspace.commit()?;
     process::run(workspace.cargo("build").args(EXAMPLE))?;
     let taichi = setup::python_package(&workspace.kept("taichi"), "taichi", TAICHI)?;
@@ -53,7 +123,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     for (scenario, seed) in &images::pieces(workspace)? {
         parts.push(segments(workspace, scenario, seed)?);
     }
-    let evidence = Evidence {
+    Ok(Evidence {
         name: "bench-sim".to_owned(),
         about: format!(
             "Seconds of the fastest round of each, with {THREADS} threads. *rigid bodies*: boxes and balls that fall \
@@ -70,10 +140,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         commit,
         machine: Machine::this(),
         parts,
-    };
-    evidence.write(workspace)?;
-    eprintln!("wrote docs/evidence/{}.md", evidence.name);
-    Ok(())
+    })
 }
 
 /// The program that measures our side.

@@ -1,10 +1,13 @@
 //! Pictures of neutral scenes by other renderers, beside ours: `xtask/peers` and `render/examples/measure.rs`.
 
+#![expect(clippy::disallowed_methods, reason = "what is measured is not the same everywhere anyway")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use miette::{IntoDiagnostic, Result, WrapErr, bail, miette};
+use serde::Deserialize;
 
 use crate::workspace::{Workspace, write_atomically};
 use crate::{process, setup};
@@ -23,6 +26,13 @@ const APART: f64 = 0.01;
 
 /// Paths a pixel of the picture that CI compares: ours, which takes more at outlines, and Mitsuba's.
 const PATHS: [&str; 2] = ["384", "1024"];
+
+/// Samples that error is measured at, and those of each tracer's own reference.
+const LADDER: &str = "4,16,64,256";
+const REFERENCE: &str = "4096";
+
+/// Turns that every tracer takes; the quickest counts.
+const ROUNDS: u32 = 3;
 
 /// Linear RGB, rows from the top.
 type Picture = Vec<[f32; 3]>;
@@ -95,6 +105,186 @@ fn worst_region(ours: &Picture, theirs: &Picture) -> Result<f64> {
     Ok(sums.iter().flatten().map(|[ours, theirs]| (ours / theirs - 1.0).abs()).fold(0.0, f64::max))
 }
 
+/// How the error of a tracer falls with time.
+#[derive(Debug)]
+pub(crate) struct Curve {
+    /// Whose.
+    pub(crate) name: String,
+    /// Seconds, and the root of the mean square error as a share of the picture's mean.
+    pub(crate) points: Vec<[f64; 2]>,
+    /// The picture's mean.
+    pub(crate) mean: f64,
+}
+
+impl Curve {
+    /// Seconds to this error: between two points, or on from the nearest, along straight lines of logarithms.
+    pub(crate) fn seconds_to(&self, error: f64) -> f64 {
+        let points: Vec<[f64; 2]> = self.points.iter().map(|[s, e]| [s.ln(), e.ln()]).collect();
+        let wanted = error.ln();
+        let after = points.iter().position(|[_, e]| *e <= wanted).unwrap_or(points.len());
+        let at = after.clamp(1, points.len() - 1);
+        let ([s0, e0], [s1, e1]) = (points[at - 1], points[at]);
+        (s0 + (wanted - e0) / (e1 - e0) * (s1 - s0)).exp()
+    }
+}
+
+/// What a tracer prints, or writes beside its pictures.
+#[derive(Debug, Deserialize)]
+struct Times {
+    name: String,
+    runs: Vec<Run>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Run {
+    samples: u32,
+    seconds: f64,
+}
+
+/// Error over time of a neutral scene: ours, Cycles' and Mitsuba's, in turns.
+///
+/// # Errors
+///
+/// If something cannot be installed or run.
+pub(crate) fn curves(workspace: &Workspace, scene_name: &str) -> Result<Vec<Curve>> {
+    let folder = workspace.kept(format!("peers/{scene_name}"));
+    let scene = scene(workspace, scene_name, &folder)?;
+    let (library, blender) = (setup::llvm()?, setup::blender()?);
+    let run = |peer: usize, samples: &str, seed: &str| -> Result<Times> {
+        let out = folder.join(format!("{peer}"));
+        let common = |command: &mut Command| {
+            command.args(["--samples", samples, "--seed", seed, "--threads", "2", "--out"]).arg(&out);
+        };
+        if peer == 0 {
+            return times(&draw(workspace, scene_name, &out, samples, seed)?);
+        }
+        let mut command = if peer == 1 {
+            let mut command = Command::new(&blender);
+            command.args(["-b", "--factory-startup", "--disable-autoexec", "-P"]);
+            command.arg(workspace.path("xtask/peers/cycles_peer.py")).arg("--").arg(&scene);
+            command.args(["--bounces", BOUNCES]);
+            command
+        } else {
+            let mut command = mitsuba(workspace, "llvm_ad_rgb")?;
+            command.env("DRJIT_LIBLLVM_PATH", &library).arg(&scene);
+            command
+        };
+        common(&mut command);
+        process::run(&mut command)?;
+        times(&fs::read_to_string(out.join("times.json")).into_diagnostic().wrap_err("the peer wrote no times")?)
+    };
+    let mut curves = Vec::new();
+    for peer in 0..3 {
+        // Another seed, so that the reference shares no noise with what is measured by it.
+        run(peer, REFERENCE, "77")?;
+        let file = |samples: &str| folder.join(format!("{peer}/{samples}.f32"));
+        let reference = picture(&file(REFERENCE))?;
+        let times = run(peer, LADDER, "0")?;
+        let mean = reference.iter().flatten().map(|c| f64::from(*c)).sum::<f64>() / (reference.len() * 3) as f64;
+        let mut points = Vec::new();
+        for Run { samples, seconds } in &times.runs {
+            points.push([*seconds, error(&picture(&file(&samples.to_string()))?, &reference) / mean]);
+        }
+        curves.push(Curve { name: times.name, points, mean });
+    }
+    for _ in 1..ROUNDS {
+        for (peer, curve) in curves.iter_mut().enumerate() {
+            for (point, again) in curve.points.iter_mut().zip(run(peer, LADDER, "0")?.runs) {
+                point[0] = point[0].min(again.seconds);
+            }
+        }
+    }
+    Ok(curves)
+}
+
+fn times(text: &str) -> Result<Times> {
+    serde_json::from_str(text).into_diagnostic().wrap_err_with(|| format!("`{text}` is no measurement"))
+}
+
+/// The root of the mean square difference.
+fn error(picture: &Picture, reference: &Picture) -> f64 {
+    let squares = picture.iter().flatten().zip(reference.iter().flatten()).map(|(a, b)| f64::from(a - b).powi(2));
+    (squares.sum::<f64>() / (reference.len() * 3) as f64).sqrt()
+}
+
+/// Seconds to build and to draw a million particles, and to bring them to a device.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Million {
+    pub(crate) build_seconds: f64,
+    pub(crate) seconds: f64,
+    pub(crate) upload_seconds: f64,
+    pub(crate) device: String,
+}
+
+/// Draws a million particles.
+///
+/// # Errors
+///
+/// If the program that does fails.
+pub(crate) fn million(workspace: &Workspace, size: &str, samples: &str) -> Result<Million> {
+    let text = process::capture(measure(workspace).args(["million", size, samples]))?;
+    serde_json::from_str(&text).into_diagnostic().wrap_err_with(|| format!("`{text}` is no measurement"))
+}
+
+/// The curves as a drawing: seconds to the right, error upward, both by their logarithms.
+pub(crate) fn plot(title: &str, curves: &[Curve]) -> String {
+    const COLORS: [&str; 3] = ["#d1495b", "#30638e", "#6a994e"];
+    let all = || curves.iter().flat_map(|curve| &curve.points);
+    let range = |axis: usize| {
+        let logs = all().map(move |point| point[axis].log10());
+        let (low, high) = logs.fold((f64::MAX, f64::MIN), |(low, high), x| (low.min(x), high.max(x)));
+        (low - 0.1, high + 0.1)
+    };
+    let (([left, right], [low, high]), (width, height)) =
+        ((<[f64; 2]>::from(range(0)), <[f64; 2]>::from(range(1))), (640.0, 400.0));
+    let x = |seconds: f64| 60.0 + (seconds.log10() - left) / (right - left) * (width - 80.0);
+    let y = |error: f64| height - 45.0 - (error.log10() - low) / (high - low) * (height - 85.0);
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" font-family=\"sans-serif\" font-size=\"13\">\n\
+         <rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n<text x=\"60\" y=\"24\" font-size=\"15\">{title}</text>\n"
+    );
+    for (axis, [from, to]) in [[left, right], [low, high]].into_iter().enumerate() {
+        for tick in (-4..=3).flat_map(|decade| [1.0, 2.0, 5.0].map(|step| step * 10f64.powi(decade))) {
+            if tick.log10() < from || tick.log10() > to {
+                continue;
+            }
+            let (x1, y1, x2, y2, tx, ty, anchor) = if axis == 0 {
+                (x(tick), 40.0, x(tick), height - 45.0, x(tick), height - 28.0, "middle")
+            } else {
+                (60.0, y(tick), width - 20.0, y(tick), 54.0, y(tick) + 4.0, "end")
+            };
+            svg += &format!(
+                "<line x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\" stroke=\"#ddd\"/>\
+                 <text x=\"{tx:.1}\" y=\"{ty:.1}\" text-anchor=\"{anchor}\" fill=\"#555\">{tick}</text>\n"
+            );
+        }
+    }
+    svg += &format!(
+        "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\" fill=\"#555\">seconds</text>\n\
+         <text transform=\"translate(14 {:.1}) rotate(-90)\" text-anchor=\"middle\" fill=\"#555\">error / mean</text>\n",
+        width / 2.0,
+        height - 8.0,
+        height / 2.0
+    );
+    for ((curve, color), row) in curves.iter().zip(COLORS).zip(0..) {
+        let points: Vec<String> = curve.points.iter().map(|[s, e]| format!("{:.1},{:.1}", x(*s), y(*e))).collect();
+        svg += &format!(
+            "<polyline points=\"{}\" fill=\"none\" stroke=\"{color}\" stroke-width=\"2\"/>\n",
+            points.join(" ")
+        );
+        for point in &points {
+            let (x, y) = point.split_once(',').unwrap_or_default();
+            svg += &format!("<circle cx=\"{x}\" cy=\"{y}\" r=\"3.5\" fill=\"{color}\"/>\n");
+        }
+        let (at, name) = (58.0 + 18.0 * f64::from(row), &curve.name);
+        svg += &format!(
+            "<text x=\"{:.1}\" y=\"{at:.1}\" text-anchor=\"end\" fill=\"{color}\">{name}</text>\n",
+            width - 28.0
+        );
+    }
+    svg + "</svg>\n"
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,5 +300,15 @@ mod tests {
         let worst = worst_region(&ours, &theirs).expect("two pictures");
         assert!((worst - 0.02).abs() < 1e-6, "{worst}");
         assert!(worst_region(&ours, &vec![[0.0; 3]; 9]).is_err());
+    }
+
+    #[test]
+    fn a_curve_is_read_between_and_beyond_its_points() {
+        let curve = Curve { name: "one".into(), points: vec![[1.0, 0.1], [4.0, 0.05], [16.0, 0.025]], mean: 0.5 };
+        for (error, seconds) in [(0.1, 1.0), (0.05, 4.0), (0.2, 0.25), (0.0125, 64.0)] {
+            assert!((curve.seconds_to(error) / seconds - 1.0).abs() < 1e-9, "{error}");
+        }
+        let svg = plot("A scene", &[curve]);
+        assert!(svg.contains("polyline") && svg.contains(">one<"), "{svg}");
     }
 }

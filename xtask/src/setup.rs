@@ -91,6 +91,32 @@ pub(crate) fn chromium() -> Result<()> {
     install(&["chromium"])
 }
 
+/// Blender, for Cycles.
+///
+/// # Errors
+///
+/// If it cannot be installed from here.
+pub(crate) fn blender() -> Result<PathBuf> {
+    if process::ask(Command::new("blender").arg("--version")).is_none() {
+        install(&["blender"])?;
+    }
+    Ok("blender".into())
+}
+
+/// The library of LLVM that Mitsuba compiles its kernels with: older ones abort.
+///
+/// # Errors
+///
+/// If it cannot be installed from here.
+pub(crate) fn llvm() -> Result<PathBuf> {
+    let folder = PathBuf::from(format!("/usr/lib/{}-linux-gnu", std::env::consts::ARCH));
+    let library = folder.join("libLLVM.so.19.1");
+    if !library.is_file() {
+        install(&["libllvm19"])?;
+    }
+    Ok(library)
+}
+
 fn install(missing: &[&str]) -> Result<()> {
     if missing.is_empty() {
         return Ok(());

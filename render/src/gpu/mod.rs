@@ -263,7 +263,12 @@ impl GpuScene<'_> {
             right: row(lens.right, lens.lens_radius),
             up: row(lens.up, lens.focus_distance),
             forward: row(lens.forward, f32::from(lens.backdrop.is_some())),
-            limits: [1.0, settings.indirect_clamp.min(f32::MAX) / scene.exposure, settings.roughness_floor(), 0.0],
+            limits: [
+                1.0,
+                settings.indirect_clamp.min(f32::MAX) / scene.exposure,
+                settings.roughness_floor(),
+                f32::from(settings.outlines),
+            ],
             zenith: row(lights.zenith, 0.0),
             horizon: row(lights.horizon, 0.0),
             nadir: row(lights.nadir, 0.0),

@@ -318,7 +318,7 @@ fn render(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups)
         let delta = brightness - pixel.moments.z;
         pixel.moments.z += delta / pixel.normal.w;
         pixel.moments.w += delta * (brightness - pixel.moments.z);
-        if taken + 1u == samples {
+        if taken + 1u == samples && params.limits.w != 0.0 {
             pixel.effort = effort(pixel.normal.xyz, pixel.albedo.w, pixel.normal.w, pixel.moments.x, pixel.moments.y);
         }
     }

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use wgpu::util::DeviceExt as _;
-
 use super::Gpu;
 use crate::world::KernelError;
 
@@ -111,7 +109,7 @@ impl Program {
     /// A kernel over these buffers; `groups` are the workgroups of each entry point along x and y.
     ///
     /// # Errors
-    /// [`KernelError::Device`] where a buffer is larger than the device binds.
+    /// [`KernelError::Device`] where a buffer is larger than the device binds, it has too little memory, or is lost.
     pub fn kernel(&self, buffers: &[KernelBuffer<'_>], groups: &[[u32; 2]]) -> Result<Kernel, KernelError> {
         let (gpu, device) = (&self.gpu, &self.gpu.device);
         let largest = device.limits().max_storage_buffer_binding_size;
@@ -121,17 +119,14 @@ impl Program {
         }
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
         let create = |(label, _, contents): &KernelBuffer<'_>| {
-            let label = Some(*label);
-            match contents {
-                Contents::Bytes(contents) => {
-                    device.create_buffer_init(&wgpu::util::BufferInitDescriptor { label, contents, usage })
-                }
-                // A new buffer holds zeros.
-                Contents::Zeros(_) => {
-                    let size = contents.size();
-                    device.create_buffer(&wgpu::BufferDescriptor { label, size, usage, mapped_at_creation: false })
-                }
+            let (label, size) = (Some(*label), contents.size());
+            // It holds zeros.
+            let buffer =
+                device.create_buffer(&wgpu::BufferDescriptor { label, size, usage, mapped_at_creation: false });
+            if let Contents::Bytes(contents) = contents {
+                gpu.queue.write_buffer(&buffer, 0, contents);
             }
+            buffer
         };
         let state = buffers.iter().filter(|(_, role, _)| *role == Role::State);
         let staging = device.create_buffer(&wgpu::BufferDescriptor {
@@ -151,6 +146,7 @@ impl Program {
             entries: &entries,
         });
         let passes = self.pipelines.iter().cloned().zip(groups.iter().copied()).collect();
+        gpu.check()?;
         Ok(Kernel { passes, buffers, bind_group, staging, gpu: gpu.clone() })
     }
 }
@@ -211,7 +207,8 @@ impl Kernel {
     /// [`KernelError::Device`] where the device is lost.
     pub fn wait(&self) -> Result<(), KernelError> {
         let done = self.gpu.device.poll(wgpu::PollType::wait_indefinitely());
-        done.map(drop).map_err(|error| KernelError::Device(error.to_string()))
+        done.map_err(|error| KernelError::Device(error.to_string()))?;
+        self.gpu.check()
     }
 
     /// Replaces the first values of a buffer.
@@ -241,6 +238,7 @@ impl Kernel {
         let values = bytemuck::pod_collect_to_vec(&mapped);
         drop(mapped);
         staging.unmap();
+        gpu.check()?;
         Ok(values)
     }
 }

@@ -2,7 +2,10 @@
 
 mod kernel;
 
-use std::fmt;
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use crate::world::{Backend, KernelError};
 
@@ -17,6 +20,8 @@ pub struct Gpu {
     name: String,
     wide: bool,
     software: bool,
+    /// What went wrong since somebody asked: a device reports losses and a lack of memory when it likes.
+    trouble: Arc<Mutex<Option<String>>>,
 }
 
 /// Which products a kernel uses.
@@ -86,7 +91,34 @@ impl Gpu {
         let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).map_err(|e| device_error(&e))?;
         let info = adapter.get_info();
         let software = info.device_type == wgpu::DeviceType::Cpu;
-        Ok(Self { device, queue, name: info.name, wide, software })
+        let trouble = Arc::new(Mutex::new(None));
+        let note = |trouble: &Arc<Mutex<Option<String>>>| {
+            let trouble = Arc::clone(trouble);
+            // The first one says what happened; the others follow from it.
+            move |what: String| {
+                trouble.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(what);
+            }
+        };
+        let (on_error, on_loss) = (note(&trouble), note(&trouble));
+        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| on_error(error.to_string())));
+        device.set_device_lost_callback(move |_, what| on_loss(format!("the device is lost: {what}")));
+        Ok(Self { device, queue, name: info.name, wide, software, trouble })
+    }
+
+    /// Whether the device was well since this was last asked.
+    ///
+    /// # Errors
+    /// [`KernelError::Device`] where it was lost, or had too little memory.
+    pub(crate) fn check(&self) -> Result<(), KernelError> {
+        match self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(what) => Err(KernelError::Device(format!("{}: {what}", self.name))),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends the device for all that use it, as if it were unplugged.
+    pub fn unplug(&self) {
+        self.device.destroy();
     }
 
     /// The adapter that `backend` asks for, if it asks for one. A software adapter runs the kernels on the CPU, slower
