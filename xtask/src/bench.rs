@@ -118,7 +118,7 @@ fn render(workspace: &Workspace) -> Result<Evidence> {
 fn sim(workspace: &Workspace) -> Result<Evidence> {
     let commit = workspace.commit()?;
     process::run(workspace.cargo("build").args(EXAMPLE))?;
-    let taichi = setup::python_package(&workspace.kept("taichi"), "taichi", TAICHI)?;
+    let taichi = setup::python_packages(&workspace.kept("taichi"), &[&format!("taichi=={TAICHI}")])?;
     let mut parts = vec![rigid(workspace)?, liquid(workspace, &taichi.join("python"))?];
     for (scenario, seed) in &images::pieces(workspace)? {
         parts.push(segments(workspace, scenario, seed)?);

@@ -30,7 +30,8 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
 ///
 /// If it does, or cannot be installed.
 pub(crate) fn check_slither(workspace: &Workspace) -> Result<()> {
-    let slither = setup::python_package(&workspace.kept("slither"), "slither-analyzer", SLITHER)?.join("slither");
+    let slither =
+        setup::python_packages(&workspace.kept("slither"), &[&format!("slither-analyzer=={SLITHER}")])?.join("slither");
     let mut check = Command::new("node");
     process::run(check.current_dir(workspace.path("contracts")).arg("tools/slither.mjs").env("SLITHER", slither))
 }

@@ -12,8 +12,8 @@ use serde::Deserialize;
 use crate::workspace::{Workspace, write_atomically};
 use crate::{process, setup};
 
-/// The version of `mitsuba` (PyPI) that pictures are held against.
-const MITSUBA: &str = "3.9.1";
+/// The version of `mitsuba` (PyPI) that pictures are held against, with what its script wants.
+const MITSUBA: [&str; 2] = ["mitsuba==3.9.1", "numpy==2.4.6"];
 
 /// Most scatterings of a path, as in `render/examples/measure.rs`.
 const BOUNCES: &str = "5";
@@ -55,7 +55,7 @@ pub(crate) fn check_mitsuba(workspace: &Workspace) -> Result<String> {
     if worst > APART {
         bail!("a region of the Cornell box is {:.2} % from Mitsuba's", worst * 100.0);
     }
-    Ok(format!("regions within {:.2} % of Mitsuba {MITSUBA}", worst * 100.0))
+    Ok(format!("regions within {:.2} % of {}'s", worst * 100.0, MITSUBA[0]))
 }
 
 /// Writes a neutral scene for the peers.
@@ -76,7 +76,7 @@ fn measure(workspace: &Workspace) -> Command {
 }
 
 fn mitsuba(workspace: &Workspace, variant: &str) -> Result<Command> {
-    let python = setup::python_package(&workspace.kept("mitsuba"), "mitsuba", MITSUBA)?.join("python");
+    let python = setup::python_packages(&workspace.kept("mitsuba"), &MITSUBA)?.join("python");
     let mut command = Command::new(python);
     command.arg(workspace.path("xtask/peers/mitsuba_peer.py")).args(["--variant", variant, "--bounces", BOUNCES]);
     Ok(command)

@@ -49,16 +49,17 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// Installs a version of a package of PyPI in a folder of its own, where it is not there yet; gives where its programs are.
+/// Installs packages of PyPI (`name==version`) in a folder of their own, where they are not there yet; gives where their
+/// programs are.
 ///
 /// # Errors
 ///
-/// If it cannot be installed.
-pub(crate) fn python_package(place: &Path, package: &str, version: &str) -> Result<PathBuf> {
-    let (wanted, stamp) = (format!("{package}=={version}"), place.join("installed"));
+/// If one cannot be installed.
+pub(crate) fn python_packages(place: &Path, packages: &[&str]) -> Result<PathBuf> {
+    let (wanted, stamp) = (packages.join(" "), place.join("installed"));
     if fs::read_to_string(&stamp).ok().as_ref() != Some(&wanted) {
         process::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(place))?;
-        process::run(Command::new(place.join("bin/pip")).args(["install", "--quiet", &wanted]))?;
+        process::run(Command::new(place.join("bin/pip")).args(["install", "--quiet"]).args(packages))?;
         write_atomically(&stamp, wanted.as_bytes())?;
     }
     Ok(place.join("bin"))
