@@ -18,7 +18,7 @@ use seedstorm_sim::{Backend, Film, Player, Recipe, recipe::ParamValue, resolve, 
 use serde_json::json;
 
 /// Edge of a tile, in pixels.
-const TILE: usize = 16;
+const TILE: u32 = 16;
 /// Edge of the frames.
 const SIZE: u32 = 256;
 /// Frames that are looked at of each world's film, and how many the film has.
@@ -105,9 +105,10 @@ fn look(
     }
     for (name, claim) in claims {
         let row = counts.entry(name).or_default();
-        for tile in 0..(SIZE as usize / TILE).pow(2) {
-            let corner = [tile % (SIZE as usize / TILE) * TILE, tile / (SIZE as usize / TILE) * TILE];
-            let count = Count::of(&cut(&claim, corner).radiance, &cut(&canonical, corner));
+        let across = SIZE / TILE;
+        for tile in 0..across * across {
+            let square = Rect { x: tile % across * TILE, y: tile / across * TILE, width: TILE, height: TILE };
+            let count = Count::of(&claim.cut(square).radiance, &canonical.cut(square));
             if name == "honest" && count.speaking > 0 {
                 row[3] = row[3].max((1000 * count.apart / count.speaking) as u32);
             }
@@ -143,14 +144,4 @@ fn scaled_up(small: &Layers) -> Layers {
         }
     }
     large
-}
-
-fn cut(layers: &Layers, [left, top]: [usize; 2]) -> Layers {
-    let mut cut = Layers::new(TILE, TILE);
-    for y in 0..TILE {
-        let from = (top + y) * layers.width + left;
-        cut.radiance[y * TILE..(y + 1) * TILE].copy_from_slice(&layers.radiance[from..from + TILE]);
-        cut.variance[y * TILE..(y + 1) * TILE].copy_from_slice(&layers.variance[from..from + TILE]);
-    }
-    cut
 }

@@ -184,16 +184,7 @@ impl PreparedScene {
         }
         let mut layers = Layers::new(rect.width as usize, rect.height as usize);
         for (square, part) in squares.iter().zip(&parts) {
-            for row in 0..part.height {
-                let to =
-                    (square.y - rect.y) as usize * layers.width + row * layers.width + (square.x - rect.x) as usize;
-                let (from, width) = (row * part.width, part.width);
-                layers.radiance[to..to + width].copy_from_slice(&part.radiance[from..from + width]);
-                layers.albedo[to..to + width].copy_from_slice(&part.albedo[from..from + width]);
-                layers.normal[to..to + width].copy_from_slice(&part.normal[from..from + width]);
-                layers.depth[to..to + width].copy_from_slice(&part.depth[from..from + width]);
-                layers.variance[to..to + width].copy_from_slice(&part.variance[from..from + width]);
-            }
+            layers.put(part, square.x - rect.x, square.y - rect.y);
         }
         Ok(layers)
     }

@@ -1,5 +1,7 @@
 //! What the tracer makes of a frame, before anything is done to please the eye.
 
+use crate::frame::Rect;
+
 /// What the tracer makes of a frame: linear, undenoised, one value a pixel, rows from the top.
 ///
 /// `radiance` is what a validator compares; the other layers guide the denoiser.
@@ -37,5 +39,38 @@ impl Layers {
             depth: vec![0.0; pixels],
             variance: vec![0.0; pixels],
         }
+    }
+
+    /// A part of them.
+    ///
+    /// # Panics
+    /// If `part` is not inside of them.
+    #[must_use]
+    pub fn cut(&self, part: Rect) -> Self {
+        let Rect { x, y, width, height } = part;
+        let mut cut = Self::new(width as usize, height as usize);
+        for row in 0..cut.height {
+            cut.copy_row(row * cut.width, self, (y as usize + row) * self.width + x as usize, width as usize);
+        }
+        cut
+    }
+
+    /// Puts `part` into them, its first pixel at column `x` of row `y`.
+    ///
+    /// # Panics
+    /// If it does not fit.
+    pub fn put(&mut self, part: &Self, x: u32, y: u32) {
+        for row in 0..part.height {
+            self.copy_row((y as usize + row) * self.width + x as usize, part, row * part.width, part.width);
+        }
+    }
+
+    fn copy_row(&mut self, at: usize, other: &Self, from: usize, width: usize) {
+        let (to, from) = (at..at + width, from..from + width);
+        self.radiance[to.clone()].copy_from_slice(&other.radiance[from.clone()]);
+        self.albedo[to.clone()].copy_from_slice(&other.albedo[from.clone()]);
+        self.normal[to.clone()].copy_from_slice(&other.normal[from.clone()]);
+        self.depth[to.clone()].copy_from_slice(&other.depth[from.clone()]);
+        self.variance[to].copy_from_slice(&other.variance[from]);
     }
 }

@@ -557,7 +557,6 @@ mod tests {
             apart += (Vec3::from(*a) - *b).abs().luminance();
             whole += b.luminance();
         }
-        // With the pixels of the first moment alone it is a tenth.
         assert!(apart / whole < 0.02, "{}", apart / whole);
     }
 

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use nalgebra::Similarity3;
 use rayon::prelude::*;
 use seedstorm_sim::scene::{Instance, Material, Mesh, Scene, Shape};
-use wide::f32x4;
 
 use crate::bsdf::{is_pane, through_pane};
 use crate::bvh::{Bounds, BoxRay, Bvh, Item, Leaves, Stack, padded};
@@ -18,7 +17,7 @@ use crate::fog::Fog;
 use crate::glow::Ball;
 use crate::light::Lights;
 use crate::moving::Moving;
-use crate::shape;
+use crate::shape::{self, SpherePack};
 use crate::triangles::TriangleMesh;
 use crate::validate::validate;
 use crate::vector::{Ray, Vec3, max, min, vec3};
@@ -121,65 +120,15 @@ pub(crate) const NO_INSTANCE: u32 = u32::MAX;
 
 impl Leaf {
     fn new(ids: &[u32], placed: &[Placed], looks: &[Look]) -> Self {
-        let instances = std::array::from_fn(|slot| ids.get(slot).copied().unwrap_or(NO_INSTANCE));
-        let mut lanes = [[0.0; 4]; 4];
-        for (slot, &id) in ids.iter().enumerate() {
-            let Placed::Sphere { center, radius } = placed[id as usize] else {
-                return Self { instances, spheres: None };
-            };
-            if looks[id as usize].pane {
-                return Self { instances, spheres: None };
-            }
-            for (lane, x) in lanes.iter_mut().zip([center.x, center.y, center.z, radius]) {
-                lane[slot] = x;
-            }
+        let sphere = |&id: &u32| match placed[id as usize] {
+            Placed::Sphere { center, radius } if !looks[id as usize].pane => Some((center, radius)),
+            _ => None,
+        };
+        let spheres: Option<Vec<(Vec3, f32)>> = ids.iter().map(sphere).collect();
+        Self {
+            instances: std::array::from_fn(|slot| ids.get(slot).copied().unwrap_or(NO_INSTANCE)),
+            spheres: spheres.map(|spheres| SpherePack::new(&spheres)),
         }
-        let [x, y, z, radius] = lanes.map(f32x4::new);
-        let filled = (1 << ids.len()) - 1;
-        Self { instances, spheres: Some(SpherePack { center: [x, y, z], radius, filled }) }
-    }
-}
-
-/// Four spheres side by side.
-#[derive(Debug, Clone, Copy)]
-struct SpherePack {
-    center: [f32x4; 3],
-    radius: f32x4,
-    /// A bit for each that there is.
-    filled: u32,
-}
-
-impl SpherePack {
-    /// The first distance ahead at which the ray crosses each sphere, and a bit for each where there is one in
-    /// (0, `limit`]: bit for bit what [`shape::sphere`] finds, which says why it is computed so.
-    #[inline(always)]
-    fn meets(&self, ray: &Ray, limit: f32) -> ([f32; 4], u32) {
-        let (o, d) = (ray.origin, ray.direction);
-        let d = [d.x, d.y, d.z].map(f32x4::splat);
-        let from = [
-            f32x4::splat(o.x) - self.center[0],
-            f32x4::splat(o.y) - self.center[1],
-            f32x4::splat(o.z) - self.center[2],
-        ];
-        let dot = |a: [f32x4; 3], b: [f32x4; 3]| a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
-        let zero = f32x4::splat(0.0);
-        let along = -dot(from, d);
-        let beside = [from[0] + d[0] * along, from[1] + d[1] * along, from[2] + d[2] * along];
-        let radius2 = self.radius * self.radius;
-        let square = radius2 - dot(beside, beside);
-        let met = square.simd_ge(zero).to_bitmask() & self.filled;
-        if met == 0 {
-            return ([0.0; 4], 0);
-        }
-        let half = square.sqrt();
-        let ahead = along.simd_ge(zero);
-        let far = along + half;
-        let product = dot(from, from) - radius2;
-        let other = product / ahead.select(far, along - half);
-        // Of a sphere ahead, the far side where the near one lies behind.
-        let t = ahead.select(other.simd_gt(zero).select(other, far), other);
-        let within = t.simd_gt(zero) & t.simd_le(f32x4::splat(limit));
-        (t.to_array(), within.to_bitmask() & met)
     }
 }
 

@@ -3,6 +3,8 @@
 //! All three are convex solids: a ray that meets one enters it once and leaves it once. Each function returns both
 //! distances, which may lie behind the origin.
 
+use wide::f32x4;
+
 use crate::bvh::finite_inverse;
 use crate::vector::{Ray, Vec3, max, min};
 
@@ -30,6 +32,60 @@ pub(crate) fn sphere(ray: &Ray, center: Vec3, radius: f32) -> Option<[f32; 2]> {
     } else {
         let enter = along - half;
         Some([enter, product / enter])
+    }
+}
+
+/// Four spheres side by side.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SpherePack {
+    center: [f32x4; 3],
+    radius: f32x4,
+    /// A bit for each that there is.
+    filled: u32,
+}
+
+impl SpherePack {
+    /// Of at most four spheres: their middles and radii.
+    pub(crate) fn new(spheres: &[(Vec3, f32)]) -> Self {
+        let lanes =
+            |part: fn(&(Vec3, f32)) -> f32| f32x4::new(std::array::from_fn(|slot| spheres.get(slot).map_or(0.0, part)));
+        Self {
+            center: [lanes(|s| s.0.x), lanes(|s| s.0.y), lanes(|s| s.0.z)],
+            radius: lanes(|s| s.1),
+            filled: (1 << spheres.len()) - 1,
+        }
+    }
+
+    /// The first distance ahead at which the ray crosses each sphere, and a bit for each where there is one in
+    /// (0, `limit`]: bit for bit what [`sphere`] finds, which says why it is computed so.
+    #[inline(always)]
+    pub(crate) fn meets(&self, ray: &Ray, limit: f32) -> ([f32; 4], u32) {
+        let (o, d) = (ray.origin, ray.direction);
+        let d = [d.x, d.y, d.z].map(f32x4::splat);
+        let from = [
+            f32x4::splat(o.x) - self.center[0],
+            f32x4::splat(o.y) - self.center[1],
+            f32x4::splat(o.z) - self.center[2],
+        ];
+        let dot = |a: [f32x4; 3], b: [f32x4; 3]| a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
+        let zero = f32x4::splat(0.0);
+        let along = -dot(from, d);
+        let beside = [from[0] + d[0] * along, from[1] + d[1] * along, from[2] + d[2] * along];
+        let radius2 = self.radius * self.radius;
+        let square = radius2 - dot(beside, beside);
+        let met = square.simd_ge(zero).to_bitmask() & self.filled;
+        if met == 0 {
+            return ([0.0; 4], 0);
+        }
+        let half = square.sqrt();
+        let ahead = along.simd_ge(zero);
+        let far = along + half;
+        let product = dot(from, from) - radius2;
+        let other = product / ahead.select(far, along - half);
+        // Of a sphere ahead, the far side where the near one lies behind.
+        let t = ahead.select(other.simd_gt(zero).select(other, far), other);
+        let within = t.simd_gt(zero) & t.simd_le(f32x4::splat(limit));
+        (t.to_array(), within.to_bitmask() & met)
     }
 }
 
@@ -158,6 +214,25 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(400))]
+
+        /// What one lane finds is what the sphere alone gives, in every bit.
+        #[test]
+        fn a_pack_is_four_spheres(
+            spheres in prop::collection::vec(((-3.0_f32..3.0, -3.0_f32..3.0, -3.0_f32..3.0), 0.05_f32..2.5), 1..5),
+            d in direction(),
+            limit in 0.5_f32..9.0,
+        ) {
+            let spheres: Vec<(Vec3, f32)> = spheres.into_iter().map(|((x, y, z), r)| (vec3(x, y, z), r)).collect();
+            let ray = Ray { origin: vec3(0.1, -0.2, 0.3), direction: d, time: 0.0 };
+            let (t, met) = SpherePack::new(&spheres).meets(&ray, limit);
+            prop_assert_eq!(met >> spheres.len(), 0);
+            for (slot, (center, radius)) in spheres.iter().enumerate() {
+                let alone = sphere(&ray, *center, *radius).map(|[enter, leave]| if enter > 0.0 { enter } else { leave });
+                let alone = alone.filter(|t| *t > 0.0 && *t <= limit);
+                let in_pack = (met >> slot & 1 == 1).then(|| t[slot]);
+                prop_assert_eq!(in_pack.map(f32::to_bits), alone.map(f32::to_bits));
+            }
+        }
 
         #[test]
         fn sphere_hits_lie_on_the_sphere(

@@ -236,7 +236,7 @@ fn compare(scene: &Scene, called: &str) {
 #[test]
 fn tiles_are_told_from_what_cheats_would_give() {
     use seedstorm_render::judge::{Verdict, judge};
-    const TILE: usize = 16;
+    const TILE: u32 = 16;
     let paid = FrameSettings { width: 96, height: 64, ..settings(16) };
     let whole = Rect { x: 0, y: 0, width: paid.width, height: paid.height };
     let never = AtomicBool::new(false);
@@ -275,9 +275,8 @@ fn tiles_are_told_from_what_cheats_would_give() {
         ];
         for (name, claim) in claims {
             for tile in 0..6 * 4 {
-                let (left, top) = (tile % 6 * TILE, tile / 6 * TILE);
-                let cut = |layers: &Layers| crop(layers, left, top, TILE);
-                let verdict = judge(&cut(&claim).radiance, &cut(&canonical));
+                let square = Rect { x: tile % 6 * TILE, y: tile / 6 * TILE, width: TILE, height: TILE };
+                let verdict = judge(&claim.cut(square).radiance, &canonical.cut(square));
                 let row = rows.entry(name).or_default();
                 row[0] += usize::from(verdict != Verdict::Silent);
                 row[1] += usize::from(verdict == Verdict::Differs);
@@ -292,17 +291,6 @@ fn tiles_are_told_from_what_cheats_would_give() {
     }
 }
 
-/// A square of a picture.
-fn crop(layers: &Layers, left: usize, top: usize, size: usize) -> Layers {
-    let mut cut = Layers::new(size, size);
-    for y in 0..size {
-        let from = (top + y) * layers.width + left;
-        cut.radiance[y * size..(y + 1) * size].copy_from_slice(&layers.radiance[from..from + size]);
-        cut.variance[y * size..(y + 1) * size].copy_from_slice(&layers.variance[from..from + size]);
-    }
-    cut
-}
-
 /// A tile is cut from the frame.
 #[test]
 fn a_tile_is_a_part_of_the_frame() {
@@ -314,11 +302,7 @@ fn a_tile_is_a_part_of_the_frame() {
     let whole = on_gpu.render(&settings, Rect { x: 0, y: 0, width: 64, height: 48 }, &|_| {}, &never).unwrap();
     let tile = Rect { x: 17, y: 9, width: 16, height: 12 };
     let part = on_gpu.render(&settings, tile, &|_| {}, &never).unwrap();
-    for y in 0..12 {
-        for x in 0..16 {
-            assert_eq!(part.radiance[y * 16 + x], whole.radiance[(y + 9) * 64 + x + 17]);
-        }
-    }
+    assert_eq!(part.radiance, whole.cut(tile).radiance);
     let outside = on_gpu.render(&settings, Rect { x: 60, ..tile }, &|_| {}, &never);
     assert!(matches!(outside, Err(RenderError::Settings(_))));
     let cancelled = on_gpu.render(&settings, tile, &|_| {}, &AtomicBool::new(true));

@@ -147,14 +147,7 @@ impl<'a> Shoot<'a> {
         claimed: &[[f32; 3]],
     ) -> Result<(Layers, Vec<u8>), StudioError> {
         let (scene, mut layers) = self.around(frame, tile)?;
-        let rows = tile.y as usize..(tile.y + tile.height) as usize;
-        let spans = rows.map(|y| y * layers.width + tile.x as usize).map(|from| from..from + tile.width as usize);
-        let mut own = Layers::new(tile.width as usize, tile.height as usize);
-        for (row, span) in spans.enumerate() {
-            let to = row * own.width..(row + 1) * own.width;
-            own.radiance[to.clone()].copy_from_slice(&layers.radiance[span.clone()]);
-            own.variance[to].copy_from_slice(&layers.variance[span]);
-        }
+        let own = layers.cut(tile);
         // Claims may hold anything; the tile around is ours where it was rendered, and black where nobody looks.
         for (ours, theirs) in layers.radiance.iter_mut().zip(claimed) {
             if theirs.iter().all(|c| c.is_finite()) {
@@ -178,16 +171,7 @@ impl<'a> Shoot<'a> {
         };
         let part = PreparedScene::new(&scene)?.render_tile(&self.settings(frame), around)?;
         let mut layers = Layers::new(width as usize, height as usize);
-        for row in 0..around.height as usize {
-            let from = row * around.width as usize..(row + 1) * around.width as usize;
-            let start = (around.y as usize + row) * width as usize + around.x as usize;
-            let to = start..start + around.width as usize;
-            layers.radiance[to.clone()].copy_from_slice(&part.radiance[from.clone()]);
-            layers.albedo[to.clone()].copy_from_slice(&part.albedo[from.clone()]);
-            layers.normal[to.clone()].copy_from_slice(&part.normal[from.clone()]);
-            layers.depth[to.clone()].copy_from_slice(&part.depth[from.clone()]);
-            layers.variance[to].copy_from_slice(&part.variance[from]);
-        }
+        layers.put(&part, x, y);
         Ok((scene, layers))
     }
 

@@ -7,8 +7,8 @@ struct Params {
     right: vec4<f32>,
     up: vec4<f32>,
     forward: vec4<f32>,
-    // backdrop: center and middle x; edge and middle y; its radius, the clamp of indirect light, the least roughness after a soft scattering,
-    // 1 where outlines take more paths
+    // backdrop: center and middle x; edge and middle y; its radius, the clamp of indirect light, the least roughness after
+    // a soft scattering, 1 where outlines take more paths
     backdrop_center: vec4<f32>,
     backdrop_edge: vec4<f32>,
     limits: vec4<f32>,

@@ -176,8 +176,8 @@ fn meet_mesh(root: u32, ray: Ray, limit: f32, first_of_all: bool) -> TriangleHit
 }
 
 // ---- Instances: 7 each. Center and kind; the rows of the rotation to local space with material, mesh, and 1 where it is a
-// pane plus twice the number of its motion, from 1 on; half extents, or radius, half height and scale, with the size of its coordinates; tint, and 1 + which ball it is;
-// emission, and where its mesh's hierarchy begins.
+// pane plus twice the number of its motion, from 1 on; half extents, or radius, half height and scale, with the size of its
+// coordinates; tint, and 1 + which ball it is; emission, and where its mesh's hierarchy begins.
 
 fn word(instance: u32, row: u32) -> u32 {
     return bitcast<u32>(instances[instance * 7u + row].w);

@@ -98,19 +98,21 @@ impl AuthoredStage {
         materials.push(Material { base_color: scale(palette.ground, 0.85), roughness: 0.65, ..Material::default() });
         let mut meshes: Vec<Arc<Mesh>> = scene.meshes.iter().map(|(_, mesh)| mesh.surface.clone()).collect();
         let panes = match (look.tank.value(genome), layout.tank) {
-            ("glass", Some(tank)) => panes(tank.size().map(|size| size as f32), materials.len()),
+            ("glass", Some(tank)) => {
+                materials.push(Material {
+                    base_color: [1.0; 3],
+                    roughness: 0.0,
+                    transmission: 1.0,
+                    ior: 1.0,
+                    coat: 0.6,
+                    coat_roughness: 0.02,
+                    absorption: [3.4, 0.9, 1.4],
+                    ..Material::default()
+                });
+                panes(tank.size().map(|size| size as f32), materials.len() - 1)
+            }
             _ => vec![],
         };
-        materials.push(Material {
-            base_color: [1.0; 3],
-            roughness: 0.0,
-            transmission: 1.0,
-            ior: 1.0,
-            coat: 0.6,
-            coat_roughness: 0.02,
-            absorption: [3.4, 0.9, 1.4],
-            ..Material::default()
-        });
         let floor = match look.floor.value(genome) {
             "cove" => Some(cove(radius * 16.0, radius * 9.0, radius * 4.5, radius * 2.5, radius * 12.0)),
             "plain" => Some(plain(radius * 60.0)),
