@@ -1,7 +1,7 @@
 """Blender's Cycles renders one neutral scene description on the CPU: a peer of our tracer.
 
     blender -b --factory-startup --disable-autoexec -P cycles_peer.py -- SCENE.json
-        --samples 1,4,16 --seed 0 --threads 2 --out DIR [--bounces 6]
+        --samples 1,4,16 --seed 0 --threads 2 --out DIR [--bounces 6] [--balls meshes]
 
 Wants Blender 3.4 and nothing else; its Python needs no numpy. For each number of samples N it writes DIR/N.f32,
 little-endian float32 linear Rec. 709 RGB with rows from the top, and last DIR/times.json. Nothing is clamped, denoised,
@@ -24,8 +24,10 @@ import traceback
 import bpy
 from mathutils import Matrix, Vector
 
-# Of the mesh that stands for a clear ball: 20 · 4⁶ triangles, with smooth normals.
-BALL_SUBDIVISIONS = 7
+# Of the mesh that stands for a clear ball, 20 · 4⁶ triangles with smooth normals; and of one that stands for any ball
+# where balls are to be meshes, 20 · 4², as few as do where a ball is a few pixels wide.
+CLEAR_SUBDIVISIONS = 7
+BALL_SUBDIVISIONS = 3
 
 
 def fail(message):
@@ -40,6 +42,7 @@ def arguments():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--bounces", type=int, default=6, help="most scatterings; 1 is direct light only")
+    parser.add_argument("--balls", choices=("points", "meshes"), default="points", help="what opaque balls are made of")
     options = parser.parse_args(sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else [])
     try:
         options.samples = [int(n) for n in options.samples.split(",")]
@@ -153,9 +156,9 @@ def cloud(name, spheres, made):
     place(mesh).modifiers.new(name, "NODES").node_group = tree
 
 
-def balls(name, spheres, made):
-    """Spheres of one material as instances of a finely divided mesh."""
-    bpy.ops.mesh.primitive_ico_sphere_add(subdivisions=BALL_SUBDIVISIONS, radius=1)
+def balls(name, spheres, made, subdivisions):
+    """Spheres of one material as instances of a mesh."""
+    bpy.ops.mesh.primitive_ico_sphere_add(subdivisions=subdivisions, radius=1)
     first = bpy.context.object
     mesh = first.data
     bpy.data.objects.remove(first)
@@ -195,7 +198,7 @@ def camera(described):
     bpy.context.scene.camera = place(made, frame(right, back.cross(right), back, eye))
 
 
-def build(described):
+def build(described, kind):
     for kept in (bpy.data.objects, bpy.data.meshes, bpy.data.materials, bpy.data.lights, bpy.data.cameras):
         for thing in list(kept):
             kept.remove(thing)
@@ -218,8 +221,12 @@ def build(described):
     for i, made in enumerate(materials):
         spheres = [s for s in described["spheres"] if s[4] == i]
         if spheres:
-            stand_in = balls if described["materials"][i]["kind"] == "glass" else cloud
-            stand_in(f"spheres {i}", spheres, made)
+            if described["materials"][i]["kind"] == "glass":
+                balls(f"spheres {i}", spheres, made, CLEAR_SUBDIVISIONS)
+            elif kind == "meshes":
+                balls(f"spheres {i}", spheres, made, BALL_SUBDIVISIONS)
+            else:
+                cloud(f"spheres {i}", spheres, made)
 
 
 def settings(described, options):
@@ -290,7 +297,7 @@ def main():
     described = read(options.scene)
     start = time.perf_counter()
     try:
-        build(described)
+        build(described, options.balls)
     except KeyError as error:
         fail(f"{options.scene} lacks {error}")
     settings(described, options)
@@ -311,7 +318,7 @@ def main():
             print(f"{samples} samples: {seconds:.3f} s, by the wall clock {wall:.3f} s", flush=True)
     version = bpy.app.version_string
     times = {
-        "name": f"Cycles {version}",
+        "name": f"Cycles {version}" + (" with meshes" if options.balls == "meshes" else ""),
         "version": version,
         "threads": options.threads,
         "build_seconds": build_seconds,

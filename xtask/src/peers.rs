@@ -128,6 +128,27 @@ impl Curve {
     }
 }
 
+#[derive(Debug, Clone, Copy)]
+enum Tracer {
+    Ours,
+    /// With spheres as points of a cloud, which it meets as spheres.
+    Cycles,
+    /// With spheres as instances of a mesh, as a modeller makes them.
+    CyclesOfMeshes,
+    Mitsuba,
+}
+
+impl Tracer {
+    fn folder(self) -> &'static str {
+        match self {
+            Self::Ours => "ours",
+            Self::Cycles => "cycles",
+            Self::CyclesOfMeshes => "cycles-meshes",
+            Self::Mitsuba => "mitsuba",
+        }
+    }
+}
+
 /// What a tracer prints, or writes beside its pictures.
 #[derive(Debug, Deserialize)]
 struct Times {
@@ -150,36 +171,40 @@ pub(crate) fn curves(workspace: &Workspace, scene_name: &str) -> Result<Vec<Curv
     let folder = workspace.kept(format!("peers/{scene_name}"));
     let scene = scene(workspace, scene_name, &folder)?;
     let (library, blender) = (setup::llvm()?, setup::blender()?);
-    let run = |peer: usize, samples: &str, seed: &str| -> Result<Times> {
-        let out = folder.join(format!("{peer}"));
-        let common = |command: &mut Command| {
-            command.args(["--samples", samples, "--seed", seed, "--threads", "2", "--out"]).arg(&out);
+    let cycles = |balls: &str| {
+        let mut command = Command::new(&blender);
+        command.args(["-b", "--factory-startup", "--disable-autoexec", "-P"]);
+        command.arg(workspace.path("xtask/peers/cycles_peer.py")).arg("--").arg(&scene);
+        command.args(["--bounces", BOUNCES, "--balls", balls]);
+        command
+    };
+    let run = |tracer: Tracer, samples: &str, seed: &str| -> Result<Times> {
+        let out = folder.join(tracer.folder());
+        let mut command = match tracer {
+            Tracer::Ours => return times(&draw(workspace, scene_name, &out, samples, seed)?),
+            Tracer::Cycles => cycles("points"),
+            Tracer::CyclesOfMeshes => cycles("meshes"),
+            Tracer::Mitsuba => {
+                let mut command = mitsuba(workspace, "llvm_ad_rgb")?;
+                command.env("DRJIT_LIBLLVM_PATH", &library).arg(&scene);
+                command
+            }
         };
-        if peer == 0 {
-            return times(&draw(workspace, scene_name, &out, samples, seed)?);
-        }
-        let mut command = if peer == 1 {
-            let mut command = Command::new(&blender);
-            command.args(["-b", "--factory-startup", "--disable-autoexec", "-P"]);
-            command.arg(workspace.path("xtask/peers/cycles_peer.py")).arg("--").arg(&scene);
-            command.args(["--bounces", BOUNCES]);
-            command
-        } else {
-            let mut command = mitsuba(workspace, "llvm_ad_rgb")?;
-            command.env("DRJIT_LIBLLVM_PATH", &library).arg(&scene);
-            command
-        };
-        common(&mut command);
+        command.args(["--samples", samples, "--seed", seed, "--threads", "2", "--out"]).arg(&out);
         process::run(&mut command)?;
         times(&fs::read_to_string(out.join("times.json")).into_diagnostic().wrap_err("the peer wrote no times")?)
     };
+    let mut tracers = vec![Tracer::Ours, Tracer::Cycles, Tracer::Mitsuba];
+    if scene_name == "spheres" {
+        tracers.push(Tracer::CyclesOfMeshes);
+    }
     let mut curves = Vec::new();
-    for peer in 0..3 {
+    for &tracer in &tracers {
         // Another seed, so that the reference shares no noise with what is measured by it.
-        run(peer, REFERENCE, "77")?;
-        let file = |samples: &str| folder.join(format!("{peer}/{samples}.f32"));
+        run(tracer, REFERENCE, "77")?;
+        let file = |samples: &str| folder.join(tracer.folder()).join(format!("{samples}.f32"));
         let reference = picture(&file(REFERENCE))?;
-        let times = run(peer, LADDER, "0")?;
+        let times = run(tracer, LADDER, "0")?;
         let mean = reference.iter().flatten().map(|c| f64::from(*c)).sum::<f64>() / (reference.len() * 3) as f64;
         let mut points = Vec::new();
         for Run { samples, seconds } in &times.runs {
@@ -188,8 +213,8 @@ pub(crate) fn curves(workspace: &Workspace, scene_name: &str) -> Result<Vec<Curv
         curves.push(Curve { name: times.name, points, mean });
     }
     for _ in 1..ROUNDS {
-        for (peer, curve) in curves.iter_mut().enumerate() {
-            for (point, again) in curve.points.iter_mut().zip(run(peer, LADDER, "0")?.runs) {
+        for (&tracer, curve) in tracers.iter().zip(&mut curves) {
+            for (point, again) in curve.points.iter_mut().zip(run(tracer, LADDER, "0")?.runs) {
                 point[0] = point[0].min(again.seconds);
             }
         }
@@ -228,7 +253,7 @@ pub(crate) fn million(workspace: &Workspace, size: &str, samples: &str) -> Resul
 
 /// The curves as a drawing: seconds to the right, error upward, both by their logarithms.
 pub(crate) fn plot(title: &str, curves: &[Curve]) -> String {
-    const COLORS: [&str; 3] = ["#d1495b", "#30638e", "#6a994e"];
+    const COLORS: [&str; 4] = ["#d1495b", "#30638e", "#6a994e", "#8d6cab"];
     let all = || curves.iter().flat_map(|curve| &curve.points);
     let range = |axis: usize| {
         let logs = all().map(move |point| point[axis].log10());
