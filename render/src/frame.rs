@@ -108,7 +108,7 @@ impl FrameSettings {
 }
 
 /// A rectangle of pixels; `x` and `y` count from the top left of the frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Rect {
     /// First column.
     pub x: u32,

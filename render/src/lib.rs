@@ -67,6 +67,7 @@ pub mod gpu;
 pub mod haze;
 pub mod image_file;
 pub mod judge;
+pub mod plugin;
 mod layers;
 mod light;
 mod microfacet;

@@ -20,7 +20,7 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 /// One bar a stage, with the time left; where standard error is no terminal, now and then a line.
 #[derive(Debug, Default)]
 pub(crate) struct Bars {
-    present: Mutex<Option<ProgressBar>>,
+    present: Mutex<Option<(Stage, ProgressBar)>>,
     /// Threads report tiles out of order; the bar only goes forward.
     reached: AtomicU64,
     /// When the last line was written, where lines are.
@@ -51,7 +51,7 @@ pub(crate) const INTERRUPTED: u8 = 130;
 impl Observer for Bars {
     fn begin(&self, stage: Stage, total: u64) {
         let template = if total > 1 {
-            "{prefix:>10} {bar:36.cyan/dim} {percent:>3} %  {elapsed} gone, {msg} left"
+            "{prefix:>10} {bar:36.cyan/dim} {percent:>3} %  {elapsed} gone, {msg}"
         } else {
             "{prefix:>10} {spinner}"
         };
@@ -60,25 +60,29 @@ impl Observer for Bars {
         self.reached.store(0, Ordering::Relaxed);
         bar.enable_steady_tick(Duration::from_millis(200));
         *lock(&self.said) = (!std::io::stderr().is_terminal()).then(Instant::now);
-        *lock(&self.present) = Some(bar);
+        *lock(&self.present) = Some((stage, bar));
         UNDER_WAY.store(true, Ordering::Relaxed);
     }
 
     fn reached(&self, done: u64) {
         if self.reached.fetch_max(done, Ordering::Relaxed) < done
-            && let Some(bar) = &*lock(&self.present)
+            && let Some((stage, bar)) = &*lock(&self.present)
         {
             bar.set_position(done);
             let total = bar.length().unwrap_or(done).max(1);
+            let frame = match stage {
+                Stage::Render => format!(", frame {} of {}", (done / Stage::FRAME + 1).min(frames(total)), frames(total)),
+                _ => String::new(),
+            };
             // Work of one kind takes as long from here as it did up to here; a bar's own guess goes wild over slow steps.
             let left = bar.elapsed().mul_f64(total.saturating_sub(done) as f64 / done as f64);
-            bar.set_message(FormattedDuration(left).to_string());
+            bar.set_message(format!("{} left{frame}", FormattedDuration(left)));
             if let Some(said) = &mut *lock(&self.said)
                 && said.elapsed() >= LINE_EVERY
             {
                 *said = Instant::now();
                 let share = 100.0 * done as f64 / total as f64;
-                output::aside(&format!("{} {share:.0} %, {} s left", bar.prefix(), left.as_secs()));
+                output::aside(&format!("{} {share:.0} %, {} s left{frame}", bar.prefix(), left.as_secs()));
             }
         }
     }
@@ -89,7 +93,7 @@ impl Observer for Bars {
 
     fn end(&self, _: Stage) {
         UNDER_WAY.store(false, Ordering::Relaxed);
-        if let Some(bar) = lock(&self.present).take() {
+        if let Some((_, bar)) = lock(&self.present).take() {
             if lock(&self.said).is_some() && bar.elapsed() >= LINE_EVERY {
                 output::aside(&format!("{} done in {} s", bar.prefix(), bar.elapsed().as_secs()));
             }
@@ -97,6 +101,11 @@ impl Observer for Bars {
             bar.finish();
         }
     }
+}
+
+/// Of this much progress, rounded up.
+fn frames(total: u64) -> u64 {
+    total.div_ceil(Stage::FRAME)
 }
 
 /// Nothing here can be left half-changed by a panic elsewhere.

@@ -6,6 +6,7 @@ use seedstorm_mint::{
     chain::{ChainError, INTERNAL_ERROR},
     collection::CollectionError,
 };
+use seedstorm_render::plugin::PluginError;
 use seedstorm_sim::{Digest, RecipeError, SimError, scenario::authored::SceneError, trajectory::TrajectoryError};
 
 /// Why the pipeline stopped.
@@ -32,6 +33,23 @@ pub enum StudioError {
     /// A frame could not be rendered.
     #[error(transparent)]
     Render(seedstorm_render::RenderError),
+    /// A renderer that is a program of its own.
+    #[error(transparent)]
+    Plugin(PluginError),
+    /// No renderer is called so.
+    #[error("there is no renderer `{name}`: there are cpu, gpu, {there_are}")]
+    NoSuchRenderer {
+        /// What it was called.
+        name: String,
+        /// What others are called.
+        there_are: String,
+    },
+    /// A plug-in that is called like one of ours.
+    #[error("a renderer called `{0}` comes with this program")]
+    RendererTaken(String),
+    /// Files that no renderer here reads.
+    #[error("no renderer here reads {0}")]
+    NobodyReads(PathBuf),
     /// A picture could not be written or read.
     #[error(transparent)]
     Image(#[from] seedstorm_render::image_file::ImageFileError),
@@ -108,12 +126,12 @@ pub enum StudioError {
         found: Digest,
     },
     /// Frames that a film does not have.
-    #[error("frames {asked:?} are not all there: the film has {frames}, from 0")]
+    #[error("frames {asked:?} are not all there: the film has {there_are:?}, the end excluded")]
     Frames {
         /// What was asked for.
         asked: std::ops::Range<u32>,
-        /// How many there are.
-        frames: u32,
+        /// Which there are.
+        there_are: std::ops::Range<u32>,
     },
     /// A folder that holds something else.
     #[error("{folder} holds other frames: {by}")]
@@ -163,6 +181,15 @@ impl StudioError {
             | Self::Password
             | Self::OtherWorld
             | Self::Frames { .. }
+            | Self::NoSuchRenderer { .. }
+            | Self::RendererTaken(_)
+            | Self::NobodyReads(_)
+            | Self::Plugin(
+                PluginError::Manifest { .. }
+                | PluginError::Folder { .. }
+                | PluginError::Digest { .. }
+                | PluginError::Unreadable { .. },
+            )
             | Self::Occupied { .. }
             | Self::Sim(SimError::NoSegment { .. }) => true,
             Self::Mint(error) => matches!(**error, seedstorm_mint::Error::Metadata(_)),
@@ -192,6 +219,11 @@ impl StudioError {
             Self::OtherRoot { .. } => Some("`seedstorm verify` says what else does not hold".into()),
             Self::Parted(_) => Some("`seedstorm bisect` finds the step, against a piece that was made honestly".into()),
             Self::Render(seedstorm_render::RenderError::Device(_)) => Some("`--renderer cpu` needs no device".into()),
+            Self::NoSuchRenderer { .. } | Self::NobodyReads(_) => {
+                Some("`seedstorm renderers` lists them; `seedstorm renderer add DIR` adds one".into())
+            }
+            Self::RendererTaken(_) => Some("give it another name in its renderer.toml".into()),
+            Self::Plugin(error) => plugin_help(error),
             Self::Occupied { .. } => Some("give `--out` a folder of its own".into()),
             Self::OtherWorld => Some("only runs of one world part at a step: compare pieces of one scenario and seed".into()),
             Self::Journal { .. } => Some("`seedstorm replay PIECE --segment N --journal FILE` writes one".into()),
@@ -245,6 +277,43 @@ impl StudioError {
                 Some("check that the folder can be written and the disk has room; SEEDSTORM_HOME moves it".into())
             }
             _ => None,
+        }
+    }
+}
+
+fn plugin_help(error: &PluginError) -> Option<String> {
+    Some(match error {
+        PluginError::Missing { program, .. } => format!("install it; on Debian: apt install {}", package(program)),
+        PluginError::Unconfined(_) => "install bubblewrap (on Debian: apt install bubblewrap), or give --unconfined if you \
+                                       trust the renderer and the file as you would any other program"
+            .into(),
+        PluginError::Digest { .. } => {
+            "if you trust what changed, `seedstorm renderer check DIR --seal` writes the new digest into the manifest".into()
+        }
+        PluginError::Manifest { .. } | PluginError::Folder { .. } => {
+            "`seedstorm renderer check DIR` goes through a plug-in; the guide is render/renderers/README.md".into()
+        }
+        PluginError::Unreadable { .. } => "`seedstorm renderers` lists who reads what".into(),
+        PluginError::Failed { .. } => {
+            "frames that were finished are kept; a manifest's `limits` say what a renderer may use".into()
+        }
+        _ => return None,
+    })
+}
+
+/// The Debian package that brings a program.
+fn package(program: &str) -> &str {
+    match program {
+        "bwrap" => "bubblewrap",
+        other => other,
+    }
+}
+
+impl From<PluginError> for StudioError {
+    fn from(error: PluginError) -> Self {
+        match error {
+            PluginError::Cancelled => Self::Stopped,
+            other => Self::Plugin(other),
         }
     }
 }

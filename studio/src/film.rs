@@ -74,7 +74,7 @@ impl<'a> Shoot<'a> {
     }
 
     /// The scene of frame number `frame`: the first shows the first moment, the last the last.
-    fn scene(&mut self, frame: u32) -> Result<Scene, StudioError> {
+    pub(crate) fn scene(&mut self, frame: u32) -> Result<Scene, StudioError> {
         let time = if self.film.frames == 1 { 1.0 } else { f64::from(frame) / f64::from(self.film.frames - 1) };
         let opens = self.at(time)?;
         let shutter = self.stage.shutter();
@@ -198,12 +198,21 @@ pub(crate) fn crop(image: &Rgb8Image, tile: Rect) -> Vec<u8> {
 }
 
 fn finish(layers: &Layers, scene: &Scene) -> Result<Rgb8Image, StudioError> {
-    let mut radiance = denoise(layers);
-    haze::lay_over(&mut radiance, layers.width, layers.height, scene)?;
+    shown(denoise(layers), layers.width, layers.height, scene)
+}
+
+/// The picture that radiance comes out as, whoever found it.
+pub(crate) fn shown(
+    mut radiance: Vec<[f32; 3]>,
+    width: usize,
+    height: usize,
+    scene: &Scene,
+) -> Result<Rgb8Image, StudioError> {
+    haze::lay_over(&mut radiance, width, height, scene)?;
     // What shines by itself wants a curve for light, what is lit one that keeps its colour.
     let shines = scene.haze.as_ref().is_some_and(|haze| haze.bloom > 0.0);
     let curve = if shines { ToneCurve::AgxPunchy } else { ToneCurve::KhronosNeutral };
-    Ok(develop(&radiance, layers.width, layers.height, scene.exposure_stops, curve))
+    Ok(develop(&radiance, width, height, scene.exposure_stops, curve))
 }
 
 #[cfg(test)]

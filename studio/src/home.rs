@@ -23,6 +23,7 @@ const ABANDONED: Duration = Duration::from_secs(3600);
 /// bundles/<recipe CID>/   finished pieces              store/    blocks and pins
 /// making/<recipe CID>/    pieces in the making         chain/    the embedded chain and its collection
 /// keys/                   the signing key              sweeps/   the tables of sweeps
+/// renderers/<name>/       plug-ins that were added
 /// checkpoints/            bytes of checkpoints and raw light of frames, for as long as they were said to be kept
 /// ```
 #[derive(Debug, Clone)]
@@ -81,6 +82,12 @@ impl Home {
     #[must_use]
     pub fn store(&self) -> PathBuf {
         self.root.join("store")
+    }
+
+    /// Renderers that were added.
+    #[must_use]
+    pub fn renderers(&self) -> PathBuf {
+        self.root.join("renderers")
     }
 
     /// Keys.

@@ -31,6 +31,7 @@ pub mod make;
 mod making;
 mod observer;
 pub mod render;
+pub mod renderers;
 pub mod scene_file;
 pub mod sweep;
 pub mod verify;

@@ -226,10 +226,10 @@ impl Piece<'_> {
             None
         };
         let started_at = making.notes().started_at;
-        clock.time(Stage::Render, u64::from(film.frames) * FRAME_UNITS, |observer| {
+        clock.time(Stage::Render, u64::from(film.frames) * Stage::FRAME, |observer| {
             for frame in 0..film.frames {
                 let progress = |share: f32| {
-                    observer.reached(u64::from(frame) * FRAME_UNITS + (share * FRAME_UNITS as f32) as u64);
+                    observer.reached(u64::from(frame) * Stage::FRAME + (share * Stage::FRAME as f32) as u64);
                     observer.stopped()
                 };
                 if progress(0.0) {
@@ -276,9 +276,6 @@ impl Piece<'_> {
         Ok(true)
     }
 }
-
-/// Progress that a frame counts for.
-const FRAME_UNITS: u64 = 1000;
 
 /// The metadata of a piece: a function of its recipe and content, and of the name and description that it is given.
 pub(crate) fn metadata(

@@ -25,6 +25,9 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// How far [`Observer::reached`] goes over one frame of [`Stage::Render`].
+    pub const FRAME: u64 = 1000;
+
     /// Its name.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -3,6 +3,7 @@
 use std::{io::Write as _, path::Path};
 
 use seedstorm_mint::{Token, car::Car};
+use seedstorm_render::plugin::{Plugin, check::Finding};
 use seedstorm_sim::{
     Genome, Recipe, RecipeError,
     recipe::ParamValue,
@@ -18,6 +19,7 @@ use seedstorm_studio::{
     ledger::Ledger,
     make::Made,
     render::Rendered,
+    renderers,
     sweep::Swept,
     verify::Report,
 };
@@ -451,6 +453,46 @@ pub(crate) fn rendered(rendered: &Rendered, json: bool) {
     line("recipe", &rendered.recipe);
     line("frames", format!("{from} to {} in {}", to - 1, rendered.folder.display()));
     line("drawn", format!("{drawn} in {:.1} s by {}; {} were there", rendered.seconds, rendered.tracer, rendered.kept));
+}
+
+pub(crate) fn renderers(all: &[renderers::Listed], json: bool) {
+    if json {
+        document(&json!({"own": ["cpu", "gpu"], "plugins": all}));
+        return;
+    }
+    line("cpu", "our canonical path tracer: the same pixels everywhere");
+    line("gpu", "the same paths on the graphics device (`seedstorm doctor` says which)");
+    for it in all {
+        let reads: Vec<String> = it.reads.iter().map(|it| if it == "scene" { "pieces".into() } else { format!(".{it}") }).collect();
+        line(&it.name, format!("{} {}; draws {}", it.about, it.version, reads.join(", ")));
+        if let Some(problem) = &it.problem {
+            line("", problem);
+        }
+    }
+}
+
+pub(crate) fn renderer_added(plugin: &Plugin, json: bool) {
+    let it = plugin.manifest();
+    if json {
+        document(&json!(it));
+        return;
+    }
+    line("added", format!("{} {}", it.name, it.version));
+    line("digest", &it.digest);
+}
+
+/// One finding as it is made.
+pub(crate) fn finding(finding: &Finding, json: bool) {
+    if !json {
+        match &finding.problem {
+            None => line("ok", finding.what),
+            Some(problem) => line("WRONG", format!("{}: {problem}", finding.what)),
+        }
+    }
+}
+
+pub(crate) fn findings(plugin: &Plugin, findings: &[Finding]) {
+    document(&json!({"renderer": plugin.manifest().name, "digest": plugin.digest(), "findings": findings}));
 }
 
 pub(crate) fn exported(path: &Path, car: &Car, json: bool) {

@@ -1,26 +1,36 @@
-//! Frames of a recipe in a folder, by either tracer: a look at a piece, or at a part of its film, without making it.
+//! Frames of a recipe, or of a user's own file, in a folder: a look at a piece, or at a part of its film, without making it.
 
 use std::{
     fmt, fs,
     ops::Range,
     path::{Path, PathBuf},
     str::FromStr,
+    thread,
     time::Instant,
 };
 
 use seedstorm_mint::files::{self, Access};
-use seedstorm_render::{gpu::GpuTracer, image_file::encode_png};
-use seedstorm_sim::{Backend, Recipe, resolve};
+use seedstorm_render::{
+    Rect,
+    gpu::GpuTracer,
+    image_file::{Rgb8Image, encode_png},
+    plugin::{
+        Input, Picture, Plugin, PluginError, Sandbox, Watch,
+        protocol::{self, Film, Format, Task},
+        scene_file::SceneFile,
+    },
+};
+use seedstorm_sim::{Backend, Recipe, resolve, scene::Scene};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Home, Observer, Stage, StudioError,
-    film::{Shoot, Tracer, poster_frame},
+    film::{Shoot, Tracer, poster_frame, shown},
     make::Options,
     making::Making,
 };
 
-/// Which tracer draws.
+/// Which of our own tracers draws.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Renderer {
@@ -46,9 +56,18 @@ impl FromStr for Renderer {
         match text {
             "cpu" => Ok(Self::Cpu),
             "gpu" => Ok(Self::Gpu),
-            _ => Err(format!("`{text}` is no renderer: choose cpu or gpu")),
+            _ => Err(format!("`{text}` is no renderer of pieces: choose cpu or gpu")),
         }
     }
+}
+
+/// What draws.
+#[derive(Debug, Clone)]
+pub enum By {
+    /// One of our own.
+    Own(Renderer),
+    /// A program of its own, and what keeps it from the rest of the machine.
+    Plugin(Plugin, Sandbox),
 }
 
 /// Which frames of a film.
@@ -67,8 +86,8 @@ pub enum Frames {
 pub struct Wishes {
     /// Which frames.
     pub frames: Frames,
-    /// By which tracer.
-    pub renderer: Renderer,
+    /// By which renderer.
+    pub by: By,
     /// Where the simulation runs.
     pub backend: Backend,
     /// The folder that they go to, made where it is missing; named after the recipe where it is left out.
@@ -78,7 +97,7 @@ pub struct Wishes {
 /// Frames that were rendered.
 #[derive(Debug, Serialize)]
 pub struct Rendered {
-    /// The recipe's CID.
+    /// The recipe's CID, or the BLAKE3 digest of a user's file.
     pub recipe: String,
     /// The folder.
     pub folder: PathBuf,
@@ -86,7 +105,7 @@ pub struct Rendered {
     pub frames: [u32; 2],
     /// How many of them were there already.
     pub kept: u32,
-    /// What drew the others: `cpu`, or the device's name.
+    /// What drew the others: `cpu`, the device's name, or a plug-in's with its version.
     pub tracer: String,
     /// Seconds that the others took.
     pub seconds: f64,
@@ -104,9 +123,12 @@ const NOTE: &str = "render.json";
 /// The largest note, in bytes.
 const MAX_NOTE_BYTES: u64 = 4096;
 
+/// Frames that a plug-in is asked for at once: it starts once for all of them.
+const BATCH: usize = 4;
+
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "recipe {} by {}", self.recipe, self.tracer)
+        write!(f, "{} by {}", self.recipe, self.tracer)
     }
 }
 
@@ -114,7 +136,7 @@ impl fmt::Display for Note {
 /// the simulation is kept in the home, and [`crate::make()`] goes on from it.
 ///
 /// # Errors
-/// Frames that the film does not have; a folder of something else; whatever the simulation, the tracer or the disk say.
+/// Frames that the film does not have; a folder of something else; whatever the simulation, the renderer or the disk say.
 pub fn render(home: &Home, recipe: &Recipe, wishes: &Wishes, observer: &dyn Observer) -> Result<Rendered, StudioError> {
     let film = &recipe.film;
     let (scenario, genome) = resolve(recipe)?;
@@ -127,19 +149,19 @@ pub fn render(home: &Home, recipe: &Recipe, wishes: &Wishes, observer: &dyn Obse
         }
     };
     if frames.is_empty() || frames.end > film.frames {
-        return Err(StudioError::Frames { asked: frames, frames: film.frames });
+        return Err(StudioError::Frames { asked: frames, there_are: 0..film.frames });
     }
-    let tracer = match wishes.renderer {
-        Renderer::Cpu => Tracer::Cpu,
-        Renderer::Gpu => Tracer::Gpu(GpuTracer::open()?),
+    let own = match &wishes.by {
+        By::Own(Renderer::Gpu) => Tracer::Gpu(GpuTracer::open()?),
+        _ => Tracer::Cpu,
     };
-    let name = tracer.name().to_owned();
+    let (short, tracer) = match &wishes.by {
+        By::Own(renderer) => (renderer.to_string(), own.name().to_owned()),
+        By::Plugin(plugin, _) => named(plugin),
+    };
     let cid = recipe.cid().to_string();
-    let folder = match &wishes.out {
-        Some(folder) => folder.clone(),
-        None => PathBuf::from(format!("{cid}-{}", wishes.renderer)),
-    };
-    claim(&folder, &Note { recipe: cid.clone(), tracer: name.clone() })?;
+    let folder = wishes.out.clone().unwrap_or_else(|| PathBuf::from(format!("{cid}-{short}")));
+    claim(&folder, &Note { recipe: cid.clone(), tracer: tracer.clone() })?;
 
     let mut making = Making::open(home, recipe)?;
     observer.begin(Stage::Simulate, u64::from(scenario.plan(&genome).steps));
@@ -147,30 +169,286 @@ pub fn render(home: &Home, recipe: &Recipe, wishes: &Wishes, observer: &dyn Obse
         making.trajectory(recipe, home, &Options { backend: wishes.backend, ..Options::default() }, observer)?;
     observer.end(Stage::Simulate);
 
-    let mut shoot = Shoot::new(&*scenario, &genome, film, &trajectory).by(tracer);
-    observer.begin(Stage::Render, u64::from(frames.end - frames.start) * 1000);
-    let start = Instant::now();
-    let mut kept = 0;
-    for (done, frame) in (0u64..).zip(frames.clone()) {
-        let path = folder.join(format!("{frame:04}.png"));
-        if path.is_file() {
-            kept += 1;
-        } else {
-            let report = |share: f32| {
-                observer.reached(done * 1000 + (share * 1000.0) as u64);
-                observer.stopped()
-            };
-            let png = encode_png(&shoot.frame(frame, &report)?)?;
-            files::write_atomically(&path, &png, Access::Shared).map_err(StudioError::io(&path))?;
+    let mut shoot = Shoot::new(&*scenario, &genome, film, &trajectory).by(own);
+    let mut roll = Roll::begin(&folder, frames.clone(), observer);
+    match &wishes.by {
+        By::Own(_) => {
+            for frame in roll.missing() {
+                let png = encode_png(&shoot.frame(frame, &|share| roll.drawing(share))?)?;
+                roll.keep(frame, &png)?;
+            }
         }
-        observer.reached((done + 1) * 1000);
-        if observer.stopped() {
-            return Err(StudioError::Stopped);
+        By::Plugin(plugin, sandbox) => {
+            let task = Task::Render {
+                protocol: protocol::VERSION,
+                frames: vec![],
+                size: Some([film.width, film.height]),
+                samples: Some(film.samples),
+                seed: 0,
+                tile: None,
+                format: Format::Exr,
+                threads: threads(),
+            };
+            for batch in roll.missing().chunks(BATCH) {
+                let scenes = batch.iter().map(|&frame| shoot.scene(frame)).collect::<Result<Vec<_>, _>>()?;
+                let files: Vec<SceneFile> =
+                    batch.iter().zip(&scenes).map(|(frame, scene)| SceneFile::new(scene, &format!("{frame:04}.bin"))).collect();
+                let inputs: Vec<_> = batch.iter().zip(&files).map(|(frame, file)| (*frame, Input::Scene(file))).collect();
+                let scene_of = |frame: u32| batch.iter().position(|it| *it == frame).map(|at| &scenes[at]);
+                roll.by_plugin(plugin, sandbox, &task, &inputs, &|frame, picture| match scene_of(frame) {
+                    Some(scene) => developed(picture, scene),
+                    None => Ok(Rgb8Image::new(0, 0)),
+                })?;
+            }
         }
     }
-    observer.end(Stage::Render);
-    let seconds = start.elapsed().as_secs_f64();
-    Ok(Rendered { recipe: cid, folder, frames: [frames.start, frames.end], kept, tracer: name, seconds })
+    Ok(roll.end(cid, tracer))
+}
+
+/// What is to be rendered of a user's file, and how.
+#[derive(Debug)]
+pub struct FileWishes {
+    /// Which frames, by the file's own numbers.
+    pub frames: Frames,
+    /// By which plug-in, and what keeps it from the rest of the machine.
+    pub by: (Plugin, Sandbox),
+    /// Samples a pixel, in place of what the file says.
+    pub samples: Option<u32>,
+    /// Columns and rows of tiles that each frame is drawn in, each by itself.
+    pub tiles: [u32; 2],
+    /// The folder that they go to, made where it is missing; named after the file where it is left out.
+    pub out: Option<PathBuf>,
+}
+
+/// Renders frames of a user's file into a folder, as [`render`] does of a recipe. What is in the file is drawn; nothing in
+/// it is run.
+///
+/// # Errors
+/// As for [`render`].
+pub fn render_file(file: &Path, wishes: &FileWishes, observer: &dyn Observer) -> Result<(Rendered, Film), StudioError> {
+    let (plugin, sandbox) = &wishes.by;
+    let digest = digest_of(file)?;
+    let film = plugin.describe(sandbox, file, &mut || observer.stopped())?;
+    let there_are = film.frames[0]..film.frames[1] + 1;
+    let frames = match &wishes.frames {
+        Frames::All => there_are.clone(),
+        Frames::Some(frames) => frames.clone(),
+        Frames::Poster => there_are.start + (there_are.end - there_are.start) / 2..there_are.end,
+    };
+    let frames = if wishes.frames == Frames::Poster { frames.start..frames.start + 1 } else { frames };
+    if frames.is_empty() || frames.start < there_are.start || frames.end > there_are.end {
+        return Err(StudioError::Frames { asked: frames, there_are });
+    }
+    let (short, tracer) = named(plugin);
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let folder = wishes.out.clone().unwrap_or_else(|| PathBuf::from(format!("{stem}-{short}")));
+    claim(&folder, &Note { recipe: digest.clone(), tracer: tracer.clone() })?;
+    let mut roll = Roll::begin(&folder, frames, observer);
+    let task = |tile| Task::Render {
+        protocol: protocol::VERSION,
+        frames: vec![],
+        size: None,
+        samples: wishes.samples,
+        seed: 0,
+        tile,
+        format: Format::Png,
+        threads: threads(),
+    };
+    let missing = roll.missing();
+    if wishes.tiles == [1, 1] {
+        for batch in missing.chunks(BATCH) {
+            let inputs: Vec<_> = batch.iter().map(|&frame| (frame, Input::File(file))).collect();
+            roll.by_plugin(plugin, sandbox, &task(None), &inputs, &|_, picture| Ok(coded(&picture)))?;
+        }
+    } else {
+        for frame in missing {
+            let image = roll.in_tiles(frame, film.size, wishes.tiles, &mut |tile, watch| {
+                plugin.render(sandbox, &task(Some(tile)), &[(frame, Input::File(file))], watch)
+            })?;
+            roll.keep(frame, &encode_png(&image)?)?;
+        }
+    }
+    Ok((roll.end(digest, tracer), film))
+}
+
+/// A plug-in's name, and what it is called in notes.
+fn named(plugin: &Plugin) -> (String, String) {
+    let it = plugin.manifest();
+    (it.name.clone(), format!("{} {} {}", it.name, it.version, &it.digest[..16]))
+}
+
+fn threads() -> u32 {
+    thread::available_parallelism().map_or(1, |count| count.get() as u32)
+}
+
+/// The BLAKE3 digest of a file.
+fn digest_of(file: &Path) -> Result<String, StudioError> {
+    let mut hasher = blake3::Hasher::new();
+    let mut source = fs::File::open(file).map_err(StudioError::io(file))?;
+    std::io::copy(&mut source, &mut hasher).map_err(StudioError::io(file))?;
+    Ok(format!("blake3:{}", hasher.finalize().to_hex()))
+}
+
+/// What a plug-in found in a scene, as our own pictures are developed.
+fn developed(picture: Picture, scene: &Scene) -> Result<Rgb8Image, StudioError> {
+    let Picture { width, height, mut pixels, .. } = picture;
+    for channel in pixels.iter_mut().flatten() {
+        *channel = if channel.is_finite() { channel.max(0.0) } else { 0.0 };
+    }
+    shown(pixels, width as usize, height as usize, scene)
+}
+
+/// A picture that is what is to be seen.
+fn coded(picture: &Picture) -> Rgb8Image {
+    let mut image = Rgb8Image::new(picture.width as usize, picture.height as usize);
+    for (byte, x) in image.pixels.iter_mut().zip(picture.pixels.iter().flatten()) {
+        *byte = (x.clamp(0.0, 1.0) * 255.0 + 0.5) as u8;
+    }
+    image
+}
+
+/// Frames on their way into a folder.
+struct Roll<'a> {
+    folder: &'a Path,
+    frames: Range<u32>,
+    observer: &'a dyn Observer,
+    start: Instant,
+    done: u32,
+    kept: u32,
+}
+
+impl<'a> Roll<'a> {
+    fn begin(folder: &'a Path, frames: Range<u32>, observer: &'a dyn Observer) -> Self {
+        observer.begin(Stage::Render, u64::from(frames.end - frames.start) * Stage::FRAME);
+        Self { folder, frames, observer, start: Instant::now(), done: 0, kept: 0 }
+    }
+
+    fn path(&self, frame: u32) -> PathBuf {
+        self.folder.join(format!("{frame:04}.png"))
+    }
+
+    /// Those that are not there yet.
+    fn missing(&mut self) -> Vec<u32> {
+        let missing: Vec<u32> = self.frames.clone().filter(|frame| !self.path(*frame).is_file()).collect();
+        self.kept = self.frames.end - self.frames.start - missing.len() as u32;
+        self.done = self.kept;
+        self.observer.reached(u64::from(self.done) * Stage::FRAME);
+        missing
+    }
+
+    /// So much of the present frame, or frames, is done; whether to stop.
+    fn drawing(&self, share: f32) -> bool {
+        self.observer.reached(u64::from(self.done) * Stage::FRAME + (share * Stage::FRAME as f32) as u64);
+        self.observer.stopped()
+    }
+
+    fn keep(&mut self, frame: u32, png: &[u8]) -> Result<(), StudioError> {
+        let path = self.path(frame);
+        files::write_atomically(&path, png, Access::Shared).map_err(StudioError::io(&path))?;
+        self.done += 1;
+        self.observer.reached(u64::from(self.done) * Stage::FRAME);
+        if self.observer.stopped() { Err(StudioError::Stopped) } else { Ok(()) }
+    }
+
+    /// Has a plug-in draw frames, each of which is kept as soon as it is there.
+    fn by_plugin(
+        &mut self,
+        plugin: &Plugin,
+        sandbox: &Sandbox,
+        task: &Task,
+        inputs: &[(u32, Input<'_>)],
+        develop: &dyn Fn(u32, Picture) -> Result<Rgb8Image, StudioError>,
+    ) -> Result<(), StudioError> {
+        let mut watch = Developing { roll: self, develop, failed: None };
+        let result = plugin.render(sandbox, task, inputs, &mut watch);
+        match watch.failed.take() {
+            Some(error) => Err(error),
+            None => Ok(result?),
+        }
+    }
+
+    /// A frame from tiles, each drawn by itself.
+    fn in_tiles(
+        &self,
+        frame: u32,
+        [width, height]: [u32; 2],
+        [columns, rows]: [u32; 2],
+        draw: &mut dyn FnMut(Rect, &mut dyn Watch) -> Result<(), PluginError>,
+    ) -> Result<Rgb8Image, StudioError> {
+        let mut image = Rgb8Image::new(width as usize, height as usize);
+        let edge = |length: u32, of: u32, at: u32| (u64::from(length) * u64::from(at) / u64::from(of)) as u32;
+        for tile in 0..columns * rows {
+            let (column, row) = (tile % columns, tile / columns);
+            let (x, y) = (edge(width, columns, column), edge(height, rows, row));
+            let rect =
+                Rect { x, y, width: edge(width, columns, column + 1) - x, height: edge(height, rows, row + 1) - y };
+            let share = tile as f32 / (columns * rows) as f32;
+            let mut one = One { roll: self, share, picture: None };
+            draw(rect, &mut one)?;
+            let part = coded(&one.picture.ok_or(StudioError::Frames { asked: frame..frame + 1, there_are: 0..0 })?);
+            for (row, pixels) in part.pixels.chunks(part.width * 3).enumerate() {
+                let to = ((rect.y as usize + row) * image.width + rect.x as usize) * 3;
+                image.pixels[to..to + pixels.len()].copy_from_slice(pixels);
+            }
+        }
+        Ok(image)
+    }
+
+    fn end(self, recipe: String, tracer: String) -> Rendered {
+        self.observer.end(Stage::Render);
+        let seconds = self.start.elapsed().as_secs_f64();
+        let frames = [self.frames.start, self.frames.end];
+        Rendered { recipe, folder: self.folder.into(), frames, kept: self.kept, tracer, seconds }
+    }
+}
+
+/// Keeps what a plug-in draws.
+struct Developing<'r, 'a> {
+    roll: &'r mut Roll<'a>,
+    develop: &'r dyn Fn(u32, Picture) -> Result<Rgb8Image, StudioError>,
+    /// What ended it, where it was not the plug-in.
+    failed: Option<StudioError>,
+}
+
+impl Watch for Developing<'_, '_> {
+    fn reached(&mut self, _: f32) {}
+
+    fn stopped(&mut self) -> bool {
+        self.roll.observer.stopped()
+    }
+
+    fn frame(&mut self, number: u32, picture: Picture) -> Result<(), PluginError> {
+        let kept = (self.develop)(number, picture)
+            .and_then(|image| Ok(encode_png(&image)?))
+            .and_then(|png| self.roll.keep(number, &png));
+        kept.map_err(|error| {
+            self.failed = Some(error);
+            PluginError::Cancelled
+        })
+    }
+}
+
+/// Takes one picture.
+struct One<'r, 'a> {
+    roll: &'r Roll<'a>,
+    /// Of the frame that was there before it.
+    share: f32,
+    picture: Option<Picture>,
+}
+
+impl Watch for One<'_, '_> {
+    fn reached(&mut self, _: f32) {
+        self.roll.drawing(self.share);
+    }
+
+    fn stopped(&mut self) -> bool {
+        self.roll.observer.stopped()
+    }
+
+    fn frame(&mut self, _: u32, picture: Picture) -> Result<(), PluginError> {
+        self.picture = Some(picture);
+        Ok(())
+    }
 }
 
 /// Takes a folder for these frames, or says what it holds.

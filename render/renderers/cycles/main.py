@@ -1,0 +1,131 @@
+"""Draws frames by Blender's Cycles: of Seedstorm's scenes, and of files by others, whose own scripts are not run."""
+
+import json
+import os
+import pathlib
+import sys
+import traceback
+
+import bpy
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import scene as seedstorm  # noqa: E402
+
+JOB, OUT = pathlib.Path(os.environ["JOB"]), pathlib.Path(os.environ["OUT"])
+REPLIES = os.fdopen(3, "w")
+
+
+def say(**reply):
+    REPLIES.write(json.dumps(reply) + "\n")
+    REPLIES.flush()
+
+
+class Refused(Exception):
+    """What was asked cannot be done, in words."""
+
+
+def load(path):
+    try:
+        bpy.ops.wm.open_mainfile(filepath=str(path), load_ui=False, use_scripts=False)
+    except RuntimeError as error:
+        raise Refused(f"Blender {bpy.app.version_string} cannot open the file: {error}") from None
+    if bpy.context.scene is None:
+        raise Refused("the file has no scene")
+
+
+def describe(task):
+    load(JOB / task["input"])
+    made = bpy.context.scene
+    percent = made.render.resolution_percentage / 100
+    say(
+        film={
+            "frames": [made.frame_start, made.frame_end],
+            "fps": max(1, min(120, round(made.render.fps / made.render.fps_base))),
+            "size": [int(made.render.resolution_x * percent), int(made.render.resolution_y * percent)],
+        }
+    )
+
+
+def settings(task):
+    """What holds for every scene, whoever made it."""
+    scene = bpy.context.scene
+    render, cycles = scene.render, scene.cycles
+    render.engine = "CYCLES"
+    cycles.device = "CPU"
+    cycles.seed = task["seed"] % (1 << 31)
+    if task.get("samples"):
+        cycles.samples = task["samples"]
+    render.threads_mode, render.threads = "FIXED", task["threads"]
+    if task.get("size"):
+        render.resolution_x, render.resolution_y = task["size"]
+        render.resolution_percentage = 100
+    render.use_overwrite, render.use_placeholder, render.use_multiview = True, False, False
+    render.use_sequencer = False
+    # Debian's Blender has no denoiser of Intel's, and would stop.
+    if hasattr(cycles, "use_denoising"):
+        cycles.use_denoising = False
+    image = render.image_settings
+    if task["format"] == "exr":
+        image.file_format, image.color_mode, image.color_depth, image.exr_codec = "OPEN_EXR", "RGB", "32", "ZIP"
+    else:
+        image.file_format, image.color_mode, image.color_depth = "PNG", "RGB", "8"
+    tile = task.get("tile")
+    render.use_border = render.use_crop_to_border = bool(tile)
+    if tile:
+        percent = render.resolution_percentage / 100
+        width, height = int(render.resolution_x * percent), int(render.resolution_y * percent)
+        # Counted from below; a quarter of a pixel keeps rounding on the right side.
+        render.border_min_x = (tile["x"] + 0.25) / width
+        render.border_max_x = (tile["x"] + tile["width"] + 0.25) / width
+        render.border_min_y = (height - tile["y"] - tile["height"] + 0.25) / height
+        render.border_max_y = (height - tile["y"] + 0.25) / height
+        # What spreads light across the picture wants all of it, and chance must not look at its neighbours.
+        render.use_compositing = False
+        cycles.use_adaptive_sampling = False
+
+
+def draw(number):
+    name = f"{number:04}"
+    scene = bpy.context.scene
+    scene.render.use_file_extension = True
+    scene.render.filepath = str(OUT / name)
+    bpy.ops.render.render(write_still=True)
+    ending = "exr" if scene.render.image_settings.file_format == "OPEN_EXR" else "png"
+    say(frame=number, file=f"{name}.{ending}")
+
+
+def render(task):
+    loaded = None
+    for done, frame in enumerate(task["frames"]):
+        path = JOB / frame["input"]
+        if path.suffix == ".json":
+            described = json.loads(path.read_text())
+            if described["version"] != 1:
+                raise Refused(f"this reads scenes of version 1, not {described['version']}")
+            bpy.ops.wm.read_factory_settings(use_empty=True)
+            seedstorm.build(described, JOB)
+            settings(task)
+        else:
+            if path != loaded:
+                load(path)
+                settings(task)
+                loaded = path
+            bpy.context.scene.frame_set(frame["number"])
+        draw(frame["number"])
+        say(progress=(done + 1) / len(task["frames"]))
+
+
+def main():
+    task = json.loads(sys.stdin.readline())
+    {"describe": describe, "render": render}[task["task"]](task)
+
+
+try:
+    main()
+except Refused as refused:
+    say(error=str(refused))
+    sys.exit(1)
+except Exception as error:
+    traceback.print_exc()
+    say(error=f"{type(error).__name__}: {error}"[:1000])
+    sys.exit(1)

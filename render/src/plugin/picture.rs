@@ -1,0 +1,90 @@
+//! A picture that a plug-in left behind.
+
+use std::fs::{self, File};
+use std::io::{self, Cursor, Read as _};
+use std::path::Path;
+
+use image::{ImageDecoder as _, ImageFormat, ImageReader, Limits};
+
+use super::protocol::Format;
+
+/// Longest side of a picture, in pixels.
+pub(super) const MAX_SIDE: u32 = 16_384;
+
+/// A picture by a plug-in; rows from the top.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Picture {
+    /// Pixels in a row.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+    /// What its numbers are.
+    pub format: Format,
+    /// Linear Rec. 709 radiance of an EXR; of a PNG, what is to be seen in [0, 1], coded as sRGB is.
+    pub pixels: Vec<[f32; 3]>,
+}
+
+impl Picture {
+    /// Reads what is a file of its own, no link, of at most `most` bytes, and of this size where one is given.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, as the end of a sentence.
+    pub(super) fn read(path: &Path, format: Format, most: u64, size: Option<[u32; 2]>) -> Result<Self, String> {
+        let file = open(path).map_err(|error| format!("cannot be read: {error}"))?;
+        let meta = file.metadata().map_err(|error| format!("cannot be read: {error}"))?;
+        if !meta.is_file() || links(&meta) != 1 {
+            return Err("is not a file of its own".into());
+        }
+        let mut bytes = Vec::new();
+        file.take(most + 1).read_to_end(&mut bytes).map_err(|error| format!("cannot be read: {error}"))?;
+        if bytes.len() as u64 > most {
+            return Err("is larger than all output may be".into());
+        }
+        Self::decode(&bytes, format, size)
+    }
+
+    fn decode(bytes: &[u8], format: Format, size: Option<[u32; 2]>) -> Result<Self, String> {
+        let kind = match format {
+            Format::Exr => ImageFormat::OpenExr,
+            Format::Png => ImageFormat::Png,
+        };
+        let broken = |error: image::ImageError| format!("is no {} that can be read: {error}", format.ending());
+        let mut reader = ImageReader::with_format(Cursor::new(bytes), kind);
+        let mut limits = Limits::default();
+        (limits.max_image_width, limits.max_image_height) = (Some(MAX_SIDE), Some(MAX_SIDE));
+        limits.max_alloc = Some(4 << 30);
+        reader.limits(limits);
+        let decoder = reader.into_decoder().map_err(broken)?;
+        let (width, height) = decoder.dimensions();
+        if let Some([w, h]) = size.filter(|size| *size != [width, height]) {
+            return Err(format!("is {width}x{height}, not {w}x{h}"));
+        }
+        let read = image::DynamicImage::from_decoder(decoder).map_err(broken)?.into_rgb32f();
+        let pixels = read.pixels().map(|pixel| pixel.0).collect();
+        Ok(Self { width, height, format, pixels })
+    }
+}
+
+/// Follows no link, and waits for nobody at the other end of a pipe.
+#[cfg(unix)]
+fn open(path: &Path) -> io::Result<File> {
+    use rustix::fs::{Mode, OFlags};
+    let how = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    Ok(rustix::fs::open(path, how, Mode::empty())?.into())
+}
+
+#[cfg(not(unix))]
+fn open(path: &Path) -> io::Result<File> {
+    File::open(path)
+}
+
+#[cfg(unix)]
+fn links(meta: &fs::Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::nlink(meta)
+}
+
+#[cfg(not(unix))]
+fn links(_: &fs::Metadata) -> u64 {
+    1
+}
