@@ -48,7 +48,9 @@ pub struct Manifest {
 pub struct Limits {
     /// Memory of all its processes together, MiB, in 16..=262144.
     pub memory_mib: u64,
-    /// Seconds for each frame, by the clock, in 1..=86400; a minute more is for its start.
+    /// Seconds for its start, by the clock, in 1..=3600.
+    pub seconds_to_start: u64,
+    /// Seconds more for each frame, in 1..=86400.
     pub seconds_per_frame: u64,
     /// Processes and threads at a time, in 1..=4096.
     pub processes: u64,
@@ -58,7 +60,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { memory_mib: 8192, seconds_per_frame: 3600, processes: 256, output_mib: 2048 }
+        Self { memory_mib: 8192, seconds_to_start: 60, seconds_per_frame: 3600, processes: 256, output_mib: 2048 }
     }
 }
 
@@ -95,8 +97,9 @@ impl Manifest {
         expect(self.needs.len() <= 16 && self.needs.iter().all(program), &"`needs` is at most 16 names of programs")?;
         let hex = self.digest.len() == 64 && self.digest.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
         expect(hex, &"`digest` is 64 hexadecimal digits; `seedstorm renderer check` says which")?;
-        let Limits { memory_mib, seconds_per_frame, processes, output_mib } = self.limits;
+        let Limits { memory_mib, seconds_to_start, seconds_per_frame, processes, output_mib } = self.limits;
         expect((16..=262_144).contains(&memory_mib), &"`limits.memory_mib` is 16 to 262144")?;
+        expect((1..=3600).contains(&seconds_to_start), &"`limits.seconds_to_start` is 1 to 3600")?;
         expect((1..=86_400).contains(&seconds_per_frame), &"`limits.seconds_per_frame` is 1 to 86400")?;
         expect((1..=4096).contains(&processes), &"`limits.processes` is 1 to 4096")?;
         expect((1..=65_536).contains(&output_mib), &"`limits.output_mib` is 1 to 65536")

@@ -277,7 +277,8 @@ impl<'a> Run<'a> {
         frames: usize,
     ) -> Result<Self, PluginError> {
         plugin.installed()?;
-        let folder = tempfile::Builder::new().prefix("seedstorm-renderer-").tempdir();
+        let prefix = format!("seedstorm-renderer-{}-", std::process::id());
+        let folder = tempfile::Builder::new().prefix(&prefix).tempdir();
         let folder = folder.map_err(PluginError::io(&std::env::temp_dir()))?;
         let [own, job, out] = ["plugin", "job", "out"].map(|name| folder.path().join(name));
         for (path, bytes) in plugin.contents() {

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use super::manifest::{Limits, Manifest};
 use super::PluginError;
 
-/// For its start, beside the time that each frame may take.
-const START: Duration = Duration::from_secs(60);
+/// Most bytes in the temporary folder of a plug-in, which lies in memory.
+const MAX_TEMPORARY_BYTES: u64 = 256 << 20;
 
 /// What keeps a plug-in from the rest of the machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,8 +104,9 @@ impl Sandbox {
             let file = format!("/etc/{file}");
             command.args(["--ro-bind-try", &file, &file]);
         }
-        let bytes = (limits.output_mib << 20).to_string();
-        command.args(["--proc", "/proc", "--dev", "/dev", "--size", &bytes, "--tmpfs", "/tmp"]);
+        let bytes = limits.output_mib << 20;
+        let temporary = bytes.min(MAX_TEMPORARY_BYTES).to_string();
+        command.args(["--proc", "/proc", "--dev", "/dev", "--size", &temporary, "--tmpfs", "/tmp"]);
         if let Some(Folders { plugin, job, out }) = folders {
             for (how, from, to) in [("--ro-bind", plugin, "/plugin"), ("--ro-bind", job, "/job"), ("--bind", out, "/out")] {
                 command.arg(how).arg(from).arg(to);
@@ -148,7 +149,9 @@ pub(super) struct Running {
 impl Running {
     pub(super) fn new(child: Child, sandbox: &Sandbox, limits: Limits, frames: usize, out: &Path) -> Self {
         let now = Instant::now();
-        let time = START + Duration::from_secs(limits.seconds_per_frame.saturating_mul(frames as u64));
+        let seconds = limits.seconds_to_start.saturating_add(limits.seconds_per_frame.saturating_mul(frames as u64));
+        // A year is as good as any longer time.
+        let time = Duration::from_secs(seconds.min(365 * 86_400));
         let confined = *sandbox != Sandbox::None;
         Self { child, limits, until: now + time, looked: now, out: out.into(), confined }
     }
