@@ -14,7 +14,10 @@ use seedstorm_mint::{
     Bundle, Store, car,
     files::{self, Access},
 };
-use seedstorm_render::plugin::{self, Plugin};
+use seedstorm_render::{
+    image_file::encode_png,
+    plugin::{self, Plugin},
+};
 use seedstorm_sim::{
     Backend, Film, Recipe, RecipeError, Seed,
     recipe::{MAX_SCENE_RECIPE_BYTES, ParamValue},
@@ -252,6 +255,9 @@ enum RendererCommand {
         /// Write the digest of its files into its manifest first.
         #[arg(long)]
         seal: bool,
+        /// Write a PNG of our picture beside its own.
+        #[arg(long, value_name = "FILE")]
+        picture: Option<PathBuf>,
         /// Let it do whatever you may do, where there is no bubblewrap.
         #[arg(long)]
         unconfined: bool,
@@ -597,17 +603,22 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
             output::rendered(&render(&home, &recipe, &wishes, &Bars::default())?, json);
         }
         Command::Renderers => output::renderers(&renderers::list(&Home::default_place()?)?, json),
-        Command::Renderer(RendererCommand::Check { folder, seal, unconfined }) => {
+        Command::Renderer(RendererCommand::Check { folder, seal, picture, unconfined }) => {
             if *seal {
                 renderers::seal(folder)?;
             }
             let plugin = Plugin::unsealed(folder).map_err(StudioError::from)?;
             let sandbox = renderers::sandbox(&plugin, *unconfined)?;
-            let findings = plugin::check::check(&plugin, &sandbox, &mut |finding| output::finding(finding, json));
+            let found = plugin::check::check(&plugin, &sandbox, &mut |finding| output::finding(finding, json));
             if json {
-                output::findings(&plugin, &findings);
+                output::findings(&plugin, &found.findings);
             }
-            if findings.iter().any(|finding| finding.problem.is_some()) {
+            if let (Some(path), Some(drawn)) = (picture, &found.picture) {
+                let png = encode_png(drawn).map_err(StudioError::from)?;
+                files::write_atomically(path, &png, Access::Shared)
+                    .map_err(|error| Failure::Use(format!("{}: {error}", path.display())))?;
+            }
+            if found.findings.iter().any(|finding| finding.problem.is_some()) {
                 return Ok(ExitCode::FAILURE);
             }
         }

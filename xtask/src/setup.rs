@@ -77,6 +77,12 @@ fn system_packages() -> Result<()> {
     if process::ask(Command::new("python3").args(["-c", "import ensurepip, venv"])).is_none() {
         missing.extend(PYTHON);
     }
+    // Renderers that are programs of their own, and what keeps them from the rest of the machine.
+    for (program, package) in [("bwrap", "bubblewrap"), ("blender", "blender"), ("povray", "povray")] {
+        if process::ask(Command::new(program).arg("--version")).is_none() {
+            missing.push(package);
+        }
+    }
     install(&missing)
 }
 

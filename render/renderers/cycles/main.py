@@ -31,6 +31,11 @@ def load(path):
         raise Refused(f"Blender {bpy.app.version_string} cannot open the file: {error}") from None
     if bpy.context.scene is None:
         raise Refused("the file has no scene")
+    # Pictures go where they were asked for, and nowhere else.
+    for scene in bpy.data.scenes:
+        if scene.node_tree:
+            for node in [node for node in scene.node_tree.nodes if node.type == "OUTPUT_FILE"]:
+                scene.node_tree.nodes.remove(node)
 
 
 def describe(task):
@@ -61,6 +66,8 @@ def settings(task):
         render.resolution_percentage = 100
     render.use_overwrite, render.use_placeholder, render.use_multiview = True, False, False
     render.use_sequencer = False
+    # Its pattern begins anew in each tile.
+    render.dither_intensity = 0
     # Debian's Blender has no denoiser of Intel's, and would stop.
     if hasattr(cycles, "use_denoising"):
         cycles.use_denoising = False

@@ -256,25 +256,10 @@ class Surface:
             own = nodes.add("ShaderNodeAttribute", {"attribute_type": "OBJECT", "attribute_name": "tint"})
             tint = self.product(nodes, tint, own.outputs["Color"])
         base = self.product(nodes, tint, (*it["base_color"], 1))
-        inputs = {
-            "Metallic": it["metallic"],
-            "Roughness": it["roughness"],
-            "IOR": it["ior"],
-            "Transmission": it["transmission"],
-            "Clearcoat": it["coat"],
-            "Clearcoat Roughness": it["coat_roughness"],
-            "Sheen": min(1.0, max(it["sheen"])),
-            "Subsurface": it["subsurface"],
-            "Subsurface Radius": it["subsurface_radius"],
-        }
-        # Reflectance of 0.08 at a specular of one.
-        inputs["Specular"] = min(1.0, ((it["ior"] - 1) / (it["ior"] + 1)) ** 2 / 0.08)
-        surface = nodes.add("ShaderNodeBsdfPrincipled", {"distribution": "MULTI_GGX"})
-        for name, value in inputs.items():
-            surface.inputs[name].default_value = value
-        nodes.put(surface.inputs["Base Color"], base)
-        nodes.put(surface.inputs["Subsurface Color"], base)
-        shader = surface.outputs[0]
+        if max(it["metallic"], it["transmission"], it["subsurface"]) > 0 or max(it["sheen"]) > 0:
+            shader = self.principled(nodes, base)
+        else:
+            shader = self.coated(nodes, base)
         if it["transmission"] > 0.99 and it["ior"] < 1.001:
             # A pane: straight through, and a mirror of its coat.
             fresnel = nodes.math("MULTIPLY", nodes.add("ShaderNodeFresnel", IOR=1.5).outputs[0], it["coat"])
@@ -297,6 +282,39 @@ class Surface:
             outputs["Volume"] = nodes.add("ShaderNodeVolumeAbsorption", Color=color, Density=most).outputs[0]
         nodes.add("ShaderNodeOutputMaterial", **outputs)
         return made
+
+    def principled(self, nodes, base):
+        it = self.described
+        inputs = {
+            "Metallic": it["metallic"],
+            "Roughness": it["roughness"],
+            "IOR": it["ior"],
+            "Transmission": it["transmission"],
+            "Clearcoat": it["coat"],
+            "Clearcoat Roughness": it["coat_roughness"],
+            "Sheen": min(1.0, max(it["sheen"])),
+            "Subsurface": it["subsurface"],
+            "Subsurface Radius": it["subsurface_radius"],
+        }
+        # Reflectance of 0.08 at a specular of one.
+        inputs["Specular"] = min(1.0, ((it["ior"] - 1) / (it["ior"] + 1)) ** 2 / 0.08)
+        surface = nodes.add("ShaderNodeBsdfPrincipled", {"distribution": "MULTI_GGX"})
+        for name, value in inputs.items():
+            surface.inputs[name].default_value = value
+        nodes.put(surface.inputs["Base Color"], base)
+        nodes.put(surface.inputs["Subsurface Color"], base)
+        return surface.outputs[0]
+
+    def coated(self, nodes, base):
+        """A matt body below a surface that mirrors, and a coat; Principled's body is brighter at grazing angles."""
+        it = self.described
+        shader = nodes.add("ShaderNodeBsdfDiffuse", Color=base, Roughness=0.0).outputs[0]
+        for ior, share, roughness in ((it["ior"], 1.0, it["roughness"]), (1.5, it["coat"], it["coat_roughness"])):
+            if ior > 1.001 and share > 0:
+                mirrored = nodes.math("MULTIPLY", nodes.add("ShaderNodeFresnel", IOR=ior).outputs[0], share)
+                gloss = nodes.add("ShaderNodeBsdfGlossy", Color=(1, 1, 1, 1), Roughness=roughness)
+                shader = nodes.add("ShaderNodeMixShader", _0=mirrored, _1=shader, _2=gloss.outputs[0]).outputs[0]
+        return shader
 
     @staticmethod
     def product(nodes, a, b):

@@ -13,6 +13,8 @@ use super::protocol::{Format, Task, VERSION};
 use super::scene_file::SceneFile;
 use super::{Input, Picture, Plugin, PluginError, Sandbox, Watch};
 use crate::frame::Rect;
+use crate::image_file::Rgb8Image;
+use crate::tone::{ToneCurve, develop};
 use crate::{FrameSettings, PreparedScene};
 
 /// Size of the pictures.
@@ -35,22 +37,34 @@ pub struct Finding {
     pub problem: Option<String>,
 }
 
+/// What was found.
+#[derive(Debug)]
+pub struct Report {
+    /// One thing after another.
+    pub findings: Vec<Finding>,
+    /// Its picture, where it drew one, to the right of ours.
+    pub picture: Option<Rgb8Image>,
+}
+
 /// Goes through what a plug-in has to do, up to the first thing that all others need; `told` hears of each.
-pub fn check(plugin: &Plugin, sandbox: &Sandbox, told: &mut dyn FnMut(&Finding)) -> Vec<Finding> {
+pub fn check(plugin: &Plugin, sandbox: &Sandbox, told: &mut dyn FnMut(&Finding)) -> Report {
     let mut findings = Findings { all: vec![], told };
+    let picture = look(plugin, sandbox, &mut findings);
+    Report { findings: findings.all, picture }
+}
+
+fn look(plugin: &Plugin, sandbox: &Sandbox, findings: &mut Findings<'_>) -> Option<Rgb8Image> {
     let digest = plugin.digest();
     let sealed = (digest != plugin.manifest().digest).then(|| format!("they have the digest {digest}"));
     findings.add("the files are those that the manifest speaks of", sealed);
     let installed = plugin.installed().map_err(|error| error.to_string());
-    if findings.result("the programs that it needs are installed", installed).is_none() {
-        return findings.all;
-    }
+    findings.result("the programs that it needs are installed", installed)?;
     if !plugin.manifest().reads.iter().any(|it| it == SCENE) {
-        return findings.all;
+        return None;
     }
     let scenes = [scene(0.0), scene(1.0)];
     let drawn = draw(plugin, sandbox, &scenes, None).map_err(|error| error.to_string());
-    let Some(drawn) = findings.result("it draws two frames of a scene", drawn) else { return findings.all };
+    let drawn = findings.result("it draws two frames of a scene", drawn)?;
     let ours: Vec<Vec<Rgb>> = scenes.iter().map(own).collect();
     let likeness = |theirs: usize, own: usize| correlation(&drawn[theirs].pixels, &ours[own]);
     let framing = (likeness(0, 0) < ALIKE).then(|| {
@@ -81,7 +95,14 @@ pub fn check(plugin: &Plugin, sandbox: &Sandbox, told: &mut dyn FnMut(&Finding))
         Ok(_) => Some("it drew a scene of a version that there is not".into()),
     };
     findings.add("it says what it cannot read", refused);
-    findings.all
+    Some(side_by_side(&ours[0], &drawn[0].pixels))
+}
+
+fn side_by_side(left: &[Rgb], right: &[Rgb]) -> Rgb8Image {
+    let [width, height] = SIZE.map(|n| n as usize);
+    let rows = left.chunks(width).zip(right.chunks(width));
+    let pixels: Vec<Rgb> = rows.flat_map(|(left, right)| left.iter().chain(right).copied()).collect();
+    develop(&pixels, 2 * width, height, 0.0, ToneCurve::KhronosNeutral)
 }
 
 struct Findings<'a> {
@@ -242,8 +263,8 @@ fn scene(time: f32) -> Scene {
         lights: vec![AreaLight {
             center: Point3::new(-3.0, 5.0, 3.0),
             u: Vector3::new(1.0, 0.0, 1.0),
-            v: Vector3::new(0.6, -0.9, -0.6),
-            radiance: [9.0; 3],
+            v: Vector3::new(-0.52, -0.72, 0.52),
+            radiance: [14.0; 3],
             visible: false,
         }],
         materials,
