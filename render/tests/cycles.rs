@@ -19,7 +19,11 @@ fn blend(folder: &Path, kind: &str, more: &[&str]) -> PathBuf {
     let file = folder.join(format!("{kind}.blend"));
     let mut command = Command::new("blender");
     command.args(["-b", "--factory-startup", "--python-exit-code", "1", "-P"]);
-    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/blend/make.py")).args(["--", kind]).arg(&file).args(more);
+    command
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/blend/make.py"))
+        .args(["--", kind])
+        .arg(&file)
+        .args(more);
     let made = command.stdout(Stdio::null()).status().expect("Blender is installed");
     assert!(made.success());
     file
@@ -76,7 +80,8 @@ fn limited(folder: &Path, limits: &str) -> Plugin {
     let manifest = place.join("renderer.toml");
     let text = std::fs::read_to_string(&manifest).unwrap();
     let (head, _) = text.split_once("[limits]").unwrap();
-    std::fs::write(&manifest, format!("{}[limits]\n{limits}\n", head.replace("\"cycles\"", "\"cycles-limited\""))).unwrap();
+    std::fs::write(&manifest, format!("{}[limits]\n{limits}\n", head.replace("\"cycles\"", "\"cycles-limited\"")))
+        .unwrap();
     Plugin::open(&place).unwrap()
 }
 
@@ -136,7 +141,10 @@ fn what_is_embedded_never_runs() {
     while listener.accept().is_ok() {}
     let names = || {
         let entries = std::fs::read_dir(folder.path()).unwrap().flatten();
-        entries.map(|entry| entry.file_name()).filter(|name| name.to_string_lossy().starts_with("marker")).collect::<Vec<_>>()
+        entries
+            .map(|entry| entry.file_name())
+            .filter(|name| name.to_string_lossy().starts_with("marker"))
+            .collect::<Vec<_>>()
     };
     for entry in names() {
         std::fs::remove_dir_all(folder.path().join(entry)).unwrap();

@@ -163,7 +163,10 @@ fn what_it_says_and_does_is_looked_at() {
         ("say(frame=0, file='.exr')", "a name is of letters, digits"),
         ("os.symlink('/plugin/good.exr', OUT / 'a.exr'); say(frame=0, file='a.exr')", "cannot be read"),
         ("os.symlink('/etc/passwd', OUT / 'a.exr'); say(frame=0, file='a.exr')", "cannot be read"),
-        ("shutil.copy('good.exr', OUT / 'b'); os.link(OUT / 'b', OUT / 'a.exr'); say(frame=0, file='a.exr')", "is not a file of its own"),
+        (
+            "shutil.copy('good.exr', OUT / 'b'); os.link(OUT / 'b', OUT / 'a.exr'); say(frame=0, file='a.exr')",
+            "is not a file of its own",
+        ),
         ("os.mkfifo(OUT / 'a.exr'); say(frame=0, file='a.exr')", "is not a file of its own"),
         ("os.mkdir(OUT / 'a.exr'); say(frame=0, file='a.exr')", "is not a file of its own"),
         ("say(film={'frames': [0, 1], 'fps': 24, 'size': [8, 8]})", "answered what it was not asked"),
@@ -308,7 +311,11 @@ assert task['task'] == 'describe' and (JOB / task['input']).read_text() == 'word
 say(film={'frames': [1, 24], 'fps': 24, 'size': [640, 480]})
 ";
     assert_eq!(describe(honest).unwrap(), protocol::Film { frames: [1, 24], fps: 24, size: [640, 480] });
-    for film in ["'frames': [5, 1], 'fps': 24, 'size': [8, 8]", "'frames': [1, 2], 'fps': 0, 'size': [8, 8]", "'frames': [1, 2], 'fps': 24, 'size': [8, 100000]"] {
+    for film in [
+        "'frames': [5, 1], 'fps': 24, 'size': [8, 8]",
+        "'frames': [1, 2], 'fps': 0, 'size': [8, 8]",
+        "'frames': [1, 2], 'fps': 24, 'size': [8, 100000]",
+    ] {
         let error = describe(&format!("say(film={{{film}}})")).unwrap_err().to_string();
         assert!(error.contains("a film that there cannot be"), "{error}");
     }

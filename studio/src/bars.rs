@@ -71,7 +71,9 @@ impl Observer for Bars {
             bar.set_position(done);
             let total = bar.length().unwrap_or(done).max(1);
             let frame = match stage {
-                Stage::Render => format!(", frame {} of {}", (done / Stage::FRAME + 1).min(frames(total)), frames(total)),
+                Stage::Render => {
+                    format!(", frame {} of {}", (done / Stage::FRAME + 1).min(frames(total)), frames(total))
+                }
                 _ => String::new(),
             };
             // Work of one kind takes as long from here as it did up to here; a bar's own guess goes wild over slow steps.

@@ -38,8 +38,7 @@ use seedstorm_studio::{
     located::locate,
     make, random_bytes,
     render::{self, Frames, Renderer, render},
-    renderers,
-    scene_file,
+    renderers, scene_file,
     sweep::{self, Sweep},
     verify,
 };
@@ -110,6 +109,9 @@ enum Command {
         /// Let a renderer that is a program of its own do whatever you may do, where there is no bubblewrap.
         #[arg(long)]
         unconfined: bool,
+        /// Make a film of the frames too: film.mp4, an animated preview.webp of less than 8 MB, and poster.png.
+        #[arg(long)]
+        film: bool,
         /// Where the simulation runs: auto, cpu, gpu, or gpu-split (without 64-bit integers). The bits are the same.
         #[arg(long, default_value = "auto")]
         backend: Backend,
@@ -561,7 +563,7 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
             let made = make(&home, &recipe, &options, &Bars::default())?;
             output::made(&recipe, &made, json);
         }
-        Command::Render { source, frames, renderer, samples, tiles, unconfined, backend, out } => {
+        Command::Render { source, frames, renderer, samples, tiles, unconfined, film, backend, out } => {
             let home = Home::default_place()?;
             let frames = frames.clone().unwrap_or(Frames::All);
             let plugin = match (renderer.as_deref(), source.foreign()) {
@@ -583,8 +585,9 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
             if let (Some(_), Some(by)) = (source.foreign(), &plugin) {
                 let tiles = tiles.unwrap_or([1, 1]);
                 let wishes = render::FileWishes { frames, by: by.clone(), samples: *samples, tiles, out: out.clone() };
-                let (rendered, _) = render::render_file(Path::new(&source.what), &wishes, &Bars::default())?;
-                output::rendered(&rendered, json);
+                let (rendered, found) = render::render_file(Path::new(&source.what), &wishes, &Bars::default())?;
+                let made = film.then(|| render::compile(&rendered, found.fps, &Bars::default())).transpose()?;
+                output::rendered(&rendered, made.as_ref(), json);
                 return Ok(ExitCode::SUCCESS);
             }
             if tiles.is_some() {
@@ -600,7 +603,9 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
             }
             output::announce(&recipe)?;
             let wishes = render::Wishes { frames, by, backend: *backend, out: out.clone() };
-            output::rendered(&render(&home, &recipe, &wishes, &Bars::default())?, json);
+            let rendered = render(&home, &recipe, &wishes, &Bars::default())?;
+            let made = film.then(|| render::compile(&rendered, recipe.film.fps, &Bars::default())).transpose()?;
+            output::rendered(&rendered, made.as_ref(), json);
         }
         Command::Renderers => output::renderers(&renderers::list(&Home::default_place()?)?, json),
         Command::Renderer(RendererCommand::Check { folder, seal, picture, unconfined }) => {

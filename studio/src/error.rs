@@ -53,6 +53,9 @@ pub enum StudioError {
     /// A picture could not be written or read.
     #[error(transparent)]
     Image(#[from] seedstorm_render::image_file::ImageFileError),
+    /// The preview could not be encoded.
+    #[error(transparent)]
+    Preview(#[from] seedstorm_render::preview::PreviewError),
     /// The film could not be encoded.
     #[error(transparent)]
     Film(#[from] seedstorm_render::film::FilmError),
@@ -284,11 +287,14 @@ impl StudioError {
 fn plugin_help(error: &PluginError) -> Option<String> {
     Some(match error {
         PluginError::Missing { program, .. } => format!("install it; on Debian: apt install {}", package(program)),
-        PluginError::Unconfined(_) => "install bubblewrap (on Debian: apt install bubblewrap), or give --unconfined if you \
+        PluginError::Unconfined(_) => {
+            "install bubblewrap (on Debian: apt install bubblewrap), or give --unconfined if you \
                                        trust the renderer and the file as you would any other program"
-            .into(),
+                .into()
+        }
         PluginError::Digest { .. } => {
-            "if you trust what changed, `seedstorm renderer check DIR --seal` writes the new digest into the manifest".into()
+            "if you trust what changed, `seedstorm renderer check DIR --seal` writes the new digest into the manifest"
+                .into()
         }
         PluginError::Manifest { .. } | PluginError::Folder { .. } => {
             "`seedstorm renderer check DIR` goes through a plug-in; the guide is render/renderers/README.md".into()

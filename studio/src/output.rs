@@ -18,7 +18,7 @@ use seedstorm_studio::{
     import::Imported,
     ledger::Ledger,
     make::Made,
-    render::Rendered,
+    render::{Compiled, Rendered},
     renderers,
     sweep::Swept,
     verify::Report,
@@ -443,16 +443,25 @@ pub(crate) fn tokens(tokens: &[Token], json: bool) {
     }
 }
 
-pub(crate) fn rendered(rendered: &Rendered, json: bool) {
+pub(crate) fn rendered(rendered: &Rendered, compiled: Option<&Compiled>, json: bool) {
     if json {
-        document(&json!(rendered));
+        let mut said = json!(rendered);
+        if let Some(compiled) = compiled {
+            said["compiled"] = json!(compiled);
+        }
+        document(&said);
         return;
     }
     let [from, to] = rendered.frames;
     let drawn = to - from - rendered.kept;
-    line("recipe", &rendered.recipe);
+    line(if rendered.recipe.starts_with("blake3:") { "file" } else { "recipe" }, &rendered.recipe);
     line("frames", format!("{from} to {} in {}", to - 1, rendered.folder.display()));
     line("drawn", format!("{drawn} in {:.1} s by {}; {} were there", rendered.seconds, rendered.tracer, rendered.kept));
+    if let Some(Compiled { film, preview, poster, frames, fps }) = compiled {
+        line("film", format!("{}, {frames} frames at {fps} a second", film.display()));
+        line("preview", preview.display());
+        line("poster", poster.display());
+    }
 }
 
 pub(crate) fn renderers(all: &[renderers::Listed], json: bool) {
@@ -463,7 +472,8 @@ pub(crate) fn renderers(all: &[renderers::Listed], json: bool) {
     line("cpu", "our canonical path tracer: the same pixels everywhere");
     line("gpu", "the same paths on the graphics device (`seedstorm doctor` says which)");
     for it in all {
-        let reads: Vec<String> = it.reads.iter().map(|it| if it == "scene" { "pieces".into() } else { format!(".{it}") }).collect();
+        let reads: Vec<String> =
+            it.reads.iter().map(|it| if it == "scene" { "pieces".into() } else { format!(".{it}") }).collect();
         line(&it.name, format!("{} {}; draws {}", it.about, it.version, reads.join(", ")));
         if let Some(problem) = &it.problem {
             line("", problem);

@@ -12,13 +12,15 @@ use std::{
 use seedstorm_mint::files::{self, Access};
 use seedstorm_render::{
     Rect,
+    film::{FilmEncoder, FilmError},
     gpu::GpuTracer,
-    image_file::{Rgb8Image, encode_png},
+    image_file::{Rgb8Image, decode_png, encode_png},
     plugin::{
         Input, Picture, Plugin, PluginError, Sandbox, Watch,
         protocol::{self, Film, Format, Task},
         scene_file::SceneFile,
     },
+    preview::Preview,
 };
 use seedstorm_sim::{Backend, Recipe, resolve, scene::Scene};
 use serde::{Deserialize, Serialize};
@@ -191,9 +193,13 @@ pub fn render(home: &Home, recipe: &Recipe, wishes: &Wishes, observer: &dyn Obse
             };
             for batch in roll.missing().chunks(BATCH) {
                 let scenes = batch.iter().map(|&frame| shoot.scene(frame)).collect::<Result<Vec<_>, _>>()?;
-                let files: Vec<SceneFile> =
-                    batch.iter().zip(&scenes).map(|(frame, scene)| SceneFile::new(scene, &format!("{frame:04}.bin"))).collect();
-                let inputs: Vec<_> = batch.iter().zip(&files).map(|(frame, file)| (*frame, Input::Scene(file))).collect();
+                let files: Vec<SceneFile> = batch
+                    .iter()
+                    .zip(&scenes)
+                    .map(|(frame, scene)| SceneFile::new(scene, &format!("{frame:04}.bin")))
+                    .collect();
+                let inputs: Vec<_> =
+                    batch.iter().zip(&files).map(|(frame, file)| (*frame, Input::Scene(file))).collect();
                 let scene_of = |frame: u32| batch.iter().position(|it| *it == frame).map(|at| &scenes[at]);
                 roll.by_plugin(plugin, sandbox, &task, &inputs, &|frame, picture| match scene_of(frame) {
                     Some(scene) => developed(picture, scene),
@@ -269,6 +275,71 @@ pub fn render_file(file: &Path, wishes: &FileWishes, observer: &dyn Observer) ->
         }
     }
     Ok((roll.end(digest, tracer), film))
+}
+
+/// A film of the frames in a folder.
+#[derive(Debug, Serialize)]
+pub struct Compiled {
+    /// H.264 in MP4.
+    pub film: PathBuf,
+    /// An animated WebP of it, which loops.
+    pub preview: PathBuf,
+    /// Its middle.
+    pub poster: PathBuf,
+    /// Frames.
+    pub frames: u32,
+    /// Frames a second.
+    pub fps: u32,
+}
+
+/// Makes a film, a preview that marketplaces take and a poster of the frames that [`render`] or [`render_file`] left.
+///
+/// # Errors
+/// A frame that is not there or not of the others' size; what the encoders say.
+pub fn compile(rendered: &Rendered, fps: u32, observer: &dyn Observer) -> Result<Compiled, StudioError> {
+    let [first, end] = rendered.frames;
+    let folder = &rendered.folder;
+    observer.begin(Stage::Encode, u64::from(end - first));
+    let mut preview = Preview::new(fps);
+    let mut film: Option<FilmEncoder> = None;
+    let poster = folder.join("poster.png");
+    for frame in first..end {
+        let path = folder.join(format!("{frame:04}.png"));
+        let png = fs::read(&path).map_err(StudioError::io(&path))?;
+        let image = even(decode_png(&png)?);
+        if film.is_none() {
+            film = Some(FilmEncoder::new(image.width, image.height, fps)?);
+        }
+        if let Some(film) = &mut film {
+            film.push(&image)?;
+        }
+        preview.push(&image);
+        if frame == first + (end - first) / 2 {
+            files::write_atomically(&poster, &png, Access::Shared).map_err(StudioError::io(&poster))?;
+        }
+        observer.reached(u64::from(frame - first + 1));
+        if observer.stopped() {
+            return Err(StudioError::Stopped);
+        }
+    }
+    let film = film.ok_or(FilmError::Empty)?;
+    let [mp4, webp] = ["film.mp4", "preview.webp"].map(|name| folder.join(name));
+    files::write_atomically(&mp4, &film.finish()?, Access::Shared).map_err(StudioError::io(&mp4))?;
+    files::write_atomically(&webp, &preview.finish()?, Access::Shared).map_err(StudioError::io(&webp))?;
+    observer.end(Stage::Encode);
+    Ok(Compiled { film: mp4, preview: webp, poster, frames: end - first, fps })
+}
+
+/// The picture without its last column or row where H.264 could not halve them.
+fn even(image: Rgb8Image) -> Rgb8Image {
+    let (width, height) = (image.width & !1, image.height & !1);
+    if (width, height) == (image.width, image.height) {
+        return image;
+    }
+    let rows = image.pixels.chunks(image.width * 3).take(height);
+    let mut cut = Rgb8Image::new(width, height);
+    cut.pixels = rows.flat_map(|row| &row[..width * 3]).copied().collect();
+    cut
 }
 
 /// A plug-in's name, and what it is called in notes.

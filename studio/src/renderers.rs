@@ -131,7 +131,8 @@ pub fn seal(folder: &Path) -> Result<(), StudioError> {
 /// # Errors
 /// The disk refuses.
 pub fn remove(home: &Home, name: &str) -> Result<bool, StudioError> {
-    let Some(folder) = added(home)?.into_iter().find(|folder| folder.file_name().is_some_and(|there| there == name)) else {
+    let Some(folder) = added(home)?.into_iter().find(|folder| folder.file_name().is_some_and(|there| there == name))
+    else {
         return Ok(false);
     };
     fs::remove_dir_all(&folder).map_err(StudioError::io(&folder))?;

@@ -15,7 +15,7 @@ use crate::workspace::{Workspace, write_atomically};
 /// Which pictures to make.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// The scenarios whose pictures to make; all of pieces.json if none is named
+    /// The scenarios whose pictures to make, or `renderers`; all of them if none is named
     scenarios: Vec<String>,
     /// Quality of the pieces
     #[arg(long, default_value = "film")]
@@ -31,6 +31,14 @@ const STRIP_COLUMNS: u32 = 6;
 /// Width of one moment in a strip, pixels.
 const STRIP_FRAME_WIDTH: u32 = 200;
 
+/// The picture of one piece by all renderers, the scenario that it shows, and each renderer with its samples.
+const RENDERERS_PICTURE: &str = "renderers";
+const SHOWN: &str = "plunge";
+const RENDERERS: [(&str, &str); 4] = [("cpu", "64"), ("gpu", "64"), ("cycles", "768"), ("povray", "16")];
+
+/// Width and height of each in it.
+const RENDERER_WIDTH: u32 = 300;
+
 /// Renders the pieces' frames and writes `docs/images/SCENARIO.png` and `docs/images/SCENARIO-strip.png`.
 ///
 /// # Errors
@@ -40,15 +48,24 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let folder = workspace.path("docs/images");
     let seeds = pieces(workspace)?;
     let studio = Studio::build(workspace, &workspace.home(&workspace.commit()?))?;
-    let names: Vec<&String> =
-        if options.scenarios.is_empty() { seeds.keys().collect() } else { options.scenarios.iter().collect() };
+    let side_by_side = RENDERERS_PICTURE.to_owned();
+    let names: Vec<&String> = if options.scenarios.is_empty() {
+        seeds.keys().chain([&side_by_side]).collect()
+    } else {
+        options.scenarios.iter().collect()
+    };
     let scratch = tempfile::tempdir().into_diagnostic().wrap_err("cannot make a temporary folder")?;
     for name in names {
+        if name == RENDERERS_PICTURE {
+            let seed = seeds.get(SHOWN).ok_or_else(|| miette!("pieces.json has no seed for {SHOWN}"))?;
+            renderers(workspace, &studio, seed, scratch.path(), &folder)?;
+            continue;
+        }
         let seed = seeds.get(name).ok_or_else(|| miette!("pieces.json has no seed for {name}"))?;
         // Frames of the piece, without the rest of it.
         let out = scratch.path().join(name);
         let frame = |frames: &str| -> Result<RgbImage> {
-            let first = studio.render(name, seed, &options.quality, frames, &out)?;
+            let first = studio.render([name, seed, &options.quality], frames, &out, &[])?;
             read(&out.join(format!("{first:04}.png")))
         };
         write_atomically(&folder.join(format!("{name}.png")), &png(&frame("poster")?)?)?;
@@ -57,6 +74,23 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         write_atomically(&folder.join(format!("{name}-strip.png")), &png(&strip(&pictures)?)?)?;
         eprintln!("wrote docs/images/{name}.png and docs/images/{name}-strip.png");
     }
+    Ok(())
+}
+
+/// One piece by four renderers, side by side.
+fn renderers(workspace: &Workspace, studio: &Studio, seed: &str, scratch: &Path, folder: &Path) -> Result<()> {
+    studio.add_renderer(&workspace.path("render/renderers/povray"))?;
+    let mut row = RgbImage::new(RENDERERS.len() as u32 * RENDERER_WIDTH, RENDERER_WIDTH);
+    for (column, (renderer, samples)) in (0..).zip(RENDERERS) {
+        let out = scratch.join(renderer);
+        let more = ["--renderer", renderer, "--samples", samples];
+        let first = studio.render([SHOWN, seed, "film"], "poster", &out, &more)?;
+        let picture = read(&out.join(format!("{first:04}.png")))?;
+        let smaller = imageops::resize(&picture, RENDERER_WIDTH, RENDERER_WIDTH, imageops::FilterType::Lanczos3);
+        imageops::replace(&mut row, &smaller, (column * RENDERER_WIDTH).into(), 0);
+    }
+    write_atomically(&folder.join(format!("{RENDERERS_PICTURE}.png")), &png(&row)?)?;
+    eprintln!("wrote docs/images/{RENDERERS_PICTURE}.png");
     Ok(())
 }
 

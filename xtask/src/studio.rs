@@ -163,19 +163,29 @@ impl Studio {
         Ok(recipe.film.frames)
     }
 
-    /// Renders frames of a piece into a folder; returns the number of the first.
+    /// Renders frames of a piece into a folder, with more arguments; returns the number of the first.
     ///
     /// # Errors
     ///
     /// If it fails.
-    pub(crate) fn render(&self, scenario: &str, seed: &str, quality: &str, frames: &str, out: &Path) -> Result<u32> {
+    pub(crate) fn render(&self, piece: [&str; 3], frames: &str, out: &Path, more: &[&str]) -> Result<u32> {
+        let [scenario, seed, quality] = piece;
         #[derive(Deserialize)]
         struct Rendered {
             frames: [u32; 2],
         }
         let out = out.to_string_lossy();
         let wanted = ["render", scenario, "--seed", seed, "--quality", quality, "--frames", frames, "--out", &out];
-        Ok(self.ask::<Rendered>(&wanted)?.frames[0])
+        Ok(self.ask::<Rendered>(&[&wanted, more].concat())?.frames[0])
+    }
+
+    /// Adds a renderer.
+    ///
+    /// # Errors
+    ///
+    /// If it fails.
+    pub(crate) fn add_renderer(&self, folder: &Path) -> Result<()> {
+        self.ask::<serde_json::Value>(&["renderer", "add", &folder.to_string_lossy()]).map(drop)
     }
 
     /// Verifies a bundle and returns the number of checks that it passed.

@@ -83,7 +83,10 @@ fn look(plugin: &Plugin, sandbox: &Sandbox, findings: &mut Findings<'_>) -> Opti
         let apart = (mean(&tile[0].pixels) - mean(&part)).abs() / mean(&part);
         let alike = correlation(&tile[0].pixels, &part);
         let problem = (apart > TILE_APART || alike < ALIKE).then(|| {
-            format!("its mean is {:.1} % off that part of the whole frame, brightness agrees by {alike:.2}", 100.0 * apart)
+            format!(
+                "its mean is {:.1} % off that part of the whole frame, brightness agrees by {alike:.2}",
+                100.0 * apart
+            )
         });
         findings.add("a tile shows that part of the frame", problem);
     }
@@ -209,7 +212,8 @@ fn cut(pixels: &[Rgb]) -> Vec<Rgb> {
 /// Where ours is clearly of one colour, theirs has to be of the same.
 fn colors(theirs: &[Rgb], ours: &[Rgb]) -> Option<String> {
     let most = |pixel: &Rgb| {
-        let (at, x) = pixel.iter().copied().enumerate().fold((0, f32::MIN), |best, it| if it.1 > best.1 { it } else { best });
+        let (at, x) =
+            pixel.iter().copied().enumerate().fold((0, f32::MIN), |best, it| if it.1 > best.1 { it } else { best });
         let rest = pixel.iter().enumerate().filter(|(i, _)| *i != at).map(|(_, x)| *x).fold(0.0, f32::max);
         (x > 2.0 * rest && x > 0.02).then_some(at)
     };
@@ -223,7 +227,9 @@ fn colors(theirs: &[Rgb], ours: &[Rgb]) -> Option<String> {
     }
     (same * 10 < clear * 9).then(|| {
         let share = 100 * same / clear.max(1);
-        format!("where ours are red, green or blue, only {share} % of its pixels are, 90 % are asked: are numbers linear?")
+        format!(
+            "where ours are red, green or blue, only {share} % of its pixels are, 90 % are asked: are numbers linear?"
+        )
     })
 }
 

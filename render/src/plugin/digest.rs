@@ -71,7 +71,9 @@ fn walk(
 }
 
 fn is_plain(name: &str) -> bool {
-    name.len() <= 100 && !name.starts_with('.') && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+    name.len() <= 100
+        && !name.starts_with('.')
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
 }
 
 /// The BLAKE3 digest over paths and bytes, each with its length before it.

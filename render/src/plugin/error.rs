@@ -46,7 +46,9 @@ pub enum PluginError {
         program: String,
     },
     /// Nothing keeps the plug-in from the rest of the machine.
-    #[error("renderer `{0}` is a program of its own, and there is no bubblewrap here to keep it from the rest of the machine")]
+    #[error(
+        "renderer `{0}` is a program of its own, and there is no bubblewrap here to keep it from the rest of the machine"
+    )]
     Unconfined(String),
     /// The plug-in does not read such files.
     #[error("renderer `{name}` does not read {what}; it reads {reads}")]

@@ -84,7 +84,8 @@ impl Manifest {
         expect(!["cpu", "gpu", "auto"].contains(&self.name.as_str()), &"`name` is one of our own renderers'")?;
         expect(is_line(&self.version, 32), &"`version` is a line of at most 32 characters")?;
         expect(is_line(&self.about, 200), &"`about` is a line of at most 200 characters")?;
-        let words = |list: &[String]| list.iter().all(|word| !word.is_empty() && word.len() <= 1000 && !word.contains('\0'));
+        let words =
+            |list: &[String]| list.iter().all(|word| !word.is_empty() && word.len() <= 1000 && !word.contains('\0'));
         expect(
             (1..=64).contains(&self.command.len()) && words(&self.command),
             &"`command` is a program and at most 63 arguments",
@@ -95,7 +96,8 @@ impl Manifest {
         )?;
         let program = |name: &String| is_line(name, 64) && !name.contains('/') && !name.starts_with('-');
         expect(self.needs.len() <= 16 && self.needs.iter().all(program), &"`needs` is at most 16 names of programs")?;
-        let hex = self.digest.len() == 64 && self.digest.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        let hex =
+            self.digest.len() == 64 && self.digest.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
         expect(hex, &"`digest` is 64 hexadecimal digits; `seedstorm renderer check` says which")?;
         let Limits { memory_mib, seconds_to_start, seconds_per_frame, processes, output_mib } = self.limits;
         expect((16..=262_144).contains(&memory_mib), &"`limits.memory_mib` is 16 to 262144")?;

@@ -124,9 +124,7 @@ impl Plugin {
         let own = Some(&self.manifest.command[0]).filter(|name| !name.contains('/'));
         match own.into_iter().chain(&self.manifest.needs).find(|name| program(name).is_none()) {
             None => Ok(()),
-            Some(program) => {
-                Err(PluginError::Missing { name: self.manifest.name.clone(), program: program.clone() })
-            }
+            Some(program) => Err(PluginError::Missing { name: self.manifest.name.clone(), program: program.clone() }),
         }
     }
 
@@ -135,7 +133,12 @@ impl Plugin {
     /// # Errors
     ///
     /// As for [`Plugin::render`].
-    pub fn describe(&self, sandbox: &Sandbox, file: &Path, stopped: &mut dyn FnMut() -> bool) -> Result<Film, PluginError> {
+    pub fn describe(
+        &self,
+        sandbox: &Sandbox,
+        file: &Path,
+        stopped: &mut dyn FnMut() -> bool,
+    ) -> Result<Film, PluginError> {
         let input = self.input_name(0, &Input::File(file))?;
         let task = Task::Describe { protocol: VERSION, input: input.clone() };
         let run = Run::start(self, sandbox, &task, &[(input, Input::File(file))], 1)?;
@@ -312,7 +315,10 @@ impl<'a> Run<'a> {
         };
         let line = serde_json::to_string(task).map_err(|error| plugin.failed(format!("cannot be asked: {error}")))?;
         // A full pipe stops the writer, and nobody else.
-        thread::Builder::new().name(format!("{name} in")).spawn(move || ask(stdin, &line)).map_err(PluginError::io(&own))?;
+        thread::Builder::new()
+            .name(format!("{name} in"))
+            .spawn(move || ask(stdin, &line))
+            .map_err(PluginError::io(&own))?;
         let (tell, replies) = mpsc::sync_channel(64);
         let said = Arc::new(Mutex::new(Vec::new()));
         let keep = Arc::clone(&said);

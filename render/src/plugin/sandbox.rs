@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::manifest::{Limits, Manifest};
 use super::PluginError;
+use super::manifest::{Limits, Manifest};
 
 /// Most bytes in the temporary folder of a plug-in, which lies in memory.
 const MAX_TEMPORARY_BYTES: u64 = 256 << 20;
@@ -108,7 +108,9 @@ impl Sandbox {
         let temporary = bytes.min(MAX_TEMPORARY_BYTES).to_string();
         command.args(["--proc", "/proc", "--dev", "/dev", "--size", &temporary, "--tmpfs", "/tmp"]);
         if let Some(Folders { plugin, job, out }) = folders {
-            for (how, from, to) in [("--ro-bind", plugin, "/plugin"), ("--ro-bind", job, "/job"), ("--bind", out, "/out")] {
+            for (how, from, to) in
+                [("--ro-bind", plugin, "/plugin"), ("--ro-bind", job, "/job"), ("--bind", out, "/out")]
+            {
                 command.arg(how).arg(from).arg(to);
             }
             command.args(["--chdir", "/plugin"]);

@@ -29,7 +29,8 @@ impl SceneFile {
     pub fn new(scene: &Scene, numbers: &str) -> Self {
         let mut blob = Blob::default();
         let mut meshes: Vec<Value> = scene.meshes.iter().map(|mesh| blob.mesh(mesh)).collect();
-        let mut instances: Vec<Value> = scene.instances.iter().enumerate().map(|(i, it)| instance(scene, i, it)).collect();
+        let mut instances: Vec<Value> =
+            scene.instances.iter().enumerate().map(|(i, it)| instance(scene, i, it)).collect();
         if let Some(fluid) = &scene.fluid {
             instances.push(json!({
                 "shape": {"kind": "mesh", "mesh": meshes.len()},
@@ -90,7 +91,9 @@ impl SceneFile {
 fn instance(scene: &Scene, number: usize, it: &Instance) -> Value {
     let shape = match it.shape {
         Shape::Sphere(radius) => json!({"kind": "sphere", "radius": radius}),
-        Shape::Capsule { half_height, radius } => json!({"kind": "capsule", "half_height": half_height, "radius": radius}),
+        Shape::Capsule { half_height, radius } => {
+            json!({"kind": "capsule", "half_height": half_height, "radius": radius})
+        }
         Shape::Box(half) => json!({"kind": "box", "half": half.as_slice()}),
         Shape::Mesh(mesh) => json!({"kind": "mesh", "mesh": mesh}),
     };
