@@ -1,6 +1,7 @@
 //! Blender's Cycles as a plug-in: users' files, whole and in parts, and what hostile ones come to. Needs Blender 3.4 or
 //! later and bubblewrap.
 #![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;

@@ -1,5 +1,6 @@
 //! Renderers that are programs of their own, honest and hostile. Needs bubblewrap and Python.
 #![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::collections::BTreeMap;
 use std::fs;

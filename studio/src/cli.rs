@@ -594,7 +594,7 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
                 return Err(Failure::Use("--tiles is for files of other programs".into()));
             }
             let by = match plugin {
-                Some((plugin, sandbox)) => render::By::Plugin(plugin, sandbox),
+                Some((plugin, sandbox)) => render::By::Plugin(plugin.into(), sandbox),
                 None => render::By::Own(renderer.as_deref().unwrap_or("cpu").parse().map_err(Failure::Use)?),
             };
             let mut recipe = source.recipe()?;

@@ -69,7 +69,7 @@ pub enum By {
     /// One of our own.
     Own(Renderer),
     /// A program of its own, and what keeps it from the rest of the machine.
-    Plugin(Plugin, Sandbox),
+    Plugin(Box<Plugin>, Sandbox),
 }
 
 /// Which frames of a film.

@@ -143,7 +143,7 @@ impl Plugin {
         let task = Task::Describe { protocol: VERSION, input: input.clone() };
         let run = Run::start(self, sandbox, &task, &[(input, Input::File(file))], 1)?;
         let mut film = None;
-        run.to_its_end(stopped, &mut |_, reply| match reply {
+        run.hear_out(stopped, &mut |_, reply| match reply {
             Reply::Film { film: found } if film.is_none() => {
                 let Film { frames: [first, last], fps, size } = found;
                 let sizes = size.iter().all(|side| (1..=MAX_SIDE).contains(side));
@@ -191,7 +191,7 @@ impl Plugin {
         let most = self.manifest.limits.output_mib << 20;
         let run = Run::start(self, sandbox, &task, &named, inputs.len())?;
         let watch = std::cell::RefCell::new(watch);
-        run.to_its_end(&mut || watch.borrow_mut().stopped(), &mut |out, reply| match reply {
+        run.hear_out(&mut || watch.borrow_mut().stopped(), &mut |out, reply| match reply {
             Reply::Progress { progress } => {
                 if (0.0..=1.0).contains(&progress) {
                     watch.borrow_mut().reached(progress);
@@ -331,7 +331,7 @@ impl<'a> Run<'a> {
     }
 
     /// Hears all of it, until it has ended.
-    fn to_its_end(
+    fn hear_out(
         mut self,
         stopped: &mut dyn FnMut() -> bool,
         hear: &mut dyn FnMut(&Path, Reply) -> Result<(), PluginError>,
