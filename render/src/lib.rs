@@ -61,6 +61,7 @@ mod error;
 pub mod film;
 mod fog;
 mod frame;
+pub mod glb;
 mod glow;
 #[cfg(feature = "gpu")]
 pub mod gpu;

@@ -119,6 +119,17 @@ enum Command {
         #[arg(long, short)]
         out: Option<PathBuf>,
     },
+    /// Write a piece as a model that plays in three dimensions (binary glTF), as browsers and marketplaces show it.
+    Model {
+        #[command(flatten)]
+        source: Source,
+        /// Where the simulation runs: auto, cpu, gpu, or gpu-split (without 64-bit integers). The bits are the same.
+        #[arg(long, default_value = "auto")]
+        backend: Backend,
+        /// The file; `<recipe CID>.glb` here where it is left out.
+        #[arg(long, short)]
+        out: Option<PathBuf>,
+    },
     /// List what can draw: our tracers, Cycles, plug-ins.
     Renderers,
     /// Check, add and remove renderers that are programs of their own.
@@ -606,6 +617,12 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
             let rendered = render(&home, &recipe, &wishes, &Bars::default())?;
             let made = film.then(|| render::compile(&rendered, recipe.film.fps, &Bars::default())).transpose()?;
             output::rendered(&rendered, made.as_ref(), json);
+        }
+        Command::Model { source, backend, out } => {
+            let recipe = source.recipe()?;
+            output::announce(&recipe)?;
+            let home = Home::default_place()?;
+            output::modelled(&render::model(&home, &recipe, *backend, out.as_deref(), &Bars::default())?, json);
         }
         Command::Renderers => output::renderers(&renderers::list(&Home::default_place()?)?, json),
         Command::Renderer(RendererCommand::Check { folder, seal, picture, unconfined }) => {

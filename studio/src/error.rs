@@ -53,6 +53,9 @@ pub enum StudioError {
     /// A picture could not be written or read.
     #[error(transparent)]
     Image(#[from] seedstorm_render::image_file::ImageFileError),
+    /// There is no model of the piece.
+    #[error(transparent)]
+    Model(#[from] seedstorm_render::glb::GlbError),
     /// The preview could not be encoded.
     #[error(transparent)]
     Preview(#[from] seedstorm_render::preview::PreviewError),

@@ -18,7 +18,7 @@ use seedstorm_studio::{
     import::Imported,
     ledger::Ledger,
     make::Made,
-    render::{Compiled, Rendered},
+    render::{Compiled, Modelled, Rendered},
     renderers,
     sweep::Swept,
     verify::Report,
@@ -462,6 +462,15 @@ pub(crate) fn rendered(rendered: &Rendered, compiled: Option<&Compiled>, json: b
         line("preview", preview.display());
         line("poster", poster.display());
     }
+}
+
+pub(crate) fn modelled(made: &Modelled, json: bool) {
+    if json {
+        document(&json!(made));
+        return;
+    }
+    line("recipe", &made.recipe);
+    line("model", format!("{}, {:.1} MB", made.model.display(), made.bytes as f64 / 1e6));
 }
 
 pub(crate) fn renderers(all: &[renderers::Listed], json: bool) {

@@ -13,6 +13,7 @@ use seedstorm_mint::files::{self, Access};
 use seedstorm_render::{
     Rect,
     film::{FilmEncoder, FilmError},
+    glb,
     gpu::GpuTracer,
     image_file::{Rgb8Image, decode_png, encode_png},
     plugin::{
@@ -275,6 +276,51 @@ pub fn render_file(file: &Path, wishes: &FileWishes, observer: &dyn Observer) ->
         }
     }
     Ok((roll.end(digest, tracer), film))
+}
+
+/// A piece as a model that plays.
+#[derive(Debug, Serialize)]
+pub struct Modelled {
+    /// The recipe's CID.
+    pub recipe: String,
+    /// The binary glTF file.
+    pub model: PathBuf,
+    /// Its size.
+    pub bytes: usize,
+}
+
+/// Moments of a model.
+const MOMENTS: u32 = 36;
+
+/// Writes a piece as binary glTF, for who shows it in three dimensions: `out`, or a file named after the recipe.
+///
+/// # Errors
+/// Whatever the simulation or the disk say; a piece in which there is nothing to show.
+pub fn model(
+    home: &Home,
+    recipe: &Recipe,
+    backend: Backend,
+    out: Option<&Path>,
+    observer: &dyn Observer,
+) -> Result<Modelled, StudioError> {
+    let (scenario, genome) = resolve(recipe)?;
+    let cid = recipe.cid().to_string();
+    let mut making = Making::open(home, recipe)?;
+    observer.begin(Stage::Simulate, u64::from(scenario.plan(&genome).steps));
+    let trajectory = making.trajectory(recipe, home, &Options { backend, ..Options::default() }, observer)?;
+    observer.end(Stage::Simulate);
+    let film = &recipe.film;
+    let mut shoot = Shoot::new(&*scenario, &genome, film, &trajectory);
+    let last = film.frames - 1;
+    let count = MOMENTS.min(film.frames);
+    let at = |moment: u32| if count == 1 { last } else { last * moment / (count - 1) };
+    let scenes = (0..count).map(|moment| shoot.scene(at(moment))).collect::<Result<Vec<_>, _>>()?;
+    observer.begin(Stage::Encode, 1);
+    let bytes = glb::encode(&scenes, last as f32 / film.fps as f32)?;
+    let model = out.map_or_else(|| PathBuf::from(format!("{cid}.glb")), Path::to_owned);
+    files::write_atomically(&model, &bytes, Access::Shared).map_err(StudioError::io(&model))?;
+    observer.end(Stage::Encode);
+    Ok(Modelled { recipe: cid, model, bytes: bytes.len() })
 }
 
 /// A film of the frames in a folder.

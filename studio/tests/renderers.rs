@@ -90,7 +90,9 @@ fn a_plug_in_is_added_draws_a_piece_and_is_removed() {
 
     // A plug-in that was changed in the home is not used.
     fs::write(place.path("home/renderers/povray/main.py"), "print('hello')").unwrap();
-    assert!(place.refused(&asked(&piece, &frames, "povray"), 2).contains("are not those that its manifest was written for"));
+    assert!(
+        place.refused(&asked(&piece, &frames, "povray"), 2).contains("are not those that its manifest was written for")
+    );
     assert!(place.run(&["renderer", "remove", "povray"]).status.success());
     assert_eq!(names(), ["cycles"]);
     assert!(place.refused(&["renderer", "remove", "povray"], 2).contains("no renderer called `povray` was added"));
