@@ -201,10 +201,9 @@ pub fn render(home: &Home, recipe: &Recipe, wishes: &Wishes, observer: &dyn Obse
                     .collect();
                 let inputs: Vec<_> =
                     batch.iter().zip(&files).map(|(frame, file)| (*frame, Input::Scene(file))).collect();
-                let scene_of = |frame: u32| batch.iter().position(|it| *it == frame).map(|at| &scenes[at]);
-                roll.by_plugin(plugin, sandbox, &task, &inputs, &|frame, picture| match scene_of(frame) {
-                    Some(scene) => developed(picture, scene),
-                    None => Ok(Rgb8Image::new(0, 0)),
+                roll.by_plugin(plugin, sandbox, &task, &inputs, &|frame, picture| {
+                    let at = batch.iter().position(|asked| *asked == frame);
+                    developed(picture, &scenes[at.expect("only frames that were asked for come")])
                 })?;
             }
         }
@@ -237,12 +236,12 @@ pub fn render_file(file: &Path, wishes: &FileWishes, observer: &dyn Observer) ->
     let digest = digest_of(file)?;
     let film = plugin.describe(sandbox, file, &mut || observer.stopped())?;
     let there_are = film.frames[0]..film.frames[1] + 1;
+    let middle = there_are.start + (there_are.end - there_are.start) / 2;
     let frames = match &wishes.frames {
         Frames::All => there_are.clone(),
         Frames::Some(frames) => frames.clone(),
-        Frames::Poster => there_are.start + (there_are.end - there_are.start) / 2..there_are.end,
+        Frames::Poster => middle..middle + 1,
     };
-    let frames = if wishes.frames == Frames::Poster { frames.start..frames.start + 1 } else { frames };
     if frames.is_empty() || frames.start < there_are.start || frames.end > there_are.end {
         return Err(StudioError::Frames { asked: frames, there_are });
     }
@@ -269,7 +268,7 @@ pub fn render_file(file: &Path, wishes: &FileWishes, observer: &dyn Observer) ->
         }
     } else {
         for frame in missing {
-            let image = roll.in_tiles(frame, film.size, wishes.tiles, &mut |tile, watch| {
+            let image = roll.in_tiles(film.size, wishes.tiles, &mut |tile, watch| {
                 plugin.render(sandbox, &task(Some(tile)), &[(frame, Input::File(file))], watch)
             })?;
             roll.keep(frame, &encode_png(&image)?)?;
@@ -487,7 +486,6 @@ impl<'a> Roll<'a> {
     /// A frame from tiles, each drawn by itself.
     fn in_tiles(
         &self,
-        frame: u32,
         [width, height]: [u32; 2],
         [columns, rows]: [u32; 2],
         draw: &mut dyn FnMut(Rect, &mut dyn Watch) -> Result<(), PluginError>,
@@ -502,7 +500,7 @@ impl<'a> Roll<'a> {
             let share = tile as f32 / (columns * rows) as f32;
             let mut one = One { roll: self, share, picture: None };
             draw(rect, &mut one)?;
-            let part = coded(&one.picture.ok_or(StudioError::Frames { asked: frame..frame + 1, there_are: 0..0 })?);
+            let part = coded(&one.picture.expect("a run that ends well gave the frame"));
             for (row, pixels) in part.pixels.chunks(part.width * 3).enumerate() {
                 let to = ((rect.y as usize + row) * image.width + rect.x as usize) * 3;
                 image.pixels[to..to + pixels.len()].copy_from_slice(pixels);

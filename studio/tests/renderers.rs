@@ -1,4 +1,5 @@
-//! The built binary with renderers that are programs of their own. Needs Blender, POV-Ray and bubblewrap.
+//! The built binary with renderers that are programs of their own, and models for other programs. Needs Blender, POV-Ray,
+//! bubblewrap, and Node with what `cargo xtask ci setup` installs.
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -126,4 +127,28 @@ fn a_users_file_becomes_a_film() {
     fs::write(place.path("film.obj"), "v 0 0 0").unwrap();
     assert!(place.refused(&["render", "film.obj"], 2).contains("no renderer here reads film.obj"));
     assert!(place.refused(&["render", "film.blend", "--renderer", "cpu"], 2).contains("film.blend"));
+}
+
+/// Khronos' validator finds nothing wrong with models of bodies, of a liquid and of clouds.
+#[test]
+fn models_are_valid() {
+    let place = Place::new();
+    let pieces: [&[&str]; 3] = [
+        &["bloom", "--param", "arms=8", "--param", "rings=6"],
+        &["flood", "--param", "coarse=2"],
+        &["waltz", "--param", "points=4096", "--param", "bars=4"],
+    ];
+    for piece in pieces {
+        let arguments = [&["model"], piece, &["--seed", "5", "--quality", "draft", "--out", "piece.glb"]].concat();
+        let made = place.json(&arguments);
+        assert!(made["bytes"].as_u64().unwrap() > 10_000, "{made}");
+        let script = of_the_repository("studio/tests/gltf/validate.mjs");
+        let output = Command::new("node").arg(script).arg(place.path("piece.glb")).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        for kind in ["numErrors", "numWarnings"] {
+            assert_eq!(report["issues"][kind], 0, "{}: {}", piece[0], report["issues"]);
+        }
+        assert_eq!(report["info"]["animationCount"], 1, "{}", piece[0]);
+    }
 }

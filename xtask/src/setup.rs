@@ -20,7 +20,7 @@ const PYTHON: [&str; 2] = ["python3", "python3-venv"];
 
 /// Folders with a `package-lock.json`: the contracts' tool set, the implementation that CIDs are held against, and what
 /// drives a browser.
-const NPM_FOLDERS: [&str; 3] = ["contracts", "mint/tests/oracle", "sim/wasm"];
+const NPM_FOLDERS: [&str; 4] = ["contracts", "mint/tests/oracle", "sim/wasm", "studio/tests/gltf"];
 
 /// The major version of Node that the npm packages need.
 const NODE_MAJOR: u32 = 20;

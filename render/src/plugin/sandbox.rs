@@ -203,12 +203,13 @@ impl Drop for Running {
     }
 }
 
-/// How many processes and threads `root` has started that still run, and how much memory they hold.
+/// How many threads `root` and the processes that it has started have, and how much memory they hold.
 #[cfg(target_os = "linux")]
 fn usage(root: u32) -> (u64, u64) {
     use std::collections::HashMap;
     // By parent: process, threads, pages.
     let mut children: HashMap<u32, Vec<(u32, u64, u64)>> = HashMap::new();
+    let mut own = (0, 0);
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
         let Some(id) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
         let Ok(stat) = fs::read_to_string(entry.path().join("stat")) else { continue };
@@ -217,10 +218,13 @@ fn usage(root: u32) -> (u64, u64) {
         let fields: Vec<&str> = rest.split_whitespace().collect();
         // proc(5): after the name, state is field 3, ppid 4, num_threads 20, rss 24.
         let field = |number: usize| fields.get(number - 3).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
+        if id == root {
+            own = (field(20), field(24));
+        }
         children.entry(field(4) as u32).or_default().push((id, field(20), field(24)));
     }
     let page = rustix::param::page_size() as u64;
-    let (mut count, mut bytes, mut open) = (0, 0, vec![root]);
+    let (mut count, mut bytes, mut open) = (own.0, own.1 * page, vec![root]);
     while let Some(parent) = open.pop() {
         for (id, threads, pages) in children.remove(&parent).into_iter().flatten() {
             count += threads;
