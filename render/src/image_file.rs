@@ -7,7 +7,7 @@
 use std::io::Cursor;
 
 use image::codecs::png::{CompressionType, FilterType, PngDecoder, PngEncoder};
-use image::{ColorType, ExtendedColorType, ImageDecoder, ImageEncoder, Limits};
+use image::{ColorType, ExtendedColorType, ImageDecoder, ImageEncoder, ImageFormat, Limits, Rgb32FImage};
 
 /// The widest or highest picture that [`decode_png`] accepts, in pixels.
 pub const MAX_DIMENSION: u32 = 8192;
@@ -97,6 +97,23 @@ pub fn encode_png(image: &Rgb8Image) -> Result<Vec<u8>, ImageFileError> {
     Ok(file)
 }
 
+/// Encodes linear radiance as OpenEXR: 32-bit floats, RGB, rows from the top.
+///
+/// # Errors
+///
+/// [`ImageFileError::Shape`] as for [`encode_png`].
+pub fn encode_exr(radiance: &[[f32; 3]], width: usize, height: usize) -> Result<Vec<u8>, ImageFileError> {
+    let limit = MAX_DIMENSION as usize;
+    if !((1..=limit).contains(&width) && (1..=limit).contains(&height) && radiance.len() == width * height) {
+        return Err(ImageFileError::Shape { width, height, bytes: size_of_val(radiance) });
+    }
+    let pixels: Vec<f32> = radiance.iter().flatten().copied().collect();
+    let image = Rgb32FImage::from_raw(width as u32, height as u32, pixels).expect("as many as the size says");
+    let mut file = Cursor::new(Vec::new());
+    image.write_to(&mut file, ImageFormat::OpenExr)?;
+    Ok(file.into_inner())
+}
+
 /// Decodes a PNG that [`encode_png`] may have written, from bytes that nobody vouches for.
 ///
 /// The dimensions are checked before anything of their size is allocated.
@@ -126,6 +143,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn radiance_comes_back_from_exr() {
+        let radiance: Vec<[f32; 3]> = (0..12).map(|i| [i as f32 * 1e3, 0.1 / (i + 1) as f32, 0.0]).collect();
+        let file = encode_exr(&radiance, 4, 3).unwrap();
+        let image = image::load_from_memory_with_format(&file, ImageFormat::OpenExr).unwrap().into_rgb32f();
+        assert_eq!(image.dimensions(), (4, 3));
+        assert!(image.pixels().zip(&radiance).all(|(a, b)| a.0 == *b));
+        assert!(matches!(encode_exr(&radiance, 5, 3), Err(ImageFileError::Shape { .. })));
+    }
 
     fn gradient(width: usize, height: usize) -> Rgb8Image {
         let mut image = Rgb8Image::new(width, height);

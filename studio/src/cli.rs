@@ -109,6 +109,9 @@ enum Command {
         /// Let a renderer that is a program of its own do whatever you may do, where there is no bubblewrap.
         #[arg(long)]
         unconfined: bool,
+        /// Keep the raw light of each frame of a piece too: linear, undenoised, as OpenEXR.
+        #[arg(long)]
+        exr: bool,
         /// Make a film of the frames too: film.mp4, an animated preview.webp of less than 8 MB, and poster.png.
         #[arg(long)]
         film: bool,
@@ -574,7 +577,7 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
             let made = make(&home, &recipe, &options, &Bars::default())?;
             output::made(&recipe, &made, json);
         }
-        Command::Render { source, frames, renderer, samples, tiles, unconfined, film, backend, out } => {
+        Command::Render { source, frames, renderer, samples, tiles, unconfined, exr, film, backend, out } => {
             let home = Home::default_place()?;
             let frames = frames.clone().unwrap_or(Frames::All);
             let plugin = match (renderer.as_deref(), source.foreign()) {
@@ -594,6 +597,9 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
                 None => None,
             };
             if let (Some(_), Some(by)) = (source.foreign(), &plugin) {
+                if *exr {
+                    return Err(Failure::Use("--exr is for pieces".into()));
+                }
                 let tiles = tiles.unwrap_or([1, 1]);
                 let wishes = render::FileWishes { frames, by: by.clone(), samples: *samples, tiles, out: out.clone() };
                 let (rendered, found) = render::render_file(Path::new(&source.what), &wishes, &Bars::default())?;
@@ -613,7 +619,7 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
                 recipe.film.samples = *samples;
             }
             output::announce(&recipe)?;
-            let wishes = render::Wishes { frames, by, backend: *backend, out: out.clone() };
+            let wishes = render::Wishes { frames, by, exr: *exr, backend: *backend, out: out.clone() };
             let rendered = render(&home, &recipe, &wishes, &Bars::default())?;
             let made = film.then(|| render::compile(&rendered, recipe.film.fps, &Bars::default())).transpose()?;
             output::rendered(&rendered, made.as_ref(), json);

@@ -15,7 +15,7 @@ use seedstorm_render::{
     film::{FilmEncoder, FilmError},
     glb,
     gpu::GpuTracer,
-    image_file::{Rgb8Image, decode_png, encode_png},
+    image_file::{Rgb8Image, decode_png, encode_exr, encode_png},
     plugin::{
         Input, Picture, Plugin, PluginError, Sandbox, Watch,
         protocol::{self, Film, Format, Task},
@@ -91,6 +91,8 @@ pub struct Wishes {
     pub frames: Frames,
     /// By which renderer.
     pub by: By,
+    /// Whether the raw light of each frame is kept too, as OpenEXR.
+    pub exr: bool,
     /// Where the simulation runs.
     pub backend: Backend,
     /// The folder that they go to, made where it is missing; named after the recipe where it is left out.
@@ -174,11 +176,20 @@ pub fn render(home: &Home, recipe: &Recipe, wishes: &Wishes, observer: &dyn Obse
 
     let mut shoot = Shoot::new(&*scenario, &genome, film, &trajectory).by(own);
     let mut roll = Roll::begin(&folder, frames.clone(), observer);
+    let raw = |frame: u32, radiance: &[[f32; 3]]| -> Result<(), StudioError> {
+        if !wishes.exr {
+            return Ok(());
+        }
+        let path = folder.join(format!("{frame:04}.exr"));
+        let exr = encode_exr(radiance, film.width as usize, film.height as usize)?;
+        files::write_atomically(&path, &exr, Access::Shared).map_err(StudioError::io(&path))
+    };
     match &wishes.by {
         By::Own(_) => {
-            for frame in roll.missing() {
-                let png = encode_png(&shoot.frame(frame, &|share| roll.drawing(share))?)?;
-                roll.keep(frame, &png)?;
+            for frame in roll.missing(wishes.exr) {
+                let (image, layers) = shoot.drawn(frame, &|share| roll.drawing(share))?;
+                raw(frame, &layers.radiance)?;
+                roll.keep(frame, &encode_png(&image)?)?;
             }
         }
         By::Plugin(plugin, sandbox) => {
@@ -192,7 +203,7 @@ pub fn render(home: &Home, recipe: &Recipe, wishes: &Wishes, observer: &dyn Obse
                 format: Format::Exr,
                 threads: threads(),
             };
-            for batch in roll.missing().chunks(BATCH) {
+            for batch in roll.missing(wishes.exr).chunks(BATCH) {
                 let scenes = batch.iter().map(|&frame| shoot.scene(frame)).collect::<Result<Vec<_>, _>>()?;
                 let files: Vec<SceneFile> = batch
                     .iter()
@@ -203,6 +214,7 @@ pub fn render(home: &Home, recipe: &Recipe, wishes: &Wishes, observer: &dyn Obse
                     batch.iter().zip(&files).map(|(frame, file)| (*frame, Input::Scene(file))).collect();
                 roll.by_plugin(plugin, sandbox, &task, &inputs, &|frame, picture| {
                     let at = batch.iter().position(|asked| *asked == frame);
+                    raw(frame, &picture.pixels)?;
                     developed(picture, &scenes[at.expect("only frames that were asked for come")])
                 })?;
             }
@@ -260,7 +272,7 @@ pub fn render_file(file: &Path, wishes: &FileWishes, observer: &dyn Observer) ->
         format: Format::Png,
         threads: threads(),
     };
-    let missing = roll.missing();
+    let missing = roll.missing(false);
     if wishes.tiles == [1, 1] {
         for batch in missing.chunks(BATCH) {
             let inputs: Vec<_> = batch.iter().map(|&frame| (frame, Input::File(file))).collect();
@@ -443,9 +455,11 @@ impl<'a> Roll<'a> {
         self.folder.join(format!("{frame:04}.png"))
     }
 
-    /// Those that are not there yet.
-    fn missing(&mut self) -> Vec<u32> {
-        let missing: Vec<u32> = self.frames.clone().filter(|frame| !self.path(*frame).is_file()).collect();
+    /// Those that are not there yet, with their raw light where it is wanted.
+    fn missing(&mut self, exr: bool) -> Vec<u32> {
+        let there =
+            |frame: u32| self.path(frame).is_file() && (!exr || self.path(frame).with_extension("exr").is_file());
+        let missing: Vec<u32> = self.frames.clone().filter(|frame| !there(*frame)).collect();
         self.kept = self.frames.end - self.frames.start - missing.len() as u32;
         self.done = self.kept;
         self.observer.reached(u64::from(self.done) * Stage::FRAME);

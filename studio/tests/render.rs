@@ -106,7 +106,7 @@ fn what_cannot_be_rendered_is_refused() {
     place.refused(&["--frames", "3..3"], "excluded");
     place.refused(&["--frames", "5"], "A..B");
     place.refused(&["--frames", "0..99999999999"], "frames");
-    place.refused(&["--renderer", "cycles"], "choose cpu or gpu");
+    place.refused(&["--renderer", "crayon"], "there is no renderer `crayon`");
     fs::create_dir(place.path("other")).unwrap();
     fs::write(place.path("other/render.json"), r#"{"recipe":"bafy","tracer":"cpu"}"#).unwrap();
     place.refused(&["--out", "other"], "holds other frames");

@@ -88,6 +88,11 @@ fn a_plug_in_is_added_draws_a_piece_and_is_removed() {
     }
     // What is there stays.
     assert_eq!(place.json(&asked(&piece, &frames, "cycles"))["kept"], 1);
+    // Raw light that was not kept is found again.
+    let raw = [&asked(&piece, &frames, "cpu")[..], &["--exr"]].concat();
+    assert_eq!(place.json(&raw)["kept"], 0);
+    assert_eq!(place.json(&raw)["kept"], 1);
+    assert_eq!(&fs::read(place.path("cpu/0030.exr")).unwrap()[..4], [0x76, 0x2f, 0x31, 0x01]);
 
     // A plug-in that was changed in the home is not used.
     fs::write(place.path("home/renderers/povray/main.py"), "print('hello')").unwrap();
