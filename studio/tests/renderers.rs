@@ -1,5 +1,5 @@
 //! The built binary with renderers that are programs of their own, and models for other programs. Needs Blender, POV-Ray,
-//! bubblewrap, and Node with what `cargo xtask ci setup` installs.
+//! bubblewrap, FFmpeg, Chromium, and Node with what `cargo xtask ci setup` installs.
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -122,6 +122,7 @@ fn a_users_file_becomes_a_film() {
     let preview = fs::read(place.path("whole/preview.webp")).unwrap();
     assert!(preview.len() < 8_000_000 && &preview[8..12] == b"WEBP");
     assert!(place.path("whole/poster.png").is_file());
+    plays(&place);
 
     // In tiles, each by itself, it is the same picture.
     place.json(&["render", "film.blend", "--frames", "7..8", "--tiles", "2x3", "--out", "tiles"]);
@@ -147,7 +148,7 @@ fn models_are_valid() {
         let arguments = [&["model"], piece, &["--seed", "5", "--quality", "draft", "--out", "piece.glb"]].concat();
         let made = place.json(&arguments);
         assert!(made["bytes"].as_u64().unwrap() > 10_000, "{made}");
-        let script = of_the_repository("studio/tests/gltf/validate.mjs");
+        let script = of_the_repository("studio/tests/players/validate.mjs");
         let output = Command::new("node").arg(script).arg(place.path("piece.glb")).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let report: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -156,4 +157,53 @@ fn models_are_valid() {
         }
         assert_eq!(report["info"]["animationCount"], 1, "{}", piece[0]);
     }
+}
+
+/// Film and preview of the folder `whole`, and a model, in a browser, and what FFmpeg says of the film.
+fn plays(place: &Place) {
+    let model = ["model", "bloom", "--param", "arms=8", "--param", "rings=6", "--seed", "5", "--quality", "draft"];
+    place.json(&[&model[..], &["--out", "whole/piece.glb"]].concat());
+    let played = Command::new("node")
+        .arg(of_the_repository("studio/tests/players/play.mjs"))
+        .arg(place.path("whole"))
+        .output()
+        .unwrap();
+    assert!(played.status.success(), "{}", String::from_utf8_lossy(&played.stderr));
+    let played: Value = serde_json::from_slice(&played.stdout).unwrap();
+    let film = &played["film"];
+    assert_eq!((&film["width"], &film["height"]), (&64.into(), &48.into()));
+    for time in ["duration", "played"] {
+        assert!((film[time].as_f64().unwrap() - 1.0).abs() < 0.02, "{film}");
+    }
+    // The first frame and the last, by the mean colours of sixteen fields.
+    for (moment, frame) in ["0001", "0024"].iter().enumerate() {
+        let image = decode_png(&fs::read(place.path("whole").join(format!("{frame}.png"))).unwrap()).unwrap();
+        let mut fields = vec![0.0; 48];
+        for (at, pixel) in image.pixels.chunks(3).enumerate() {
+            let field = 4 * (at / image.width * 4 / image.height) + at % image.width * 4 / image.width;
+            for (channel, code) in pixel.iter().enumerate() {
+                fields[3 * field + channel] += f64::from(*code) * 16.0 / (image.width * image.height) as f64;
+            }
+        }
+        let seen = film["moments"][moment].as_array().unwrap().iter().map(|code| code.as_f64().unwrap());
+        let worst = seen.zip(&fields).map(|(seen, code)| (seen - code).abs()).fold(0.0, f64::max);
+        assert!(worst < 6.0, "frame {frame} is {worst} codes off");
+    }
+    let preview = &played["preview"];
+    assert_eq!((&preview["frames"], &preview["forever"]), (&24.into(), &true.into()));
+    assert!((preview["seconds"].as_f64().unwrap() - 1.0).abs() < 0.02, "{preview}");
+    let model = &played["model"];
+    assert!(model["covered"].as_f64().unwrap() > 0.02 && model["moved"].as_f64().unwrap() > 0.01, "{model}");
+
+    let entries = "stream=color_space,color_transfer,color_primaries,nb_read_frames";
+    let probed = Command::new("ffprobe")
+        .args(["-v", "error", "-count_frames", "-select_streams", "v", "-show_entries", entries, "-of", "csv=p=0"])
+        .arg(place.path("whole/film.mp4"))
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&probed.stdout).trim(), "bt709,bt709,bt709,24");
+    // The index stands before the pictures.
+    let film = fs::read(place.path("whole/film.mp4")).unwrap();
+    let at = |name: &[u8]| film.windows(4).position(|word| word == name).unwrap();
+    assert!(at(b"moov") < at(b"mdat"));
 }

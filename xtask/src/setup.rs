@@ -20,7 +20,7 @@ const PYTHON: [&str; 2] = ["python3", "python3-venv"];
 
 /// Folders with a `package-lock.json`: the contracts' tool set, the implementation that CIDs are held against, and what
 /// drives a browser.
-const NPM_FOLDERS: [&str; 4] = ["contracts", "mint/tests/oracle", "sim/wasm", "studio/tests/gltf"];
+const NPM_FOLDERS: [&str; 4] = ["contracts", "mint/tests/oracle", "sim/wasm", "studio/tests/players"];
 
 /// The major version of Node that the npm packages need.
 const NODE_MAJOR: u32 = 20;
@@ -77,11 +77,19 @@ fn system_packages() -> Result<()> {
     if process::ask(Command::new("python3").args(["-c", "import ensurepip, venv"])).is_none() {
         missing.extend(PYTHON);
     }
-    // Renderers that are programs of their own, and what keeps them from the rest of the machine.
-    for (program, package) in [("bwrap", "bubblewrap"), ("blender", "blender"), ("povray", "povray")] {
-        if process::ask(Command::new(program).arg("--version")).is_none() {
+    // Renderers that are programs of their own, what keeps them from the rest of the machine, and what films are played by.
+    for (program, how, package) in [
+        ("bwrap", "--version", "bubblewrap"),
+        ("blender", "--version", "blender"),
+        ("povray", "--version", "povray"),
+        ("ffprobe", "-version", "ffmpeg"),
+    ] {
+        if process::ask(Command::new(program).arg(how)).is_none() {
             missing.push(package);
         }
+    }
+    if !has_chromium() {
+        missing.push("chromium");
     }
     install(&missing)
 }
@@ -92,10 +100,11 @@ fn system_packages() -> Result<()> {
 ///
 /// If it cannot be installed from here.
 pub(crate) fn chromium() -> Result<()> {
-    if process::ask(Command::new("chromium").args(["--no-sandbox", "--version"])).is_some() {
-        return Ok(());
-    }
-    install(&["chromium"])
+    if has_chromium() { Ok(()) } else { install(&["chromium"]) }
+}
+
+fn has_chromium() -> bool {
+    process::ask(Command::new("chromium").args(["--no-sandbox", "--version"])).is_some()
 }
 
 /// Blender, for Cycles.
