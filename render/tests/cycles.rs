@@ -83,6 +83,9 @@ fn limited(folder: &Path, limits: &str) -> Plugin {
     let (head, _) = text.split_once("[limits]").unwrap();
     std::fs::write(&manifest, format!("{}[limits]\n{limits}\n", head.replace("\"cycles\"", "\"cycles-limited\"")))
         .unwrap();
+    let unsealed = Plugin::unsealed(&place).unwrap();
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    std::fs::write(&manifest, text.replace(&unsealed.manifest().digest, &unsealed.digest())).unwrap();
     Plugin::open(&place).unwrap()
 }
 

@@ -214,6 +214,21 @@ time.sleep(600)
             "output_mib = 32",
             "wrote more than 32 MiB",
         ),
+        (
+            "fds = [os.memfd_create(str(i)) for i in range(30)]\nfor fd in fds: os.write(fd, bytes(8 << 20))\ntime.sleep(600)",
+            "memory_mib = 128",
+            "needed more than 128 MiB of memory",
+        ),
+        (
+            "kept = []\nfor i in range(30):\n    kept.append(open(OUT / 'x', 'wb'))\n    os.unlink(OUT / 'x')\n    kept[-1].write(bytes(4 << 20))\n    kept[-1].flush()\ntime.sleep(600)",
+            "output_mib = 16",
+            "wrote more than 16 MiB",
+        ),
+        (
+            "for i in range(60000): open(OUT / str(i), 'w').close()\ntime.sleep(600)",
+            "output_mib = 16",
+            "wrote more than 16 MiB",
+        ),
         ("while True: say(progress=0.1)", "seconds_to_start = 2\nseconds_per_frame = 1", ""),
         (bomb, "processes = 40\nseconds_to_start = 1\nseconds_per_frame = 2", ""),
         (many, "processes = 40\nseconds_to_start = 2\nseconds_per_frame = 2", ""),
@@ -273,6 +288,10 @@ tries('writes beside itself', lambda: open('/plugin/x', 'w'))
 tries('writes to the job', lambda: open('/job/x', 'w'))
 tries('writes to the system', lambda: open('/usr/x', 'w'))
 tries('writes a host file', lambda: open('{outside}/x', 'w'))
+tries('writes to the root', lambda: open('/x', 'w'))
+tries('writes to devices', lambda: open('/dev/y', 'w'))
+tries('has much in memory', lambda: open('/dev/shm/a', 'wb').write(bytes(4 << 20)))
+tries('is in another world', lambda: subprocess.run(['unshare', '--user', 'true'], check=True, capture_output=True))
 tries('connects', lambda: socket.create_connection(('127.0.0.1', {port}), 2))
 tries('connects outside', lambda: socket.create_connection(('1.1.1.1', 53), 2))
 tries('mounts', lambda: subprocess.run(['mount', '-t', 'tmpfs', 'x', '/plugin'], check=True, capture_output=True))
@@ -333,6 +352,11 @@ fn folders_are_looked_at_before_they_are_used() {
     let text = fs::read_to_string(&path).unwrap();
     fs::write(folder.path().join("run.py"), "changed").unwrap();
     assert!(matches!(Plugin::open(folder.path()), Err(PluginError::Digest { .. })));
+    fs::write(folder.path().join("run.py"), "").unwrap();
+    Plugin::open(folder.path()).unwrap();
+    // What it runs is a part of what the digest is of.
+    fs::write(&path, text.replace("\"run.py\"", "\"-c\", \"1\"")).unwrap();
+    assert!(matches!(Plugin::open(folder.path()), Err(PluginError::Digest { .. })));
     std::os::unix::fs::symlink("/etc/passwd", folder.path().join("link")).unwrap();
     assert!(Plugin::unsealed(folder.path()).unwrap_err().to_string().contains("no links"));
     fs::remove_file(folder.path().join("link")).unwrap();
@@ -343,6 +367,8 @@ fn folders_are_looked_at_before_they_are_used() {
         ("about = \"a test\"", "about = \"a\\u202etest\""),
         ("reads = [\"scene\", \"txt\"]", "reads = []"),
         ("command = [\"python3\", \"run.py\"]", "command = []"),
+        ("command = [\"python3\", \"run.py\"]", "command = [\"/bin/sh\"]"),
+        ("command = [\"python3\", \"run.py\"]", "command = [\"../sh\"]"),
         ("[limits]", "[limits]\nmemory_mib = 1"),
         ("[limits]", "[limits]\nprocesses = 0"),
         ("[limits]", "[limits]\nspeed = 1"),

@@ -121,6 +121,9 @@ pub struct Rendered {
 struct Note {
     recipe: String,
     tracer: String,
+    /// Where they are not what the recipe or the file says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    samples: Option<u32>,
 }
 
 const NOTE: &str = "render.json";
@@ -133,7 +136,8 @@ const BATCH: usize = 4;
 
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} by {}", self.recipe, self.tracer)
+        write!(f, "{} by {}", self.recipe, self.tracer)?;
+        self.samples.map_or(Ok(()), |samples| write!(f, ", {samples} samples"))
     }
 }
 
@@ -166,7 +170,7 @@ pub fn render(home: &Home, recipe: &Recipe, wishes: &Wishes, observer: &dyn Obse
     };
     let cid = recipe.cid().to_string();
     let folder = wishes.out.clone().unwrap_or_else(|| PathBuf::from(format!("{cid}-{short}")));
-    claim(&folder, &Note { recipe: cid.clone(), tracer: tracer.clone() })?;
+    claim(&folder, &Note { recipe: cid.clone(), tracer: tracer.clone(), samples: None })?;
 
     let mut making = Making::open(home, recipe)?;
     observer.begin(Stage::Simulate, u64::from(scenario.plan(&genome).steps));
@@ -260,7 +264,7 @@ pub fn render_file(file: &Path, wishes: &FileWishes, observer: &dyn Observer) ->
     let (short, tracer) = named(plugin);
     let stem = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let folder = wishes.out.clone().unwrap_or_else(|| PathBuf::from(format!("{stem}-{short}")));
-    claim(&folder, &Note { recipe: digest.clone(), tracer: tracer.clone() })?;
+    claim(&folder, &Note { recipe: digest.clone(), tracer: tracer.clone(), samples: wishes.samples })?;
     let mut roll = Roll::begin(&folder, frames, observer);
     let task = |tile| Task::Render {
         protocol: protocol::VERSION,

@@ -142,11 +142,11 @@ pub fn remove(home: &Home, name: &str) -> Result<bool, StudioError> {
 /// What keeps plug-ins from the rest of the machine.
 ///
 /// # Errors
-/// [`PluginError::Unconfined`] where nothing does and `unconfined` is not said.
+/// [`PluginError::Unconfined`] where nothing does and `unconfined` does not allow it.
 pub fn sandbox(plugin: &Plugin, unconfined: bool) -> Result<Sandbox, StudioError> {
     match Sandbox::find() {
-        _ if unconfined => Ok(Sandbox::None),
         Some(sandbox) => Ok(sandbox),
+        None if unconfined => Ok(Sandbox::None),
         None => Err(PluginError::Unconfined(plugin.manifest().name.clone()).into()),
     }
 }

@@ -161,7 +161,7 @@ fn models_are_valid() {
 
 /// Film and preview of the folder `whole`, and a model, in a browser, and what FFmpeg says of the film.
 fn plays(place: &Place) {
-    let model = ["model", "bloom", "--param", "arms=8", "--param", "rings=6", "--seed", "5", "--quality", "draft"];
+    let model = ["model", "flood", "--param", "coarse=2", "--seed", "5", "--quality", "draft"];
     place.json(&[&model[..], &["--out", "whole/piece.glb"]].concat());
     let played = Command::new("node")
         .arg(of_the_repository("studio/tests/players/play.mjs"))

@@ -31,6 +31,14 @@ def load(path):
         raise Refused(f"Blender {bpy.app.version_string} cannot open the file: {error}") from None
     if bpy.context.scene is None:
         raise Refused("the file has no scene")
+    if bpy.context.scene.camera is None:
+        raise Refused("the file's scene has no camera")
+    apart = [image.name for image in bpy.data.images if image.source in ("FILE", "SEQUENCE", "MOVIE", "TILED") and image.users and not image.packed_file and not image.packed_files]
+    apart += [library.name for library in bpy.data.libraries]
+    if apart:
+        raise Refused(
+            f"these are not in the file: {', '.join(apart)[:300]}; File > External Data > Pack Resources puts them there"
+        )
     # Pictures go where they were asked for, and nowhere else.
     for scene in bpy.data.scenes:
         if scene.node_tree:

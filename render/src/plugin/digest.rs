@@ -1,4 +1,4 @@
-//! The digest of a plug-in's files.
+//! A plug-in's files, and the digest that they go by.
 
 use std::fs::{self, File};
 use std::io::Read as _;
@@ -76,8 +76,8 @@ fn is_plain(name: &str) -> bool {
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
 }
 
-/// The BLAKE3 digest over paths and bytes, each with its length before it.
-pub(super) fn digest(files: &[(PathBuf, Vec<u8>)]) -> String {
+/// The BLAKE3 digest over paths and bytes, each with its length before it, and the manifest.
+pub(super) fn digest(files: &[(PathBuf, Vec<u8>)], manifest: &str) -> String {
     let mut hasher = blake3::Hasher::new();
     for (path, bytes) in files {
         // Slashes on every system.
@@ -87,5 +87,6 @@ pub(super) fn digest(files: &[(PathBuf, Vec<u8>)]) -> String {
             hasher.update(part);
         }
     }
+    hasher.update(manifest.as_bytes());
     hasher.finalize().to_hex().to_string()
 }

@@ -1,7 +1,7 @@
 //! `renderer.toml`: what a plug-in is.
 
 use std::fmt::Display;
-use std::path::Path;
+use std::path::{Component, Path};
 
 use serde::{Deserialize, Serialize};
 
@@ -35,7 +35,8 @@ pub struct Manifest {
     /// Other programs that it starts, which have to be installed.
     #[serde(default)]
     pub needs: Vec<String>,
-    /// BLAKE3 digest of its other files, hexadecimal; `seedstorm renderer check` says it.
+    /// BLAKE3 digest of its files and of this manifest with zeros in the digest's place, hexadecimal; `seedstorm renderer
+    /// check` says it.
     pub digest: String,
     /// What it may use.
     #[serde(default)]
@@ -48,7 +49,7 @@ pub struct Manifest {
 pub struct Limits {
     /// Memory of all its processes together, MiB, in 16..=262144.
     pub memory_mib: u64,
-    /// Seconds for its start, by the clock, in 1..=3600.
+    /// Seconds by the clock, whatever the number of frames, in 1..=3600.
     pub seconds_to_start: u64,
     /// Seconds more for each frame, in 1..=86400.
     pub seconds_per_frame: u64,
@@ -90,6 +91,8 @@ impl Manifest {
             (1..=64).contains(&self.command.len()) && words(&self.command),
             &"`command` is a program and at most 63 arguments",
         )?;
+        let within = |path: &str| Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
+        expect(within(&self.command[0]), &"`command` names a program, or a file within the plug-in's folder")?;
         expect(
             (1..=16).contains(&self.reads.len()) && self.reads.iter().all(|ending| is_name(ending)),
             &"`reads` is `scene`, or endings of files such as `blend`",

@@ -39,7 +39,7 @@ impl Picture {
         let mut bytes = Vec::new();
         file.take(most + 1).read_to_end(&mut bytes).map_err(|error| format!("cannot be read: {error}"))?;
         if bytes.len() as u64 > most {
-            return Err("is larger than all output may be".into());
+            return Err("is larger than a picture of its size can be".into());
         }
         Self::decode(&bytes, format, size)
     }
@@ -61,7 +61,11 @@ impl Picture {
             return Err(format!("is {width}x{height}, not {w}x{h}"));
         }
         let read = image::DynamicImage::from_decoder(decoder).map_err(broken)?.into_rgb32f();
-        let pixels = read.pixels().map(|pixel| pixel.0).collect();
+        let pixels: Vec<[f32; 3]> = read.pixels().map(|pixel| pixel.0).collect();
+        let strange = pixels.iter().filter(|pixel| !pixel.iter().all(|c| c.is_finite())).count();
+        if strange * 1000 > pixels.len() {
+            return Err(format!("has {strange} pixels that are no numbers"));
+        }
         Ok(Self { width, height, format, pixels })
     }
 }
@@ -87,4 +91,25 @@ fn links(meta: &fs::Metadata) -> u64 {
 #[cfg(not(unix))]
 fn links(_: &fs::Metadata) -> u64 {
     1
+}
+
+#[cfg(test)]
+mod tests {
+    use image::Rgb32FImage;
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_number_is_no_picture() {
+        let file = |strange: u32| {
+            let mut image = Rgb32FImage::new(40, 40);
+            (0..strange).for_each(|x| image.put_pixel(x, 0, image::Rgb([0.0, f32::NAN, f32::INFINITY])));
+            let mut file = Cursor::new(Vec::new());
+            image.write_to(&mut file, ImageFormat::OpenExr).expect("a picture");
+            Picture::decode(file.get_ref(), Format::Exr, Some([40, 40]))
+        };
+        // One in a thousand is a renderer's slip.
+        assert!(file(1).is_ok());
+        assert!(file(20).is_err_and(|problem| problem.contains("20 pixels that are no numbers")));
+    }
 }

@@ -17,6 +17,12 @@ use super::protocol::{Film, Frame, MAX_LINE_BYTES, MAX_LINES, Reply, Task, VERSI
 use super::sandbox::{Folders, Running, Sandbox, nobody, program};
 use super::{PluginError, scene_file::SceneFile};
 
+/// How folders of runs are called in the system's folder for temporary files, before the number of the process.
+const FOLDERS: &str = "seedstorm-renderer-";
+
+/// Last frame that a film may have.
+const MAX_FRAME: u32 = 1_000_000;
+
 /// Bytes of what it says on standard error that are kept.
 const MAX_SAID: usize = 2000;
 
@@ -59,7 +65,7 @@ impl Plugin {
     /// What is wrong with the manifest, or with the files beside it.
     pub fn open(folder: &Path) -> Result<Self, PluginError> {
         let plugin = Self::unsealed(folder)?;
-        let found = digest(&plugin.files);
+        let found = plugin.digest();
         if found != plugin.manifest.digest {
             let Manifest { name, digest: said, .. } = plugin.manifest;
             return Err(PluginError::Digest { name, said, found });
@@ -106,7 +112,8 @@ impl Plugin {
     /// The digest that its files have.
     #[must_use]
     pub fn digest(&self) -> String {
-        digest(&self.files)
+        let manifest = self.text.replace(&self.manifest.digest, &"0".repeat(64));
+        digest(&self.files, &manifest)
     }
 
     /// Its files and its manifest, as they would lie in a folder.
@@ -147,8 +154,11 @@ impl Plugin {
             Reply::Film { film: found } if film.is_none() => {
                 let Film { frames: [first, last], fps, size } = found;
                 let sizes = size.iter().all(|side| (1..=MAX_SIDE).contains(side));
-                if first > last || !(1..=120).contains(&fps) || !sizes {
-                    return Err(self.failed(format!("described a film that there cannot be: {found:?}")));
+                if first > last || last > MAX_FRAME || !(1..=120).contains(&fps) || !sizes {
+                    let [width, height] = size;
+                    return Err(self.failed(format!(
+                        "described a film that there cannot be: frames {first} to {last}, {fps} a second, {width}x{height}"
+                    )));
                 }
                 film = Some(found);
                 Ok(())
@@ -188,7 +198,9 @@ impl Plugin {
         let expected = tile.map_or(*size, |tile| Some([tile.width, tile.height]));
         let format = *format;
         let mut missing: BTreeSet<u32> = inputs.iter().map(|(number, _)| *number).collect();
-        let most = self.manifest.limits.output_mib << 20;
+        // Four floats a pixel, and what is said beside them.
+        let raw = expected.map_or(1 << 30, |[width, height]| u64::from(width) * u64::from(height) * 20 + (1 << 20));
+        let most = raw.min(self.manifest.limits.output_mib << 20);
         let run = Run::start(self, sandbox, &task, &named, inputs.len())?;
         let watch = std::cell::RefCell::new(watch);
         run.hear_out(&mut || watch.borrow_mut().stopped(), &mut |out, reply| match reply {
@@ -280,7 +292,8 @@ impl<'a> Run<'a> {
         frames: usize,
     ) -> Result<Self, PluginError> {
         plugin.installed()?;
-        let prefix = format!("seedstorm-renderer-{}-", std::process::id());
+        remove_abandoned();
+        let prefix = format!("{FOLDERS}{}-", std::process::id());
         let folder = tempfile::Builder::new().prefix(&prefix).tempdir();
         let folder = folder.map_err(PluginError::io(&std::env::temp_dir()))?;
         let [own, job, out] = ["plugin", "job", "out"].map(|name| folder.path().join(name));
@@ -384,6 +397,25 @@ impl<'a> Run<'a> {
         }
     }
 }
+
+/// Removes the folders of runs whose process was killed.
+#[cfg(unix)]
+fn remove_abandoned() {
+    use rustix::process::{Pid, test_kill_process};
+    for entry in fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let owner = name.to_str().and_then(|name| name.strip_prefix(FOLDERS)?.split('-').next()?.parse().ok());
+        if let Some(owner) = owner.and_then(Pid::from_raw)
+            && test_kill_process(owner) == Err(rustix::io::Errno::SRCH)
+        {
+            // Another's is not ours to remove.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+#[cfg(not(unix))]
+fn remove_abandoned() {}
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), PluginError> {
     if let Some(folder) = path.parent() {

@@ -12,6 +12,9 @@ use super::manifest::{Limits, Manifest};
 /// Most bytes in the temporary folder of a plug-in, which lies in memory.
 const MAX_TEMPORARY_BYTES: u64 = 256 << 20;
 
+/// What a file takes of the disk, however little is in it.
+const ENTRY_BYTES: u64 = 4096;
+
 /// What keeps a plug-in from the rest of the machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sandbox {
@@ -60,11 +63,12 @@ impl Sandbox {
                 let mut command = Command::new(program);
                 command.args(if own { &words[1..] } else { &words[..] });
                 command.current_dir(folders.plugin).env("JOB", folders.job).env("OUT", folders.out);
-                #[cfg(unix)]
-                std::os::unix::process::CommandExt::process_group(&mut command, 0);
                 command
             }
         };
+        // A Ctrl-C at the terminal is for us alone, who end it in order.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Ok(command)
     }
@@ -88,7 +92,14 @@ impl Sandbox {
             Command::new(bwrap)
         };
         command.args(["--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"]);
-        command.args(["--unshare-cgroup-try", "--die-with-parent", "--new-session", "--hostname", "sandbox"]);
+        command.args([
+            "--disable-userns",
+            "--unshare-cgroup-try",
+            "--die-with-parent",
+            "--new-session",
+            "--hostname",
+            "sandbox",
+        ]);
         command.args(["--cap-drop", "ALL", "--clearenv", "--setenv", "PATH", "/usr/local/bin:/usr/bin:/bin"]);
         for (name, value) in [("HOME", "/tmp"), ("LANG", "C.UTF-8"), ("JOB", "/job"), ("OUT", "/out")] {
             command.args(["--setenv", name, value]);
@@ -104,9 +115,10 @@ impl Sandbox {
             let file = format!("/etc/{file}");
             command.args(["--ro-bind-try", &file, &file]);
         }
-        let bytes = limits.output_mib << 20;
-        let temporary = bytes.min(MAX_TEMPORARY_BYTES).to_string();
-        command.args(["--proc", "/proc", "--dev", "/dev", "--size", &temporary, "--tmpfs", "/tmp"]);
+        // What lies in memory and is no process's is bounded where it is made.
+        let temporary = (limits.memory_mib << 18).min(MAX_TEMPORARY_BYTES).to_string();
+        command.args(["--proc", "/proc", "--dev", "/dev", "--size", "1048576", "--tmpfs", "/dev/shm"]);
+        command.args(["--remount-ro", "/dev", "--size", &temporary, "--tmpfs", "/tmp"]);
         if let Some(Folders { plugin, job, out }) = folders {
             for (how, from, to) in
                 [("--ro-bind", plugin, "/plugin"), ("--ro-bind", job, "/job"), ("--bind", out, "/out")]
@@ -115,8 +127,11 @@ impl Sandbox {
             }
             command.args(["--chdir", "/plugin"]);
         }
-        command.args(["--", "prlimit", "--core=0", "--nofile=4096"]);
-        command.arg(format!("--nproc={}", limits.processes)).arg(format!("--fsize={bytes}")).args(words);
+        command.args(["--remount-ro", "/", "--", "prlimit", "--core=0", "--nofile=1024"]);
+        command
+            .arg(format!("--nproc={}", limits.processes))
+            .arg(format!("--fsize={}", limits.output_mib << 20))
+            .args(words);
         Some(command)
     }
 }
@@ -169,15 +184,15 @@ impl Running {
         }
         self.looked = now;
         let Limits { memory_mib, output_mib, processes, .. } = self.limits;
-        let (count, bytes) = usage(self.child.id());
-        if bytes > memory_mib << 20 {
+        let Usage { threads, memory, unlinked } = usage(self.child.id(), &self.out);
+        if memory > memory_mib << 20 {
             return Err(format!("needed more than {memory_mib} MiB of memory"));
         }
         // A few of these are the sandbox's own.
-        if count > processes + 8 {
+        if threads > processes + 8 {
             return Err(format!("started more than {processes} processes"));
         }
-        if written(&self.out, 0) > output_mib << 20 {
+        if written(&self.out, 0) + unlinked > output_mib << 20 {
             return Err(format!("wrote more than {output_mib} MiB"));
         }
         Ok(())
@@ -203,10 +218,20 @@ impl Drop for Running {
     }
 }
 
-/// How many threads `root` and the processes that it has started have, and how much memory they hold.
+/// What `root` and all that it has started hold.
+#[derive(Debug, Default)]
+struct Usage {
+    threads: u64,
+    /// Bytes that processes hold, and that lie in memory as files without a name.
+    memory: u64,
+    /// Bytes of files on the disk of `out` that have no name any more.
+    unlinked: u64,
+}
+
 #[cfg(target_os = "linux")]
-fn usage(root: u32) -> (u64, u64) {
-    use std::collections::HashMap;
+fn usage(root: u32, out: &Path) -> Usage {
+    use std::collections::{HashMap, HashSet};
+    use std::os::unix::fs::MetadataExt as _;
     // By parent: process, threads, pages.
     let mut children: HashMap<u32, Vec<(u32, u64, u64)>> = HashMap::new();
     let mut own = (0, 0);
@@ -224,28 +249,45 @@ fn usage(root: u32) -> (u64, u64) {
         children.entry(field(4) as u32).or_default().push((id, field(20), field(24)));
     }
     let page = rustix::param::page_size() as u64;
-    let (mut count, mut bytes, mut open) = (own.0, own.1 * page, vec![root]);
+    let mut sum = Usage { threads: own.0, memory: own.1 * page, unlinked: 0 };
+    let (mut open, mut all) = (vec![root], vec![root]);
     while let Some(parent) = open.pop() {
         for (id, threads, pages) in children.remove(&parent).into_iter().flatten() {
-            count += threads;
-            bytes += pages * page;
+            sum.threads += threads;
+            sum.memory += pages * page;
             open.push(id);
+            all.push(id);
         }
     }
-    (count, bytes)
+    let disk = fs::metadata(out).map(|meta| meta.dev()).unwrap_or_default();
+    let mut seen = HashSet::new();
+    for id in all {
+        for entry in fs::read_dir(format!("/proc/{id}/fd")).into_iter().flatten().flatten() {
+            let Ok(meta) = fs::metadata(entry.path()) else { continue };
+            if meta.is_file() && meta.nlink() == 0 && seen.insert((meta.dev(), meta.ino())) {
+                let bytes = meta.blocks() * 512;
+                if meta.dev() == disk {
+                    sum.unlinked += bytes;
+                } else {
+                    sum.memory += bytes;
+                }
+            }
+        }
+    }
+    sum
 }
 
 #[cfg(not(target_os = "linux"))]
-fn usage(_: u32) -> (u64, u64) {
-    (0, 0)
+fn usage(_: u32, _: &Path) -> Usage {
+    Usage::default()
 }
 
-/// Bytes of all files below a folder; links are not followed.
+/// Bytes of all files below a folder, each at least [`ENTRY_BYTES`]; links are not followed.
 fn written(folder: &Path, depth: u32) -> u64 {
     let mut sum = 0;
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let Ok(meta) = entry.metadata() else { continue };
-        sum += meta.len();
+        sum += meta.len().max(ENTRY_BYTES);
         if meta.is_dir() {
             // Nothing that is looked for lies so deep.
             sum += if depth == 16 { u64::from(u32::MAX) << 20 } else { written(&entry.path(), depth + 1) };
