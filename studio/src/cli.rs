@@ -33,6 +33,7 @@ use seedstorm_studio::{
     census::census,
     check,
     doctor::diagnose,
+    export,
     import::import_car,
     ledger::Ledger,
     located::locate,
@@ -603,7 +604,7 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
                 let tiles = tiles.unwrap_or([1, 1]);
                 let wishes = render::FileWishes { frames, by: by.clone(), samples: *samples, tiles, out: out.clone() };
                 let (rendered, found) = render::render_file(Path::new(&source.what), &wishes, &Bars::default())?;
-                let made = film.then(|| render::compile(&rendered, found.fps, &Bars::default())).transpose()?;
+                let made = film.then(|| export::compile(&rendered, found.fps, &Bars::default())).transpose()?;
                 output::rendered(&rendered, made.as_ref(), json);
                 return Ok(ExitCode::SUCCESS);
             }
@@ -621,14 +622,14 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
             output::announce(&recipe)?;
             let wishes = render::Wishes { frames, by, exr: *exr, backend: *backend, out: out.clone() };
             let rendered = render(&home, &recipe, &wishes, &Bars::default())?;
-            let made = film.then(|| render::compile(&rendered, recipe.film.fps, &Bars::default())).transpose()?;
+            let made = film.then(|| export::compile(&rendered, recipe.film.fps, &Bars::default())).transpose()?;
             output::rendered(&rendered, made.as_ref(), json);
         }
         Command::Model { source, backend, out } => {
             let recipe = source.recipe()?;
             output::announce(&recipe)?;
             let home = Home::default_place()?;
-            output::modelled(&render::model(&home, &recipe, *backend, out.as_deref(), &Bars::default())?, json);
+            output::modelled(&export::model(&home, &recipe, *backend, out.as_deref(), &Bars::default())?, json);
         }
         Command::Renderers => output::renderers(&renderers::list(&Home::default_place()?)?, json),
         Command::Renderer(RendererCommand::Check { folder, seal, picture, unconfined }) => {

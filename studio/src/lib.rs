@@ -21,6 +21,7 @@ pub mod check;
 mod checkpoints;
 pub mod doctor;
 mod error;
+pub mod export;
 mod film;
 mod home;
 pub mod import;

@@ -12,16 +12,13 @@ use std::{
 use seedstorm_mint::files::{self, Access};
 use seedstorm_render::{
     Rect,
-    film::{FilmEncoder, FilmError},
-    glb,
     gpu::GpuTracer,
-    image_file::{Rgb8Image, decode_png, encode_exr, encode_png},
+    image_file::{Rgb8Image, encode_exr, encode_png},
     plugin::{
         Input, Picture, Plugin, PluginError, Sandbox, Watch,
         protocol::{self, Film, Format, Task},
         scene_file::SceneFile,
     },
-    preview::Preview,
 };
 use seedstorm_sim::{Backend, Recipe, resolve, scene::Scene};
 use serde::{Deserialize, Serialize};
@@ -293,116 +290,6 @@ pub fn render_file(file: &Path, wishes: &FileWishes, observer: &dyn Observer) ->
     Ok((roll.end(digest, tracer), film))
 }
 
-/// A piece as a model that plays.
-#[derive(Debug, Serialize)]
-pub struct Modelled {
-    /// The recipe's CID.
-    pub recipe: String,
-    /// The binary glTF file.
-    pub model: PathBuf,
-    /// Its size.
-    pub bytes: usize,
-}
-
-/// Moments of a model.
-const MOMENTS: u32 = 36;
-
-/// Writes a piece as binary glTF, for who shows it in three dimensions: `out`, or a file named after the recipe.
-///
-/// # Errors
-/// Whatever the simulation or the disk say; a piece in which there is nothing to show.
-pub fn model(
-    home: &Home,
-    recipe: &Recipe,
-    backend: Backend,
-    out: Option<&Path>,
-    observer: &dyn Observer,
-) -> Result<Modelled, StudioError> {
-    let (scenario, genome) = resolve(recipe)?;
-    let cid = recipe.cid().to_string();
-    let mut making = Making::open(home, recipe)?;
-    observer.begin(Stage::Simulate, u64::from(scenario.plan(&genome).steps));
-    let trajectory = making.trajectory(recipe, home, &Options { backend, ..Options::default() }, observer)?;
-    observer.end(Stage::Simulate);
-    let film = &recipe.film;
-    let mut shoot = Shoot::new(&*scenario, &genome, film, &trajectory);
-    let last = film.frames - 1;
-    let count = MOMENTS.min(film.frames);
-    let at = |moment: u32| if count == 1 { last } else { last * moment / (count - 1) };
-    let scenes = (0..count).map(|moment| shoot.scene(at(moment))).collect::<Result<Vec<_>, _>>()?;
-    observer.begin(Stage::Encode, 1);
-    let bytes = glb::encode(&scenes, last as f32 / film.fps as f32)?;
-    let model = out.map_or_else(|| PathBuf::from(format!("{cid}.glb")), Path::to_owned);
-    files::write_atomically(&model, &bytes, Access::Shared).map_err(StudioError::io(&model))?;
-    observer.end(Stage::Encode);
-    Ok(Modelled { recipe: cid, model, bytes: bytes.len() })
-}
-
-/// A film of the frames in a folder.
-#[derive(Debug, Serialize)]
-pub struct Compiled {
-    /// H.264 in MP4.
-    pub film: PathBuf,
-    /// An animated WebP of it, which loops.
-    pub preview: PathBuf,
-    /// Its middle.
-    pub poster: PathBuf,
-    /// Frames.
-    pub frames: u32,
-    /// Frames a second.
-    pub fps: u32,
-}
-
-/// Makes a film, a preview that marketplaces take and a poster of the frames that [`render`] or [`render_file`] left.
-///
-/// # Errors
-/// A frame that is not there or not of the others' size; what the encoders say.
-pub fn compile(rendered: &Rendered, fps: u32, observer: &dyn Observer) -> Result<Compiled, StudioError> {
-    let [first, end] = rendered.frames;
-    let folder = &rendered.folder;
-    observer.begin(Stage::Encode, u64::from(end - first));
-    let mut preview = Preview::new(fps);
-    let mut film: Option<FilmEncoder> = None;
-    let poster = folder.join("poster.png");
-    for frame in first..end {
-        let path = folder.join(format!("{frame:04}.png"));
-        let png = fs::read(&path).map_err(StudioError::io(&path))?;
-        let image = even(decode_png(&png)?);
-        if film.is_none() {
-            film = Some(FilmEncoder::new(image.width, image.height, fps)?);
-        }
-        if let Some(film) = &mut film {
-            film.push(&image)?;
-        }
-        preview.push(&image);
-        if frame == first + (end - first) / 2 {
-            files::write_atomically(&poster, &png, Access::Shared).map_err(StudioError::io(&poster))?;
-        }
-        observer.reached(u64::from(frame - first + 1));
-        if observer.stopped() {
-            return Err(StudioError::Stopped);
-        }
-    }
-    let film = film.ok_or(FilmError::Empty)?;
-    let [mp4, webp] = ["film.mp4", "preview.webp"].map(|name| folder.join(name));
-    files::write_atomically(&mp4, &film.finish()?, Access::Shared).map_err(StudioError::io(&mp4))?;
-    files::write_atomically(&webp, &preview.finish()?, Access::Shared).map_err(StudioError::io(&webp))?;
-    observer.end(Stage::Encode);
-    Ok(Compiled { film: mp4, preview: webp, poster, frames: end - first, fps })
-}
-
-/// The picture without its last column or row where H.264 could not halve them.
-fn even(image: Rgb8Image) -> Rgb8Image {
-    let (width, height) = (image.width & !1, image.height & !1);
-    if (width, height) == (image.width, image.height) {
-        return image;
-    }
-    let rows = image.pixels.chunks(image.width * 3).take(height);
-    let mut cut = Rgb8Image::new(width, height);
-    cut.pixels = rows.flat_map(|row| &row[..width * 3]).copied().collect();
-    cut
-}
-
 /// A plug-in's name, and what it is called in notes.
 fn named(plugin: &Plugin) -> (String, String) {
     let it = plugin.manifest();
@@ -493,7 +380,8 @@ impl<'a> Roll<'a> {
         inputs: &[(u32, Input<'_>)],
         develop: &dyn Fn(u32, Picture) -> Result<Rgb8Image, StudioError>,
     ) -> Result<(), StudioError> {
-        let mut watch = Developing { roll: self, develop, failed: None };
+        let (before, asked) = (self.done, inputs.len() as f32);
+        let mut watch = Developing { roll: self, before, asked, develop, failed: None };
         let result = plugin.render(sandbox, task, inputs, &mut watch);
         match watch.failed.take() {
             Some(error) => Err(error),
@@ -515,8 +403,7 @@ impl<'a> Roll<'a> {
             let (x, y) = (edge(width, columns, column), edge(height, rows, row));
             let rect =
                 Rect { x, y, width: edge(width, columns, column + 1) - x, height: edge(height, rows, row + 1) - y };
-            let share = tile as f32 / (columns * rows) as f32;
-            let mut one = One { roll: self, share, picture: None };
+            let mut one = One { roll: self, tile, tiles: columns * rows, picture: None };
             draw(rect, &mut one)?;
             let part = coded(&one.picture.expect("a run that ends well gave the frame"));
             for (row, pixels) in part.pixels.chunks(part.width * 3).enumerate() {
@@ -538,13 +425,19 @@ impl<'a> Roll<'a> {
 /// Keeps what a plug-in draws.
 struct Developing<'r, 'a> {
     roll: &'r mut Roll<'a>,
+    /// Frames that were there before, and how many it draws.
+    before: u32,
+    asked: f32,
     develop: &'r dyn Fn(u32, Picture) -> Result<Rgb8Image, StudioError>,
     /// What ended it, where it was not the plug-in.
     failed: Option<StudioError>,
 }
 
 impl Watch for Developing<'_, '_> {
-    fn reached(&mut self, _: f32) {}
+    fn reached(&mut self, share: f32) {
+        let frames = self.before as f32 + share * self.asked;
+        self.roll.observer.reached((frames * Stage::FRAME as f32) as u64);
+    }
 
     fn stopped(&mut self) -> bool {
         self.roll.observer.stopped()
@@ -564,14 +457,15 @@ impl Watch for Developing<'_, '_> {
 /// Takes one picture.
 struct One<'r, 'a> {
     roll: &'r Roll<'a>,
-    /// Of the frame that was there before it.
-    share: f32,
+    /// Which it is, and of how many.
+    tile: u32,
+    tiles: u32,
     picture: Option<Picture>,
 }
 
 impl Watch for One<'_, '_> {
-    fn reached(&mut self, _: f32) {
-        self.roll.drawing(self.share);
+    fn reached(&mut self, share: f32) {
+        self.roll.drawing((self.tile as f32 + share) / self.tiles as f32);
     }
 
     fn stopped(&mut self) -> bool {

@@ -18,8 +18,6 @@ pub struct Picture {
     pub width: u32,
     /// Rows.
     pub height: u32,
-    /// What its numbers are.
-    pub format: Format,
     /// Linear Rec. 709 radiance of an EXR; of a PNG, what is to be seen in [0, 1], coded as sRGB is.
     pub pixels: Vec<[f32; 3]>,
 }
@@ -66,7 +64,7 @@ impl Picture {
         if strange * 1000 > pixels.len() {
             return Err(format!("has {strange} pixels that are no numbers"));
         }
-        Ok(Self { width, height, format, pixels })
+        Ok(Self { width, height, pixels })
     }
 }
 

@@ -34,7 +34,7 @@ pub struct Plugin {
     files: Vec<(PathBuf, Vec<u8>)>,
 }
 
-/// What a run is told, and asked.
+/// What a run tells, and asks.
 pub trait Watch {
     /// The share that is done.
     fn reached(&mut self, share: f32);
