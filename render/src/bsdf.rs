@@ -9,6 +9,7 @@
 use seedstorm_sim::scene::Material;
 
 use crate::microfacet::{Ggx, fresnel, glass_keeps, normal_reflectance, reflectance, schlick};
+use crate::path::ROUGHNESS_FLOOR;
 use crate::sheen::Sheen;
 use crate::thin_film::ThinFilm;
 use crate::vector::{Basis, Vec3, max, vec3};
@@ -131,6 +132,22 @@ fn coat_reflectance(cover: f32, roughness: f32, cos: f32) -> f32 {
 /// Whether a material is a pane: coated or tinted, but so thin that light goes straight through.
 pub(crate) fn is_pane(material: &Material) -> bool {
     material.transmission >= 1.0 && material.metallic <= 0.0 && material.ior <= UNBENT_IOR
+}
+
+/// What a path takes a liquid for once a scattering was not narrow: a body of this absorption and colour that bends
+/// nothing, under a coat that mirrors about as much as water does. `None` where the liquid is not clear.
+pub(crate) fn unbent_liquid(material: &Material) -> Option<Material> {
+    let clear = material.transmission > 0.5 && material.roughness < CLEAR_ROUGHNESS && material.metallic <= 0.0;
+    clear.then(|| Material {
+        base_color: material.base_color,
+        transmission: 1.0,
+        ior: 1.0,
+        roughness: 0.0,
+        coat: (normal_reflectance(material.ior) / normal_reflectance(COAT_IOR)).min(1.0),
+        coat_roughness: ROUGHNESS_FLOOR,
+        absorption: material.absorption,
+        ..Material::default()
+    })
 }
 
 /// Share of light that goes straight through a pane's surface; the expectation of what [`Bsdf::sample`] lets through.

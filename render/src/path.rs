@@ -4,10 +4,12 @@
 //! power heuristic (Veach 1997, "Robust Monte Carlo Methods for Light Transport Simulation", §9.2). Shapes that emit and
 //! are no spheres are found by the way on only.
 //!
-//! Two things keep a few dozen samples free of fireflies, at the price of bias:
+//! Three things keep a few dozen samples free of fireflies, at the price of bias:
 //!
 //! - after a scattering that is not narrow, lobes are at least [`ROUGHNESS_FLOOR`] rough (after Kaplanyan and Dachsbacher
 //!   2013, "Path Space Regularization for Holistic and Robust Light Transport"), which blurs caustics;
+//! - to what scatters widely, light comes straight through a clear liquid: the caustics on a tank's floor would be
+//!   nothing but fireflies, and without them it would be dark;
 //! - what a path finds beyond the direct light of its first such scattering, or after more than [`SHARP_SCATTERINGS`]
 //!   scatterings of any kind, is scaled down to at most [`crate::FrameSettings::indirect_clamp`] in luminance, which
 //!   darkens what a few bright paths would have carried.
@@ -138,6 +140,8 @@ pub(crate) fn trace(
         Strategy::Lights => f32::from(by_light <= 0.0 || density <= 0.0),
     };
 
+    // Where paths are kept smooth, light goes straight through clear liquids to what scatters it widely.
+    let liquid = scene.liquid.as_ref().filter(|_| limits.floor > 0.0);
     let by_lights = match limits.strategy {
         Strategy::Both => true,
         #[cfg(test)]
@@ -186,7 +190,7 @@ pub(crate) fn trace(
                 {
                     let value = fog.phase(ray.direction, light.direction);
                     let shadow = Ray { origin: here.position, direction: light.direction, time: ray.time };
-                    let visible = scene.visibility(&shadow, light.distance * (1.0 - 1e-4), scratch);
+                    let visible = scene.visibility(&shadow, light.distance * (1.0 - 1e-4), liquid, scratch);
                     let weight = weight_of(light.density, value);
                     let contribution = throughput * visible * light.radiance * (value * weight / light.density);
                     sample.radiance += clamped(contribution, softened || indirect);
@@ -220,6 +224,10 @@ pub(crate) fn trace(
             break;
         };
         length += hit.t;
+        let unbent = liquid.filter(|liquid| softened && liquid.instance == hit.instance);
+        if let Some(liquid) = unbent {
+            surface.material = liquid.material;
+        }
         let material = &scene.materials[surface.material as usize];
         let out = -ray.direction;
         let from_back = out.dot(surface.facet_normal) < 0.0;
@@ -241,7 +249,7 @@ pub(crate) fn trace(
         }
         let side = if from_back { -1.0 } else { 1.0 };
         let facing = Facing { normal: surface.normal * side, facet_normal: surface.facet_normal * side, out, inside };
-        let pane = scene.hits_pane(&hit);
+        let pane = unbent.is_some() || scene.hits_pane(&hit);
         let drawn = Drawn {
             least_roughness: if softened && !pane { limits.floor } else { 0.0 },
             least_reflected: if bounce == 0 { FIRST_REFLECTED } else { 0.0 },
@@ -279,7 +287,7 @@ pub(crate) fn trace(
                     let weight = weight_of(light.density, by_scattering);
                     let origin = surface.origin(light.direction);
                     let shadow = Ray { origin, direction: light.direction, time: ray.time };
-                    let visible = scene.visibility(&shadow, light.distance * (1.0 - 1e-4), scratch);
+                    let visible = scene.visibility(&shadow, light.distance * (1.0 - 1e-4), liquid, scratch);
                     if visible != Vec3::ZERO {
                         let crosses = light.direction.dot(facet_normal) < 0.0;
                         let value = if crosses { value * crossing } else { value };
@@ -347,7 +355,9 @@ mod tests {
     use std::sync::atomic::AtomicBool;
 
     use nalgebra::{Point3, Similarity3, Translation3, UnitQuaternion, Vector3};
-    use seedstorm_sim::scene::{AreaLight, Camera, Environment, Fog, Instance, Material, Mesh, Scene, Shape, Sky, Sun};
+    use seedstorm_sim::scene::{
+        AreaLight, Camera, Environment, Fluid, Fog, Instance, Material, Mesh, Scene, Shape, Sky, Sun,
+    };
 
     use super::*;
     use crate::{FrameSettings, Rect};
@@ -408,6 +418,10 @@ mod tests {
     }
 
     fn strategies_agree_in(scene: Scene, strategies: &[Strategy], tolerance: f32) {
+        strategies_agree_below(f32::INFINITY, scene, strategies, tolerance);
+    }
+
+    fn strategies_agree_below(indirect_clamp: f32, scene: Scene, strategies: &[Strategy], tolerance: f32) {
         let prepared = PreparedScene::new(&scene).expect("a scene");
         let settings = FrameSettings {
             width: 24,
@@ -417,7 +431,7 @@ mod tests {
             seed: 1,
             outlines: true,
             frame: 0,
-            indirect_clamp: f32::INFINITY,
+            indirect_clamp,
         };
         let whole = Rect { x: 0, y: 0, width: 24, height: 24 };
         let mean = |strategy| {
@@ -601,5 +615,34 @@ mod tests {
         });
         scene.instances.push(Instance { shape: Shape::Sphere(2.0), material: 1, ..scene.instances[0] });
         strategies_agree_in(scene, &[Strategy::Scattering], 0.015);
+    }
+
+    /// As long as paths are kept smooth, a clear liquid is as a pane to what lies in it, and what lies in it is lit.
+    #[test]
+    fn strategies_agree_in_a_clear_liquid() {
+        let mut scene = scene(Material { roughness: 0.6, ..Material::default() });
+        let absorption = [0.9, 0.3, 0.2];
+        scene.materials.push(Material {
+            transmission: 0.95,
+            roughness: 0.0,
+            ior: 1.33,
+            absorption,
+            ..Material::default()
+        });
+        let lattice = |i: usize| [i % 20, i / 20 % 6, i / 120].map(|i| i as f32 * 0.15);
+        let positions = (0..2400).map(lattice).map(|[x, y, z]| Point3::new(x - 1.5, y, z - 1.5)).collect();
+        scene.fluid = Some(Fluid { positions, spacing: 0.15, material: 1, ..Fluid::default() });
+        strategies_agree_below(1e9, scene.clone(), &[Strategy::Scattering], 0.02);
+
+        let lit = |indirect_clamp| {
+            let prepared = PreparedScene::new(&scene).expect("a scene");
+            let settings =
+                FrameSettings { width: 24, height: 24, samples: 64, indirect_clamp, ..FrameSettings::default() };
+            let layers = prepared.render(&settings, &|_| {}, &AtomicBool::new(false)).expect("a picture");
+            layers.radiance.iter().map(|&c| Vec3::from(c).luminance()).sum::<f32>()
+        };
+        // Without any bias the same light finds its way by chance, and bent.
+        let [smooth, free] = [lit(1e9), lit(f32::INFINITY)];
+        assert!((smooth / free - 1.0).abs() < 0.1, "{smooth}, and {free} without bias");
     }
 }

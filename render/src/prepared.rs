@@ -9,7 +9,7 @@ use nalgebra::Similarity3;
 use rayon::prelude::*;
 use seedstorm_sim::scene::{Instance, Material, Mesh, Scene, Shape};
 
-use crate::bsdf::{is_pane, through_pane};
+use crate::bsdf::{is_pane, through_pane, unbent_liquid};
 use crate::bvh::{Bounds, BoxRay, Bvh, Item, Leaves, Stack, padded};
 use crate::camera::Lens;
 use crate::error::RenderError;
@@ -39,8 +39,19 @@ pub struct PreparedScene {
     pub(crate) tree: Bvh,
     /// The solids that shadow rays go through.
     pub(crate) panes: Vec<u32>,
+    /// The fluid, where it is clear.
+    pub(crate) liquid: Option<Liquid>,
     /// What the leaves of `tree` hold, in their order.
     pub(crate) leaves: Vec<Leaf>,
+}
+
+/// A clear liquid: light goes straight through it to what is lit, or all that lies in it would be dark.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Liquid {
+    pub(crate) instance: u32,
+    mesh: u32,
+    /// The last of the materials, see [`unbent_liquid`].
+    pub(crate) material: u32,
 }
 
 /// The geometry of an instance.
@@ -88,6 +99,8 @@ pub(crate) struct Look {
 
 /// Most panes that shadow rays go through; any more cast shadows.
 const MOST_PANES: usize = 8;
+/// Most times that a shadow ray goes in or out of a liquid.
+const MOST_CROSSINGS: u32 = 12;
 
 /// The rows of a rotation from world to local space.
 #[derive(Debug, Clone, Copy)]
@@ -215,7 +228,14 @@ impl PreparedScene {
         for (number, ball) in (0..).zip(&lights.glows.balls) {
             looks[ball.instance as usize].ball = Some(number);
         }
+        let mut materials = scene.materials.clone();
+        let mut liquid = None;
         if let Some(fluid) = &scene.fluid {
+            if let Some(unbent) = unbent_liquid(&materials[fluid.material]) {
+                let (instance, mesh) = (placed.len() as u32, sources.len() as u32);
+                liquid = Some(Liquid { instance, mesh, material: materials.len() as u32 });
+                materials.push(unbent);
+            }
             placed.push(Placed::World { mesh: sources.len() as u32 });
             let (tint, emission) = (Vec3::ONE, Vec3::ZERO);
             looks.push(Look { material: fluid.material as u32, tint, emission, pane: false, ball: None });
@@ -232,7 +252,7 @@ impl PreparedScene {
         Ok(Self {
             lens,
             lights,
-            materials: scene.materials.clone(),
+            materials,
             exposure: libm::exp2f(scene.exposure_stops),
             meshes,
             placed,
@@ -240,6 +260,7 @@ impl PreparedScene {
             fog: scene.fog.as_ref().and_then(Fog::new),
             looks,
             panes,
+            liquid,
             tree,
             leaves,
         })
@@ -255,13 +276,14 @@ impl PreparedScene {
     }
 
     /// The share of light that comes from `limit` to the ray's origin: none where something stands between, all
-    /// elsewhere, but for what panes withhold.
+    /// elsewhere, but for what panes and `liquid` withhold.
     #[inline]
-    pub(crate) fn visibility(&self, ray: &Ray, limit: f32, scratch: &mut Scratch) -> Vec3 {
+    pub(crate) fn visibility(&self, ray: &Ray, limit: f32, liquid: Option<&Liquid>, scratch: &mut Scratch) -> Vec3 {
         if self.lights.occlude(ray, limit) {
             return Vec3::ZERO;
         }
-        let mut search = Any { scene: self, ray, limit };
+        let passed = liquid.map_or(NO_INSTANCE, |liquid| liquid.instance);
+        let mut search = Any { scene: self, ray, limit, passed };
         if self.tree.traverse::<false>(&BoxRay::new(ray), &mut scratch.stack, &mut search) {
             return Vec3::ZERO;
         }
@@ -271,6 +293,9 @@ impl PreparedScene {
         };
         for &pane in &self.panes {
             share *= self.through_pane(pane, ray, limit);
+        }
+        if let Some(liquid) = liquid {
+            share *= self.through_liquid(liquid, ray, limit, &mut scratch.stack);
         }
         share
     }
@@ -302,6 +327,25 @@ impl PreparedScene {
             }
         }
         share
+    }
+
+    fn through_liquid(&self, liquid: &Liquid, ray: &Ray, limit: f32, stack: &mut Stack) -> Vec3 {
+        let material = &self.materials[liquid.material as usize];
+        let mesh = &self.meshes[liquid.mesh as usize];
+        let (mut share, mut ray, mut limit) = (Vec3::ONE, *ray, limit);
+        for _ in 0..MOST_CROSSINGS {
+            let Some(found) = mesh.nearest(&ray, limit, stack) else { return share };
+            let hit = Hit { t: found.t, instance: liquid.instance, triangle: found.triangle };
+            let surface = self.surface(&ray, &hit);
+            let inside = ray.direction.dot(surface.facet_normal) > 0.0;
+            if inside {
+                share *= absorbed(material, hit.t);
+            }
+            share *= through_pane(material, surface.tint, ray.direction.dot(surface.normal).abs(), inside);
+            limit -= hit.t;
+            ray.origin = surface.origin(ray.direction);
+        }
+        Vec3::ZERO
     }
 
     /// Whether shadow rays go through this hit.
@@ -590,6 +634,8 @@ struct Any<'a> {
     scene: &'a PreparedScene,
     ray: &'a Ray,
     limit: f32,
+    /// An instance that does not count.
+    passed: u32,
 }
 
 impl Leaves for Any<'_> {
@@ -606,7 +652,7 @@ impl Leaves for Any<'_> {
             return (0..4).any(|slot| bits >> slot & 1 == 1 && t[slot] < self.limit);
         }
         let instance = leaf.instances[0];
-        if !self.scene.panes.is_empty() && self.scene.looks[instance as usize].pane {
+        if instance == self.passed || (!self.scene.panes.is_empty() && self.scene.looks[instance as usize].pane) {
             return false;
         }
         let mut placed = &self.scene.placed[instance as usize];

@@ -27,7 +27,7 @@ use nalgebra::{Point3, Quaternion, Similarity3, Translation3, UnitQuaternion, Ve
 use proptest::prelude::*;
 use seedstorm_render::{FrameSettings, Layers, PreparedScene, Rect, RenderError};
 use seedstorm_sim::scene::{
-    AreaLight, Backdrop, Camera, Environment, Instance, Material, Mesh, Scene, Shape, Sky, Sun,
+    AreaLight, Backdrop, Camera, Environment, Fluid, Instance, Material, Mesh, Scene, Shape, Sky, Sun,
 };
 
 const SETTINGS: FrameSettings = FrameSettings {
@@ -110,10 +110,25 @@ fn scene() -> Scene {
             Material { sheen: [0.7, 0.5, 0.9], sheen_roughness: 0.3, ..base },
             Material { subsurface: 0.9, subsurface_radius: [0.1, 0.05, 0.02], ..base },
             Material { transmission: 1.0, ior: 1.0, coat: 1.0, absorption: [0.2, 0.1, 0.0], ..base },
+            Material { transmission: 0.95, roughness: 0.0, ior: 1.33, absorption: [1.0, 0.3, 0.2], ..base },
         ],
         meshes: vec![Arc::new(wave(72))],
         instances,
-        fluid: None,
+        fluid: Some(Fluid {
+            positions: (0..400_u16)
+                .map(f32::from)
+                .map(|i| {
+                    Point3::new(
+                        0.6 + 0.1 * (i % 10.0),
+                        0.1 * (i / 100.0).floor(),
+                        1.2 + 0.1 * (i / 10.0 % 10.0).floor(),
+                    )
+                })
+                .collect(),
+            spacing: 0.1,
+            material: 13,
+            ..Fluid::default()
+        }),
         haze: None,
         fog: None,
         moved: vec![],
@@ -181,7 +196,7 @@ fn pools_of_any_size() {
 
 #[test]
 fn golden() {
-    assert_eq!(in_pool(2), "91b22074793892847685df6878a482645b37690032726e9cf28d5c4388771858");
+    assert_eq!(in_pool(2), "c3742494e74356652a82c43ffc3ea6e429c6d9afd8f28bda4ee76b4a7bbf642d");
 }
 
 proptest! {
@@ -248,7 +263,7 @@ fn a_scene_that_cannot_be_drawn_names_what_is_wrong() {
         }),
         ("texel", |s| Arc::make_mut(s.environment.as_mut().expect("a map")).radiance[5] = [f32::NAN; 3]),
         ("sun", |s| s.sun.as_mut().expect("a sun").toward = Vector3::zeros()),
-        ("instance 3", |s| s.instances[3].material = 13),
+        ("instance 3", |s| s.instances[3].material = 99),
         ("instance 4", |s| s.instances[4].shape = Shape::Mesh(1)),
         ("instance 5", |s| s.instances[5].pose.isometry.translation.vector.x = f32::INFINITY),
         ("triangle 9", |s| Arc::make_mut(&mut s.meshes[0]).triangles[9][1] = 1_000_000),

@@ -6,15 +6,19 @@ use serde::Deserialize;
 
 use crate::scene::Rgb;
 
-/// A ground, four colours for the piece and an accent, linear Rec. 709.
+/// Two grounds, four colours for the piece and an accent, linear Rec. 709.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Palette {
     /// Its name.
     pub name: String,
     /// Paper and floor.
     pub ground: Rgb,
+    /// Paper and floor by night: dark, so that the colours glow before it.
+    pub deep: Rgb,
     /// The piece's own colours.
     pub colors: [Rgb; 4],
+    /// What clear water lends to white light on its way.
+    pub water: Rgb,
     /// For the few things that should be seen first.
     pub accent: Rgb,
 }
@@ -28,7 +32,9 @@ struct File {
 struct Entry {
     name: String,
     ground: [f32; 3],
+    deep: [f32; 3],
     colors: [[f32; 3]; 4],
+    water: [f32; 3],
     accent: [f32; 3],
 }
 
@@ -37,7 +43,9 @@ static PALETTES: LazyLock<Vec<Palette>> = LazyLock::new(|| {
     let palette = |entry: Entry| Palette {
         name: entry.name,
         ground: oklch(entry.ground),
+        deep: oklch(entry.deep),
         colors: entry.colors.map(oklch),
+        water: oklch(entry.water),
         accent: oklch(entry.accent),
     };
     file.palettes.into_iter().map(palette).collect()

@@ -34,6 +34,8 @@ pub(crate) const PALETTES: &[TraitOption] = &[
 /// Lights around a subject of `radius` at `center`, above a floor at y = 0.
 #[derive(Debug, Clone)]
 pub(crate) struct Lighting {
+    /// The colour of floor and backdrop.
+    pub(crate) paper: Rgb,
     pub(crate) sky: Sky,
     pub(crate) lights: Vec<AreaLight>,
     pub(crate) environment: Option<Arc<Environment>>,
@@ -75,8 +77,10 @@ impl Lighting {
                 sky(0.42, 0.30, 0.08, cool),
                 vec![
                     // So far away that what lies behind it is beyond the picture.
-                    panel([-6.8, 3.4, -0.8], [2.4, 2.4], scale(warm, 34.0)),
+                    panel([-9.0, 4.5, -1.0], [3.2, 3.2], scale(warm, 34.0)),
                     panel([2.2, 3.8, 2.8], [1.8, 1.2], scale(cool, 2.6)),
+                    // Draws the edge of the shaded side.
+                    panel([3.4, 2.0, -2.0], [0.45, 1.9], scale(cool, 15.0)),
                 ],
                 0.35,
             ),
@@ -105,7 +109,12 @@ impl Lighting {
                 0.0,
             ),
         };
-        Self { sky, lights, environment: environment.map(Arc::new), sun, exposure_stops }
+        let paper = match mood {
+            "golden" => mix(palette.ground, palette.deep, 0.8),
+            "noir" => palette.deep,
+            _ => palette.ground,
+        };
+        Self { paper, sky, lights, environment: environment.map(Arc::new), sun, exposure_stops }
     }
 }
 

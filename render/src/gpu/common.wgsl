@@ -23,7 +23,8 @@ struct Params {
     more: vec4<u32>,
     // where in `looks`: reflectance of fuzz, what rough glass keeps, the map's texels, its rows
     tables: vec4<u32>,
-    // where in `looks`: the clusters of balls, the motions
+    // where in `looks`: the clusters of balls, the motions; the instance of a clear liquid that light goes straight
+    // through, and its material
     motion: vec4<u32>,
     // the fog's corners, its density, 0 where there is none, and its anisotropy; its albedo
     fog_low: vec4<f32>,

@@ -17,7 +17,7 @@ use seedstorm_sim::{
 use crate::error::RenderError;
 use crate::frame::{FrameSettings, Rect};
 use crate::layers::Layers;
-use crate::prepared::PreparedScene;
+use crate::prepared::{NO_INSTANCE, PreparedScene};
 use pack::Packed;
 
 /// The shader: one file after the other.
@@ -258,6 +258,8 @@ impl GpuScene<'_> {
         let (lens, lights) = (&scene.lens, &scene.lights);
         let row = |v: crate::vector::Vec3, w: f32| [v.x, v.y, v.z, w];
         let rgb = |[r, g, b]: [f32; 3], w: f32| [r, g, b, w];
+        let liquid = scene.liquid.filter(|_| settings.roughness_floor() > 0.0);
+        let liquid = liquid.map_or([NO_INSTANCE, 0], |liquid| [liquid.instance, liquid.material]);
         let mut params = Params {
             eye: row(lens.eye, lens.tan_half),
             right: row(lens.right, lens.lens_radius),
@@ -281,7 +283,7 @@ impl GpuScene<'_> {
             places: [packed.places[0], packed.places[1], packed.places[2], packed.places[3]],
             more: [packed.places[4], packed.places[5], packed.root, u32::from(!scene.moving.is_empty())],
             tables: [packed.places[6], packed.places[7], packed.places[8], packed.places[9]],
-            motion: [packed.places[10], packed.places[11], 0, 0],
+            motion: [packed.places[10], packed.places[11], liquid[0], liquid[1]],
             frame: [settings.width, settings.height, settings.seed, settings.samples],
             part: [rect.x, rect.y, rect.width, settings.frame],
             ..Params::default()

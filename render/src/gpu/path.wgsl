@@ -141,6 +141,10 @@ fn trace(first: Ray, sequence: Sampler) -> PathSample {
             break;
         }
         travelled += hit.t;
+        let unbent = softened && hit.instance == params.motion.z;
+        if unbent {
+            surface.material = params.motion.w;
+        }
         let material = material_of(surface.material);
         let away = -ray.direction;
         let from_back = dot(away, surface.facet_normal) < 0.0;
@@ -163,7 +167,7 @@ fn trace(first: Ray, sequence: Sampler) -> PathSample {
         }
         let side = select(1.0, -1.0, from_back);
         let facing = Facing(surface.normal * side, surface.facet_normal * side, away, inside);
-        let pane = (word(hit.instance, 3u) & 1u) != 0u;
+        let pane = unbent || (word(hit.instance, 3u) & 1u) != 0u;
         let drawn = Drawn(
             select(0.0, params.limits.z, softened && !pane), select(0.0, FIRST_REFLECTED, bounce == 0u), spectrum,
         );

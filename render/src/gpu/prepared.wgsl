@@ -238,7 +238,8 @@ struct Hit {
     triangle: u32,
 }
 
-// The nearest of a leaf's instances, or what was found before; any where `first_of_all`, which panes do not count for.
+// The nearest of a leaf's instances, or what was found before; any where `first_of_all`, which panes and the clear liquid
+// do not count for.
 fn meet_leaf(instances_of: vec4<u32>, ray: Ray, before: Hit, first_of_all: bool) -> Hit {
     var hit = before;
     for (var slot = 0u; slot < 4u; slot++) {
@@ -248,7 +249,7 @@ fn meet_leaf(instances_of: vec4<u32>, ray: Ray, before: Hit, first_of_all: bool)
         }
         let kind = bitcast<u32>(instances[instance * 7u].w);
         var found = TriangleHit(0.0, NONE);
-        if first_of_all && (word(instance, 3u) & 1u) != 0u {
+        if first_of_all && ((word(instance, 3u) & 1u) != 0u || instance == params.motion.z) {
             found.t = -1.0;
         } else if kind >= MESH {
             var local = ray;
@@ -446,6 +447,8 @@ fn surface_at(ray: Ray, hit: Hit) -> Surface {
 
 // ---- Visibility.
 
+const MOST_CROSSINGS: u32 = 12u;
+
 fn visibility(ray: Ray, limit: f32) -> vec3<f32> {
     if occluded_by_lights(ray, limit) || meet(ray, limit, true).instance != NONE {
         return vec3(0.0);
@@ -454,7 +457,32 @@ fn visibility(ray: Ray, limit: f32) -> vec3<f32> {
     for (var i = 0u; i < params.counts.z; i++) {
         share *= through_one_pane(params.panes[i / 4u][i % 4u], ray, limit);
     }
+    if params.motion.z != NONE {
+        share *= through_liquid(ray, limit);
+    }
     return share;
+}
+
+fn through_liquid(ray: Ray, limit: f32) -> vec3<f32> {
+    let material = material_of(params.motion.w);
+    var share = vec3(1.0);
+    var leg = ray;
+    var left = limit;
+    for (var i = 0u; i < MOST_CROSSINGS; i++) {
+        let found = meet_mesh(word(params.motion.z, 6u), leg, left, false);
+        if found.triangle == NONE {
+            return share;
+        }
+        let surface = surface_at(leg, Hit(found.t, params.motion.z, found.triangle));
+        let inside = dot(leg.direction, surface.facet_normal) > 0.0;
+        if inside {
+            share *= absorbed(material, found.t);
+        }
+        share *= through_pane(material, surface.tint, abs(dot(leg.direction, surface.normal)), inside);
+        left -= found.t;
+        leg.origin = origin_toward(surface, leg.direction);
+    }
+    return vec3(0.0);
 }
 
 fn through_one_pane(pane: u32, ray: Ray, limit: f32) -> vec3<f32> {

@@ -195,7 +195,7 @@ impl CellGrid {
     ///
     /// The denser they lie, the closer are those that count.
     pub(super) fn color_at(&self, p: Vec3) -> Rgb {
-        let sharpness = (1.0 / libm::cbrtf(self.share * self.share)) as u32;
+        let sharpness = (1.6 / libm::cbrtf(self.share * self.share)) as u32;
         let mut total = 0.0;
         let mut sum = [0.0; 3];
         for row in self.rows_around(self.cell_at(p), 2) {

@@ -113,6 +113,7 @@ pub(super) enum Ink {
     Ramp(f32),
     Accent,
     Ground,
+    Water,
 }
 
 /// What colours can follow.
@@ -266,6 +267,6 @@ impl Ink {
         if matches!(field.node.value, Value::Number(_)) {
             return Ok(Self::Ramp(field.number(bounds(0.0, 3.0, ""))? as f32));
         }
-        Ok([Self::Accent, Self::Ground][field.one_of(&["accent", "ground"])?])
+        Ok([Self::Accent, Self::Ground, Self::Water][field.one_of(&["accent", "ground", "water"])?])
     }
 }

@@ -95,7 +95,7 @@ impl AuthoredStage {
             materials.push(material);
             colors.push((!own).then_some(color));
         }
-        materials.push(Material { base_color: scale(palette.ground, 0.85), roughness: 0.65, ..Material::default() });
+        materials.push(Material { base_color: scale(lighting.paper, 0.85), roughness: 0.65, ..Material::default() });
         let mut meshes: Vec<Arc<Mesh>> = scene.meshes.iter().map(|(_, mesh)| mesh.surface.clone()).collect();
         let panes = match (look.tank.value(genome), layout.tank) {
             ("glass", Some(tank)) => {
@@ -104,9 +104,9 @@ impl AuthoredStage {
                     roughness: 0.0,
                     transmission: 1.0,
                     ior: 1.0,
-                    coat: 0.6,
+                    coat: 0.45,
                     coat_roughness: 0.02,
-                    absorption: [3.4, 0.9, 1.4],
+                    absorption: [2.0, 0.5, 0.8],
                     ..Material::default()
                 });
                 panes(tank.size().map(|size| size as f32), materials.len() - 1)
@@ -171,8 +171,8 @@ impl AuthoredStage {
         Self {
             palette,
             backdrop: Backdrop {
-                center: scale(palette.ground, 1.05),
-                edge: scale(palette.ground, 0.4),
+                center: scale(lighting.paper, 1.05),
+                edge: scale(lighting.paper, 0.4),
                 middle: [0.0, 0.0],
                 radius: 1.9,
             },
@@ -235,6 +235,7 @@ fn ink_of(palette: &Palette, ink: Ink) -> Rgb {
         Ink::Ramp(at) => palette.ramp(at / 3.0),
         Ink::Accent => palette.accent,
         Ink::Ground => palette.ground,
+        Ink::Water => palette.water,
     }
 }
 
@@ -244,7 +245,7 @@ fn water(color: Rgb, depth: f32) -> Material {
     Material {
         base_color: mix(color, [1.0; 3], 0.4),
         roughness: 0.0,
-        transmission: 0.9,
+        transmission: 0.96,
         ior: 1.33,
         absorption: color.map(|share| -libm::logf(share.max(LEAST_LEFT)) / depth),
         ..Material::default()

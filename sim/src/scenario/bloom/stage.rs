@@ -185,7 +185,7 @@ impl Stage for BloomStage {
         let gold = Material { base_color: self.palette.accent, metallic: 1.0, roughness: 0.18, ..Material::default() };
         // Stamens are thinner than a pixel: what is as sharp as on the ball would sparkle on them.
         let brass = Material { roughness: 0.5, ..gold };
-        let paper = Material { base_color: scale(self.palette.ground, 0.85), roughness: 0.65, ..Material::default() };
+        let paper = Material { base_color: scale(self.lighting.paper, 0.85), roughness: 0.65, ..Material::default() };
         Scene {
             camera: Camera {
                 eye: target + Vector3::new(sin * run, rise, cos * run) * distance,

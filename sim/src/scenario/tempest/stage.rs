@@ -22,6 +22,18 @@ const HEIGHT: f32 = 1.22;
 /// grid leaves pores and ripples that it cannot see itself.
 const COARSER: f32 = 1.7;
 
+/// How far the camera draws back at most.
+const AWAY: f32 = 1.15;
+
+/// From 0 to 1 and back to 0, as the liquid is thrown apart and gathers.
+fn thrown(time: f32) -> f32 {
+    let ease = |t: f32| {
+        let t = t.clamp(0.0, 1.0);
+        t * t * (3.0 - 2.0 * t)
+    };
+    ease(time / 0.25) * (1.0 - ease((time - 0.32) / 0.48))
+}
+
 /// Turns the states of a tempest into scenes.
 pub(super) struct TempestStage {
     palette: &'static Palette,
@@ -53,9 +65,9 @@ impl TempestStage {
             radius,
             spacing: COARSER * (1.0 / libm::cbrt(density)) as f32 / radius,
             camera: match genome.text("camera") {
-                "above" => (0.52, 5.3),
-                "below" => (-0.06, 5.3),
-                _ => (0.17, 5.3),
+                "above" => (0.52, 3.4),
+                "below" => (-0.06, 3.4),
+                _ => (0.17, 3.4),
             },
             turn: genome.number("turn") as f32 * (std::f32::consts::PI / 180.0),
         }
@@ -127,12 +139,14 @@ impl Stage for TempestStage {
             material: 0,
         };
         let (elevation, distance) = self.camera;
+        // Draws back while the liquid is thrown about, and comes near again as it gathers.
+        let distance = distance + AWAY * thrown(time as f32);
         let angle = self.turn * (time as f32 - 0.5);
         let (sin, cos) = libm::sincosf(angle);
         let (rise, run) = libm::sincosf(elevation);
         let target = Point3::new(0.0, HEIGHT * 0.95, 0.0);
         let eye = target + Vector3::new(sin * run, rise, cos * run) * distance;
-        let floor = Material { base_color: scale(self.palette.ground, 0.9), roughness: 0.9, ..Material::default() };
+        let floor = Material { base_color: scale(self.palette.deep, 0.9), roughness: 0.5, ..Material::default() };
         Scene {
             camera: Camera {
                 eye,
