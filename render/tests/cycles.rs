@@ -91,11 +91,13 @@ fn limited(folder: &Path, limits: &str) -> Plugin {
 
 #[test]
 fn it_does_what_the_protocol_asks() {
-    let report = check(&Plugin::cycles(), &sandbox(), &mut |_| {});
+    let folder = tempfile::tempdir().unwrap();
+    let file = blend(folder.path(), "film", &[]);
+    let report = check(&Plugin::cycles(), &sandbox(), Some(&file), &mut |_| {});
     for finding in &report.findings {
         assert_eq!(finding.problem, None, "{}", finding.what);
     }
-    assert!(report.findings.len() >= 9);
+    assert!(report.findings.len() >= 14);
 }
 
 /// 24 frames in two halves are those in one go, byte for byte, and frames from tiles are those in one piece.
@@ -105,7 +107,7 @@ fn parts_make_the_whole() {
     let (cycles, sandbox) = (Plugin::cycles(), sandbox());
     let file = blend(folder.path(), "film", &[]);
     let film = cycles.describe(&sandbox, &file, &mut || false).unwrap();
-    assert_eq!(film, Film { frames: [1, 24], fps: 24, size: SIZE });
+    assert_eq!(film, Film { frames: [1, 24], fps: 24, size: SIZE, note: None });
 
     let whole = draw(&cycles, &sandbox, &file, 1..=24, None).unwrap();
     assert_eq!(whole.len(), 24);

@@ -209,6 +209,12 @@ time.sleep(600)
             "needed more than 256 MiB of memory",
         ),
         ("f = open(OUT / 'big', 'wb')\nwhile True: f.write(bytes(1 << 20))", "output_mib = 16", "ended with"),
+        ("open(OUT / '0000.exr', 'wb').truncate(100 << 30)", "output_mib = 16", "ended with"),
+        (
+            "for i in range(100000):\n    open(OUT / str(i), 'wb').truncate(15 << 20)\ntime.sleep(600)",
+            "output_mib = 16\nseconds_to_start = 5\nseconds_per_frame = 1",
+            "",
+        ),
         (
             "for i in range(100000):\n    (OUT / str(i)).write_bytes(bytes(8 << 20))\ntime.sleep(600)",
             "output_mib = 32",
@@ -330,7 +336,7 @@ fn a_file_is_described() {
 assert task['task'] == 'describe' and (JOB / task['input']).read_text() == 'words'
 say(film={'frames': [1, 24], 'fps': 24, 'size': [640, 480]})
 ";
-    assert_eq!(describe(honest).unwrap(), protocol::Film { frames: [1, 24], fps: 24, size: [640, 480] });
+    assert_eq!(describe(honest).unwrap(), protocol::Film { frames: [1, 24], fps: 24, size: [640, 480], note: None });
     for film in [
         "'frames': [5, 1], 'fps': 24, 'size': [8, 8]",
         "'frames': [1, 2], 'fps': 0, 'size': [8, 8]",

@@ -1,5 +1,7 @@
 //! Commands and what they do.
 
+mod drawing;
+
 use std::{
     collections::BTreeMap,
     fs::File,
@@ -13,10 +15,6 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use seedstorm_mint::{
     Bundle, Store, car,
     files::{self, Access},
-};
-use seedstorm_render::{
-    image_file::encode_png,
-    plugin::{self, Plugin},
 };
 use seedstorm_sim::{
     Backend, Film, Recipe, RecipeError, Seed,
@@ -33,12 +31,11 @@ use seedstorm_studio::{
     census::census,
     check,
     doctor::diagnose,
-    export,
     import::import_car,
     ledger::Ledger,
     located::locate,
     make, random_bytes,
-    render::{self, Frames, Renderer, render},
+    render::Renderer,
     renderers, scene_file,
     sweep::{self, Sweep},
     verify,
@@ -91,54 +88,14 @@ enum Command {
         keep_checkpoints: Option<u16>,
     },
     /// Render frames of a recipe, or of another program's file, into a folder, without making a piece.
-    Render {
-        #[command(flatten)]
-        source: Source,
-        /// The frames, as A..B, from 0; B is excluded. Or `poster`: the one that the poster shows. All where it is left out.
-        #[arg(long, value_name = "A..B", value_parser = frames)]
-        frames: Option<Frames>,
-        /// What draws: cpu, whose pixels are the same everywhere, gpu, cycles, or a plug-in that was added. Files of other
-        /// programs (.blend) are drawn by the first renderer that reads them.
-        #[arg(long, value_name = "NAME")]
-        renderer: Option<String>,
-        /// Samples a pixel, in place of what the quality or the file says.
-        #[arg(long, value_parser = clap::value_parser!(u32).range(1..=65536))]
-        samples: Option<u32>,
-        /// Draw each frame of a file in so many tiles, each by itself, as nodes of a network would.
-        #[arg(long, value_name = "COLUMNSxROWS", value_parser = tiles)]
-        tiles: Option<[u32; 2]>,
-        /// Let a renderer that is a program of its own do whatever you may do, where there is no bubblewrap.
-        #[arg(long)]
-        unconfined: bool,
-        /// Keep the raw light of each frame of a piece too: linear, undenoised, as OpenEXR.
-        #[arg(long)]
-        exr: bool,
-        /// Make a film of the frames too: film.mp4, an animated preview.webp of less than 8 MB, and poster.png.
-        #[arg(long)]
-        film: bool,
-        /// Where the simulation runs: auto, cpu, gpu, or gpu-split (without 64-bit integers). The bits are the same.
-        #[arg(long, default_value = "auto")]
-        backend: Backend,
-        /// The folder; `<recipe CID>-<renderer>` here where it is left out.
-        #[arg(long, short)]
-        out: Option<PathBuf>,
-    },
+    Render(drawing::RenderArguments),
     /// Write a piece as a model that plays in three dimensions (binary glTF), as browsers and marketplaces show it.
-    Model {
-        #[command(flatten)]
-        source: Source,
-        /// Where the simulation runs: auto, cpu, gpu, or gpu-split (without 64-bit integers). The bits are the same.
-        #[arg(long, default_value = "auto")]
-        backend: Backend,
-        /// The file; `<recipe CID>.glb` here where it is left out.
-        #[arg(long, short)]
-        out: Option<PathBuf>,
-    },
+    Model(drawing::ModelArguments),
     /// List what can draw: our tracers, Cycles, plug-ins.
     Renderers,
     /// Check, add and remove renderers that are programs of their own.
     #[command(subcommand)]
-    Renderer(RendererCommand),
+    Renderer(drawing::RendererCommand),
     /// Print the canonical recipe of a piece without making it.
     Recipe {
         #[command(flatten)]
@@ -262,36 +219,6 @@ enum SceneCommand {
     },
 }
 
-#[derive(Debug, Subcommand)]
-enum RendererCommand {
-    /// Go through what a plug-in has to do, as its author does before anybody else.
-    Check {
-        /// The plug-in's folder.
-        #[arg(value_name = "DIR")]
-        folder: PathBuf,
-        /// Write the digest of its files into its manifest first.
-        #[arg(long)]
-        seal: bool,
-        /// Write a PNG of our picture beside its own.
-        #[arg(long, value_name = "FILE")]
-        picture: Option<PathBuf>,
-        /// Let it do whatever you may do, where there is no bubblewrap.
-        #[arg(long)]
-        unconfined: bool,
-    },
-    /// Take a plug-in's folder into the home, under the name in its manifest.
-    Add {
-        /// The plug-in's folder.
-        #[arg(value_name = "DIR")]
-        folder: PathBuf,
-    },
-    /// Remove a plug-in that was added.
-    Remove {
-        /// Its name.
-        name: String,
-    },
-}
-
 /// A scenario with a seed, or a recipe in a file.
 #[derive(Debug, Args)]
 struct Source {
@@ -307,14 +234,6 @@ struct Source {
     /// How the world is filmed; the world itself does not change.
     #[arg(long)]
     quality: Option<Quality>,
-}
-
-impl Source {
-    /// How the name of a file ends that is another program's.
-    fn foreign(&self) -> Option<String> {
-        let ending = Path::new(&self.what).extension()?.to_str()?.to_lowercase();
-        (!["toml", "json"].contains(&ending.as_str()) && Path::new(&self.what).is_file()).then_some(ending)
-    }
 }
 
 #[derive(Debug, Args)]
@@ -349,21 +268,6 @@ struct SweepArguments {
     /// Where the simulations run: auto, cpu, gpu or gpu-split.
     #[arg(long, default_value = "cpu")]
     backend: Backend,
-}
-
-fn frames(text: &str) -> Result<Frames, String> {
-    if text == "poster" {
-        return Ok(Frames::Poster);
-    }
-    let range = seed_range(text)?;
-    let end = |end: u64| u32::try_from(end).map_err(|_| format!("no film has {end} frames"));
-    Ok(Frames::Some(end(range.start)?..end(range.end)?))
-}
-
-fn tiles(text: &str) -> Result<[u32; 2], String> {
-    let number = |text: &str| text.parse::<u32>().ok().filter(|count| (1..=64).contains(count));
-    let parts = text.split_once('x').and_then(|(columns, rows)| Some([number(columns)?, number(rows)?]));
-    parts.ok_or_else(|| format!("`{text}` is no COLUMNSxROWS, each 1 to 64"))
 }
 
 fn seed_range(text: &str) -> Result<std::ops::Range<u64>, String> {
@@ -578,88 +482,10 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
             let made = make(&home, &recipe, &options, &Bars::default())?;
             output::made(&recipe, &made, json);
         }
-        Command::Render { source, frames, renderer, samples, tiles, unconfined, exr, film, backend, out } => {
-            let home = Home::default_place()?;
-            let frames = frames.clone().unwrap_or(Frames::All);
-            let plugin = match (renderer.as_deref(), source.foreign()) {
-                (Some(name), _) if name.parse::<Renderer>().is_err() => Some(renderers::find(&home, name)?),
-                (None, Some(ending)) => {
-                    let found = renderers::that_reads(&home, &ending)?;
-                    Some(found.ok_or_else(|| StudioError::NobodyReads(PathBuf::from(&source.what)))?)
-                }
-                _ => None,
-            };
-            let plugin = match plugin {
-                Some(plugin) => {
-                    plugin.installed().map_err(StudioError::from)?;
-                    let sandbox = renderers::sandbox(&plugin, *unconfined)?;
-                    Some((plugin, sandbox))
-                }
-                None => None,
-            };
-            if let (Some(_), Some(by)) = (source.foreign(), &plugin) {
-                if *exr {
-                    return Err(Failure::Use("--exr is for pieces".into()));
-                }
-                let tiles = tiles.unwrap_or([1, 1]);
-                let wishes = render::FileWishes { frames, by: by.clone(), samples: *samples, tiles, out: out.clone() };
-                let (rendered, found) = render::render_file(Path::new(&source.what), &wishes, &Bars::default())?;
-                let made = film.then(|| export::compile(&rendered, found.fps, &Bars::default())).transpose()?;
-                output::rendered(&rendered, made.as_ref(), json);
-                return Ok(ExitCode::SUCCESS);
-            }
-            if tiles.is_some() {
-                return Err(Failure::Use("--tiles is for files of other programs".into()));
-            }
-            let by = match plugin {
-                Some((plugin, sandbox)) => render::By::Plugin(plugin.into(), sandbox),
-                None => render::By::Own(renderer.as_deref().unwrap_or("cpu").parse().map_err(Failure::Use)?),
-            };
-            let mut recipe = source.recipe()?;
-            if let Some(samples) = samples {
-                recipe.film.samples = *samples;
-            }
-            output::announce(&recipe)?;
-            let wishes = render::Wishes { frames, by, exr: *exr, backend: *backend, out: out.clone() };
-            let rendered = render(&home, &recipe, &wishes, &Bars::default())?;
-            let made = film.then(|| export::compile(&rendered, recipe.film.fps, &Bars::default())).transpose()?;
-            output::rendered(&rendered, made.as_ref(), json);
-        }
-        Command::Model { source, backend, out } => {
-            let recipe = source.recipe()?;
-            output::announce(&recipe)?;
-            let home = Home::default_place()?;
-            output::modelled(&export::model(&home, &recipe, *backend, out.as_deref(), &Bars::default())?, json);
-        }
+        Command::Render(arguments) => drawing::render_frames(arguments, json)?,
+        Command::Model(arguments) => drawing::write_model(arguments, json)?,
         Command::Renderers => output::renderers(&renderers::list(&Home::default_place()?)?, json),
-        Command::Renderer(RendererCommand::Check { folder, seal, picture, unconfined }) => {
-            if *seal {
-                renderers::seal(folder)?;
-            }
-            let plugin = Plugin::unsealed(folder).map_err(StudioError::from)?;
-            let sandbox = renderers::sandbox(&plugin, *unconfined)?;
-            let found = plugin::check::check(&plugin, &sandbox, &mut |finding| output::finding(finding, json));
-            if json {
-                output::findings(&plugin, &found.findings);
-            }
-            if let (Some(path), Some(drawn)) = (picture, &found.picture) {
-                let png = encode_png(drawn).map_err(StudioError::from)?;
-                files::write_atomically(path, &png, Access::Shared)
-                    .map_err(|error| Failure::Use(format!("{}: {error}", path.display())))?;
-            }
-            if found.findings.iter().any(|finding| finding.problem.is_some()) {
-                return Ok(ExitCode::FAILURE);
-            }
-        }
-        Command::Renderer(RendererCommand::Add { folder }) => {
-            output::renderer_added(&renderers::add(&Home::default_place()?, folder)?, json);
-        }
-        Command::Renderer(RendererCommand::Remove { name }) => {
-            let home = Home::default_place()?;
-            if !renderers::remove(&home, name)? {
-                return Err(Failure::Use(format!("no renderer called `{name}` was added")));
-            }
-        }
+        Command::Renderer(command) => return drawing::renderer(command, json),
         Command::Recipe { source } => output::raw(&source.recipe()?.canonical()),
         Command::Scenarios => output::scenarios(json),
         Command::Scene(SceneCommand::Check { file }) => {

@@ -11,7 +11,12 @@ use serde::Serialize;
 
 use seedstorm_sim::gpu::{Adapter, adapters};
 
-use crate::Home;
+use seedstorm_render::plugin::Sandbox;
+
+use crate::{
+    Home,
+    renderers::{self, Listed},
+};
 
 /// Longest wait for a service or a program.
 const PATIENCE: Duration = Duration::from_millis(400);
@@ -27,6 +32,10 @@ pub struct Diagnosis {
     pub kernels_run_on: String,
     /// Blender's version, if it is installed.
     pub blender: Option<String>,
+    /// Whether there is bubblewrap, which keeps other renderers from the rest of the machine.
+    pub bubblewrap: bool,
+    /// Renderers that are programs of their own.
+    pub renderers: Vec<Listed>,
     /// The home's folder.
     pub home: std::path::PathBuf,
     /// Bytes that can be written there.
@@ -83,11 +92,17 @@ pub fn diagnose(home: &Home) -> Diagnosis {
     if std::env::var_os(seedstorm_mint::keystore::PASSWORD_VARIABLE).is_none() {
         advice.push("SEEDSTORM_PASSWORD is not set: the key's password lies beside it, which is good enough for test ether alone".into());
     }
+    let bubblewrap = Sandbox::find().is_some();
+    if !bubblewrap {
+        advice.push("there is no bubblewrap: Cycles and other renderers are refused without it (on Debian: apt install bubblewrap)".into());
+    }
     Diagnosis {
         cores,
         adapters,
         kernels_run_on,
         blender: blender(),
+        bubblewrap,
+        renderers: renderers::list(home).unwrap_or_default(),
         home: home.root().to_owned(),
         free_bytes,
         services: SERVICES.map(|(name, address)| Service { name, address, reachable: reachable(address) }).into(),

@@ -303,9 +303,10 @@ fn plugin_help(error: &PluginError) -> Option<String> {
             "`seedstorm renderer check DIR` goes through a plug-in; the guide is render/renderers/README.md".into()
         }
         PluginError::Unreadable { .. } => "`seedstorm renderers` lists who reads what".into(),
-        PluginError::Failed { .. } => {
+        PluginError::Failed { by_limit: true, .. } => {
             "frames that were finished are kept; a manifest's `limits` say what a renderer may use".into()
         }
+        PluginError::Failed { .. } => "frames that were finished are kept: the same command goes on from there".into(),
         _ => return None,
     })
 }

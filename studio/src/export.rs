@@ -70,6 +70,15 @@ pub fn compile(rendered: &Rendered, fps: u32, observer: &dyn Observer) -> Result
     Ok(Compiled { film: mp4, preview: webp, poster, frames: end - first, fps })
 }
 
+/// Whether frames of this size can be a film.
+///
+/// # Errors
+/// What the encoder says.
+pub fn can_be_filmed([width, height]: [u32; 2], fps: u32) -> Result<(), StudioError> {
+    FilmEncoder::new(width as usize & !1, height as usize & !1, fps)?;
+    Ok(())
+}
+
 /// The picture without its last column or row where H.264 could not halve them.
 fn even(image: Rgb8Image) -> Rgb8Image {
     let (width, height) = (image.width & !1, image.height & !1);
@@ -108,6 +117,11 @@ pub fn model(
     observer: &dyn Observer,
 ) -> Result<Modelled, StudioError> {
     let (scenario, genome) = resolve(recipe)?;
+    // Before a simulation that may take long.
+    let folder = out.and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder {
+        fs::read_dir(folder).map_err(StudioError::io(folder))?;
+    }
     let cid = recipe.cid().to_string();
     let mut making = Making::open(home, recipe)?;
     observer.begin(Stage::Simulate, u64::from(scenario.plan(&genome).steps));

@@ -177,7 +177,11 @@ pub(crate) fn diagnosis(found: &Diagnosis, json: bool) {
         line("adapter", "none");
     }
     line("kernels", format!("run on {}", found.kernels_run_on));
-    line("Blender", found.blender.as_deref().unwrap_or("not found (not needed)"));
+    line("Blender", found.blender.as_deref().unwrap_or("not found (Cycles needs it)"));
+    line("bubblewrap", if found.bubblewrap { "found" } else { "not found (other renderers need it)" });
+    for it in &found.renderers {
+        line("renderer", format!("{}: {}", it.name, it.problem.as_deref().unwrap_or("ready")));
+    }
     line("home", found.home.display());
     if let Some(free) = found.free_bytes {
         line("free", format!("{:.1} GiB", free as f64 / (1u64 << 30) as f64));
@@ -444,9 +448,13 @@ pub(crate) fn tokens(tokens: &[Token], json: bool) {
     }
 }
 
-pub(crate) fn rendered(rendered: &Rendered, compiled: Option<&Compiled>, json: bool) {
+/// `note`: what became of a file's own wishes.
+pub(crate) fn rendered(rendered: &Rendered, note: Option<&str>, compiled: Option<&Compiled>, json: bool) {
     if json {
         let mut said = json!(rendered);
+        if let Some(note) = note {
+            said["note"] = note.into();
+        }
         if let Some(compiled) = compiled {
             said["compiled"] = json!(compiled);
         }
@@ -491,14 +499,28 @@ pub(crate) fn renderers(all: &[renderers::Listed], json: bool) {
     }
 }
 
-pub(crate) fn renderer_added(plugin: &Plugin, json: bool) {
+/// `replaced`: the version that was there.
+pub(crate) fn renderer_added(plugin: &Plugin, replaced: Option<&str>, json: bool) {
     let it = plugin.manifest();
     if json {
-        document(&json!(it));
+        let mut said = json!(it);
+        said["replaced"] = json!(replaced);
+        document(&said);
         return;
     }
     line("added", format!("{} {}", it.name, it.version));
+    if let Some(version) = replaced {
+        line("replaced", version);
+    }
     line("digest", &it.digest);
+}
+
+pub(crate) fn renderer_removed(name: &str, json: bool) {
+    if json {
+        document(&json!({"removed": name}));
+        return;
+    }
+    line("removed", name);
 }
 
 /// One finding as it is made.

@@ -24,7 +24,7 @@ use seedstorm_sim::{Backend, Recipe, resolve, scene::Scene};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Home, Observer, Stage, StudioError,
+    Home, Observer, Stage, StudioError, export,
     film::{Shoot, Tracer, poster_frame, shown},
     make::Options,
     making::Making,
@@ -235,19 +235,30 @@ pub struct FileWishes {
     pub samples: Option<u32>,
     /// Columns and rows of tiles that each frame is drawn in, each by itself.
     pub tiles: [u32; 2],
+    /// Whether a film of them is wanted: what could not be one is refused before anything is drawn.
+    pub film: bool,
     /// The folder that they go to, made where it is missing; named after the file where it is left out.
     pub out: Option<PathBuf>,
 }
 
 /// Renders frames of a user's file into a folder, as [`render`] does of a recipe. What is in the file is drawn; nothing in
-/// it is run.
+/// it is run. `found` hears what the file holds before any of it is drawn.
 ///
 /// # Errors
 /// As for [`render`].
-pub fn render_file(file: &Path, wishes: &FileWishes, observer: &dyn Observer) -> Result<(Rendered, Film), StudioError> {
+pub fn render_file(
+    file: &Path,
+    wishes: &FileWishes,
+    observer: &dyn Observer,
+    found: &mut dyn FnMut(&Film),
+) -> Result<(Rendered, Film), StudioError> {
     let (plugin, sandbox) = &wishes.by;
     let digest = digest_of(file)?;
     let film = plugin.describe(sandbox, file, &mut || observer.stopped())?;
+    found(&film);
+    if wishes.film {
+        export::can_be_filmed(film.size, film.fps)?;
+    }
     let there_are = film.frames[0]..film.frames[1] + 1;
     let middle = there_are.start + (there_are.end - there_are.start) / 2;
     let frames = match &wishes.frames {
@@ -277,7 +288,7 @@ pub fn render_file(file: &Path, wishes: &FileWishes, observer: &dyn Observer) ->
     if wishes.tiles == [1, 1] {
         for batch in missing.chunks(BATCH) {
             let inputs: Vec<_> = batch.iter().map(|&frame| (frame, Input::File(file))).collect();
-            roll.by_plugin(plugin, sandbox, &task(None), &inputs, &|_, picture| Ok(coded(&picture)))?;
+            roll.by_plugin(plugin, sandbox, &task(None), &inputs, &|_, picture| Ok(picture.shown()))?;
         }
     } else {
         for frame in missing {
@@ -315,15 +326,6 @@ fn developed(picture: Picture, scene: &Scene) -> Result<Rgb8Image, StudioError> 
         *channel = if channel.is_finite() { channel.max(0.0) } else { 0.0 };
     }
     shown(pixels, width as usize, height as usize, scene)
-}
-
-/// A picture that is what is to be seen.
-fn coded(picture: &Picture) -> Rgb8Image {
-    let mut image = Rgb8Image::new(picture.width as usize, picture.height as usize);
-    for (byte, x) in image.pixels.iter_mut().zip(picture.pixels.iter().flatten()) {
-        *byte = (x.clamp(0.0, 1.0) * 255.0 + 0.5) as u8;
-    }
-    image
 }
 
 /// Frames on their way into a folder.
@@ -405,7 +407,7 @@ impl<'a> Roll<'a> {
                 Rect { x, y, width: edge(width, columns, column + 1) - x, height: edge(height, rows, row + 1) - y };
             let mut one = One { roll: self, tile, tiles: columns * rows, picture: None };
             draw(rect, &mut one)?;
-            let part = coded(&one.picture.expect("a run that ends well gave the frame"));
+            let part = one.picture.expect("a run that ends well gave the frame").shown();
             for (row, pixels) in part.pixels.chunks(part.width * 3).enumerate() {
                 let to = ((rect.y as usize + row) * image.width + rect.x as usize) * 3;
                 image.pixels[to..to + pixels.len()].copy_from_slice(pixels);

@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::{Home, StudioError};
 
 /// A renderer that is a program of its own.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Listed {
     /// Its name.
     pub name: String,
@@ -87,11 +87,11 @@ pub fn that_reads(home: &Home, ending: &str) -> Result<Option<Plugin>, StudioErr
     Ok(added(home)?.iter().filter_map(|folder| Plugin::open(folder).ok()).find(reads))
 }
 
-/// Takes a plug-in's folder into the home, in place of one of the same name.
+/// Takes a plug-in's folder into the home, in place of one of the same name, whose version comes back too.
 ///
 /// # Errors
 /// What is wrong with the folder; a name that is taken by one that came with this program.
-pub fn add(home: &Home, folder: &Path) -> Result<Plugin, StudioError> {
+pub fn add(home: &Home, folder: &Path) -> Result<(Plugin, Option<String>), StudioError> {
     let plugin = Plugin::open(folder)?;
     let name = &plugin.manifest().name;
     if embedded().iter().any(|there| there.manifest().name == *name) {
@@ -108,10 +108,15 @@ pub fn add(home: &Home, folder: &Path) -> Result<Plugin, StudioError> {
         }
         files::write_atomically(&path, bytes, Access::Shared).map_err(StudioError::io(&path))?;
     }
-    remove(home, name)?;
     let to = place.join(name);
+    let replaced = to.is_dir().then(|| Plugin::unsealed(&to).map_or_else(|_| "unknown".into(), version));
+    remove(home, name)?;
     fs::rename(making.keep(), &to).map_err(StudioError::io(&to))?;
-    Ok(plugin)
+    Ok((plugin, replaced))
+}
+
+fn version(plugin: Plugin) -> String {
+    plugin.manifest().version.clone()
 }
 
 /// Writes the digest of a plug-in's files into its manifest.

@@ -66,7 +66,11 @@ fn a_plug_in_is_added_draws_a_piece_and_is_removed() {
     assert!(checked["findings"].as_array().unwrap().iter().all(|it| it["problem"].is_null()), "{checked}");
     let picture = decode_png(&fs::read(place.path("check.png")).unwrap()).unwrap();
     assert_eq!([picture.width, picture.height], [240, 80]);
-    assert_eq!(place.json(&["renderer", "add", &povray])["name"], "povray");
+    let added = place.json(&["renderer", "add", &povray]);
+    assert_eq!([&added["name"], &added["replaced"]], [&Value::from("povray"), &Value::Null]);
+    let doctor = place.json(&["doctor"]);
+    assert_eq!(doctor["bubblewrap"], true);
+    assert_eq!(doctor["renderers"][1]["name"], "povray");
     assert_eq!(names(), ["cycles", "povray"]);
 
     // Brightness of a grid of fields.
@@ -99,7 +103,9 @@ fn a_plug_in_is_added_draws_a_piece_and_is_removed() {
     assert!(
         place.refused(&asked(&piece, &frames, "povray"), 2).contains("are not those that its manifest was written for")
     );
-    assert!(place.run(&["renderer", "remove", "povray"]).status.success());
+    // Another version takes its place, and says so.
+    assert_eq!(place.json(&["renderer", "add", &povray])["replaced"], "1.0.0");
+    assert_eq!(place.json(&["renderer", "remove", "povray"])["removed"], "povray");
     assert_eq!(names(), ["cycles"]);
     assert!(place.refused(&["renderer", "remove", "povray"], 2).contains("no renderer called `povray` was added"));
 }
@@ -107,13 +113,16 @@ fn a_plug_in_is_added_draws_a_piece_and_is_removed() {
 #[test]
 fn a_users_file_becomes_a_film() {
     let place = Place::new();
-    let made = Command::new("blender")
-        .args(["-b", "--factory-startup", "--python-exit-code", "1", "-P"])
-        .arg(of_the_repository("render/tests/blend/make.py"))
-        .args(["--", "film", place.path("film.blend").to_str().unwrap()])
-        .stdout(Stdio::null())
-        .status();
-    assert!(made.unwrap().success());
+    let blend = |kind: &str| {
+        let made = Command::new("blender")
+            .args(["-b", "--factory-startup", "--python-exit-code", "1", "-P"])
+            .arg(of_the_repository("render/tests/blend/make.py"))
+            .args(["--", kind, place.path(&format!("{kind}.blend")).to_str().unwrap()])
+            .stdout(Stdio::null())
+            .status();
+        assert!(made.unwrap().success());
+    };
+    blend("film");
     let made = place.json(&["render", "film.blend", "--film", "--out", "whole"]);
     assert_eq!(made["frames"], serde_json::json!([1, 25]));
     assert_eq!(made["compiled"]["fps"], 24);
@@ -133,6 +142,68 @@ fn a_users_file_becomes_a_film() {
     fs::write(place.path("film.obj"), "v 0 0 0").unwrap();
     assert!(place.refused(&["render", "film.obj"], 2).contains("no renderer here reads film.obj"));
     assert!(place.refused(&["render", "film.blend", "--renderer", "cpu"], 2).contains("film.blend"));
+    for option in [["--seed", "1"], ["--param", "arms=8"], ["--quality", "film"], ["--backend", "cpu"]] {
+        let words = place.refused(&[&["render", "film.blend"], &option[..]].concat(), 2);
+        assert!(words.contains(&format!("{} is for pieces", option[0])), "{words}");
+    }
+    assert!(place.refused(&["render", "nowhere.blend"], 2).contains("nowhere.blend: No such file"));
+    assert!(place.refused(&["render", "whole/"], 2).contains("there is no scenario"));
+    assert!(place.refused(&["model", "bloom", "--out", "nowhere/x.glb"], 1).contains("nowhere"));
+
+    // What the file asks for and does not get is said; what can be no film is refused before it is drawn.
+    blend("odd");
+    let words = place.refused(&["render", "odd.blend", "--film"], 1);
+    assert!(words.contains("a film cannot be 16000x9000"), "{words}");
+    for note in ["made for BLENDER_EEVEE", "29.970 frames a second become 30"] {
+        assert!(words.contains(note), "{words}");
+    }
+    assert!(!place.path("odd-cycles").exists());
+}
+
+/// A plug-in that reads files alone is checked with one of them.
+#[test]
+fn a_reader_of_files_is_checked_with_a_file() {
+    let place = Place::new();
+    let folder = place.path("flat");
+    fs::create_dir(&folder).unwrap();
+    let program = r#"
+import json, os, pathlib, struct, sys, zlib
+task = json.loads(sys.stdin.readline())
+name = task["input"] if task["task"] == "describe" else task["frames"][0]["input"]
+words = (pathlib.Path(os.environ["JOB"]) / name).read_bytes().split()
+if words[:1] != [b"flat"]:
+    print(json.dumps({"error": "this is no flat file"}))
+    sys.exit(1)
+width, height, *color = (int(word) for word in words[1:])
+if task["task"] == "describe":
+    print(json.dumps({"film": {"frames": [3, 3], "fps": 24, "size": [width, height]}}))
+    sys.exit(0)
+if task["tile"]:
+    width, height = task["tile"]["width"], task["tile"]["height"]
+rows = (b"\0" + bytes(color) * width) * height
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+(pathlib.Path(os.environ["OUT"]) / "it.png").write_bytes(png)
+print(json.dumps({"frame": task["frames"][0]["number"], "file": "it.png"}))
+"#;
+    fs::write(folder.join("main.py"), program).unwrap();
+    let manifest = format!(
+        "protocol = 1\nname = \"flat\"\nversion = \"0.1.0\"\nabout = \"one colour\"\ncommand = [\"python3\", \"main.py\"]\n\
+         reads = [\"flat\"]\ndigest = \"{}\"\n",
+        "0".repeat(64)
+    );
+    fs::write(folder.join("renderer.toml"), manifest).unwrap();
+    fs::write(place.path("red.flat"), "flat 20 10 200 30 40").unwrap();
+    let output = place.run(&["renderer", "check", "flat", "--seal"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("it reads files alone: give one with --file"));
+    let checked = place.json(&["renderer", "check", "flat", "--file", "red.flat", "--picture", "red.png"]);
+    let findings = checked["findings"].as_array().unwrap();
+    assert!(findings.len() >= 6 && findings.iter().all(|it| it["problem"].is_null()), "{checked}");
+    let picture = decode_png(&fs::read(place.path("red.png")).unwrap()).unwrap();
+    assert_eq!(([picture.width, picture.height], &picture.pixels[..3]), ([20, 10], &[200, 30, 40][..]));
 }
 
 /// Khronos' validator finds nothing wrong with models of bodies, of a liquid and of clouds.

@@ -49,14 +49,23 @@ def load(path):
 def describe(task):
     load(JOB / task["input"])
     made = bpy.context.scene
-    percent = made.render.resolution_percentage / 100
-    say(
-        film={
-            "frames": [made.frame_start, made.frame_end],
-            "fps": max(1, min(120, round(made.render.fps / made.render.fps_base))),
-            "size": [int(made.render.resolution_x * percent), int(made.render.resolution_y * percent)],
-        }
-    )
+    render = made.render
+    percent, fps = render.resolution_percentage / 100, render.fps / render.fps_base
+    film = {
+        "frames": [made.frame_start, made.frame_end],
+        "fps": max(1, min(120, round(fps))),
+        "size": [int(render.resolution_x * percent), int(render.resolution_y * percent)],
+    }
+    notes = []
+    if render.engine != "CYCLES":
+        notes.append(f"the file was made for {render.engine}, and is drawn by Cycles: light and materials may differ")
+    if abs(film["fps"] - fps) > 1e-3:
+        notes.append(f"{fps:.3f} frames a second become {film['fps']}")
+    if render.pixel_aspect_x != render.pixel_aspect_y:
+        notes.append("its pixels are not square, and are shown as if they were")
+    if notes:
+        film["note"] = "; ".join(notes)
+    say(film=film)
 
 
 def settings(task):

@@ -1,6 +1,7 @@
 //! What an author runs before anybody else does: does a plug-in do what the protocol asks?
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -23,6 +24,8 @@ const SIZE: [u32; 2] = [120, 80];
 const TILE: Rect = Rect { x: 30, y: 20, width: 56, height: 42 };
 /// Paths a pixel.
 const SAMPLES: u32 = 32;
+/// Paths a pixel of a file.
+const FILE_SAMPLES: u32 = 8;
 /// Least correlation of brightness with our own picture.
 const ALIKE: f32 = 0.85;
 /// Most difference of a tile's mean from the same part of the whole.
@@ -46,22 +49,95 @@ pub struct Report {
     pub picture: Option<Rgb8Image>,
 }
 
-/// Goes through what a plug-in has to do, up to the first thing that all others need; `told` hears of each.
-pub fn check(plugin: &Plugin, sandbox: &Sandbox, told: &mut dyn FnMut(&Finding)) -> Report {
+/// Goes through what a plug-in has to do, up to the first thing that all others need; `told` hears of each. `file` is one
+/// that it reads, which a plug-in that reads files alone cannot do without.
+pub fn check(plugin: &Plugin, sandbox: &Sandbox, file: Option<&Path>, told: &mut dyn FnMut(&Finding)) -> Report {
     let mut findings = Findings { all: vec![], told };
-    let picture = look(plugin, sandbox, &mut findings);
+    let picture = look(plugin, sandbox, file, &mut findings);
     Report { findings: findings.all, picture }
 }
 
-fn look(plugin: &Plugin, sandbox: &Sandbox, findings: &mut Findings<'_>) -> Option<Rgb8Image> {
+fn look(plugin: &Plugin, sandbox: &Sandbox, file: Option<&Path>, findings: &mut Findings<'_>) -> Option<Rgb8Image> {
     let digest = plugin.digest();
     let sealed = (digest != plugin.manifest().digest).then(|| format!("they have the digest {digest}"));
     findings.add("the files are those that the manifest speaks of", sealed);
     let installed = plugin.installed().map_err(|error| error.to_string());
     findings.result("the programs that it needs are installed", installed)?;
-    if !plugin.manifest().reads.iter().any(|it| it == SCENE) {
-        return None;
+    let reads_scenes = plugin.manifest().reads.iter().any(|it| it == SCENE);
+    let of_scenes = if reads_scenes { draw_scenes(plugin, sandbox, findings) } else { None };
+    let of_file = match file {
+        Some(file) => draw_file(plugin, sandbox, file, findings),
+        None if reads_scenes => None,
+        None => {
+            findings.add("a file is given for it to draw", Some("it reads files alone: give one with --file".into()));
+            None
+        }
+    };
+    of_scenes.or(of_file)
+}
+
+/// Draws the first frame of a file, and the middle of it once more.
+fn draw_file(plugin: &Plugin, sandbox: &Sandbox, file: &Path, findings: &mut Findings<'_>) -> Option<Rgb8Image> {
+    let described = plugin.describe(sandbox, file, &mut || false).map_err(|error| error.to_string());
+    let film = findings.result("it says what a file holds", described)?;
+    let draw = |tile| {
+        let task = Task::Render {
+            protocol: VERSION,
+            frames: vec![],
+            size: None,
+            samples: Some(FILE_SAMPLES),
+            seed: 7,
+            tile,
+            format: Format::Png,
+            threads: 2,
+        };
+        let mut taking = Taking { pictures: BTreeMap::new() };
+        plugin
+            .render(sandbox, &task, &[(film.frames[0], Input::File(file))], &mut taking)
+            .map_err(|error| error.to_string())?;
+        taking.pictures.pop_first().map(|(_, picture)| picture).ok_or_else(|| "there is no picture".to_owned())
+    };
+    let whole = draw(None).and_then(|picture| {
+        let size = [picture.width, picture.height];
+        if size == film.size {
+            return Ok(picture);
+        }
+        let [[width, height], [said, high]] = [size, film.size];
+        Err(format!("it is {width}x{height}, and the file is said to be {said}x{high}"))
+    });
+    let whole = findings.result("it draws the file's first frame", whole)?;
+    let [width, height] = film.size;
+    let tile = Rect { x: width / 4, y: height / 4, width: (width / 2).max(1), height: (height / 2).max(1) };
+    if let Some(part) = findings.result("it draws a tile of it by itself", draw(Some(tile))) {
+        let apart: f32 = (0..tile.height)
+            .flat_map(|y| (0..tile.width).map(move |x| (x, y)))
+            .map(|(x, y)| {
+                let a = part.pixels[(y * tile.width + x) as usize];
+                let b = whole.pixels[((y + tile.y) * width + x + tile.x) as usize];
+                (0..3).map(|channel| (a[channel] - b[channel]).abs()).sum::<f32>() / 3.0
+            })
+            .sum();
+        let apart = apart / (tile.width * tile.height) as f32;
+        let problem =
+            (apart > TILE_APART).then(|| format!("it is {:.1} % off that part of the whole frame", 100.0 * apart));
+        findings.add("a tile shows that part of the frame", problem);
     }
+    let nonsense = tempfile::Builder::new()
+        .suffix(&format!(".{}", file.extension().unwrap_or_default().to_string_lossy()))
+        .tempfile()
+        .and_then(|broken| std::fs::write(broken.path(), [0x5a; 4096]).map(|()| broken));
+    if let Some(broken) = findings.result("a broken file can be written", nonsense.map_err(|error| error.to_string())) {
+        let refused = match plugin.describe(sandbox, broken.path(), &mut || false) {
+            Err(PluginError::Failed { problem, .. }) if problem.starts_with("says: ") => None,
+            Err(error) => Some(format!("it should say `error`, and {error}")),
+            Ok(_) => Some("it described 4096 bytes of nonsense".into()),
+        };
+        findings.add("it says what it cannot read", refused);
+    }
+    Some(whole.shown())
+}
+
+fn draw_scenes(plugin: &Plugin, sandbox: &Sandbox, findings: &mut Findings<'_>) -> Option<Rgb8Image> {
     let scenes = [scene(0.0), scene(1.0)];
     let drawn = draw(plugin, sandbox, &scenes, None).map_err(|error| error.to_string());
     let drawn = findings.result("it draws two frames of a scene", drawn)?;

@@ -67,6 +67,8 @@ pub enum PluginError {
         name: String,
         /// What happened, as the end of a sentence.
         problem: String,
+        /// Whether it broke a limit of its manifest.
+        by_limit: bool,
         /// The end of what it said on standard error.
         said: String,
     },

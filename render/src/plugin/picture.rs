@@ -7,6 +7,7 @@ use std::path::Path;
 use image::{ImageDecoder as _, ImageFormat, ImageReader, Limits};
 
 use super::protocol::Format;
+use crate::image_file::Rgb8Image;
 
 /// Longest side of a picture, in pixels.
 pub(super) const MAX_SIDE: u32 = 16_384;
@@ -23,6 +24,16 @@ pub struct Picture {
 }
 
 impl Picture {
+    /// A picture that is what is to be seen, in bytes.
+    #[must_use]
+    pub fn shown(&self) -> Rgb8Image {
+        let mut image = Rgb8Image::new(self.width as usize, self.height as usize);
+        for (byte, x) in image.pixels.iter_mut().zip(self.pixels.iter().flatten()) {
+            *byte = (x.clamp(0.0, 1.0) * 255.0 + 0.5) as u8;
+        }
+        image
+    }
+
     /// Reads what is a file of its own, no link, of at most `most` bytes, and of this size where one is given.
     ///
     /// # Errors

@@ -106,7 +106,7 @@ pub enum Reply {
 }
 
 /// The film in a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Film {
     /// The first frame and the last.
@@ -115,4 +115,7 @@ pub struct Film {
     pub fps: u32,
     /// Pixels of a frame, each in 1..=16384.
     pub size: [u32; 2],
+    /// What of the file will not be as its author sees it, in words for the user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }

@@ -152,7 +152,7 @@ impl Plugin {
         let mut film = None;
         run.hear_out(stopped, &mut |_, reply| match reply {
             Reply::Film { film: found } if film.is_none() => {
-                let Film { frames: [first, last], fps, size } = found;
+                let Film { frames: [first, last], fps, size, .. } = found;
                 let sizes = size.iter().all(|side| (1..=MAX_SIDE).contains(side));
                 if first > last || last > MAX_FRAME || !(1..=120).contains(&fps) || !sizes {
                     let [width, height] = size;
@@ -160,7 +160,7 @@ impl Plugin {
                         "described a film that there cannot be: frames {first} to {last}, {fps} a second, {width}x{height}"
                     )));
                 }
-                film = Some(found);
+                film = Some(Film { note: found.note.map(|note| plain(note.as_bytes())), ..found });
                 Ok(())
             }
             Reply::Progress { .. } => Ok(()),
@@ -258,7 +258,12 @@ impl Plugin {
     }
 
     fn failed(&self, problem: impl Into<String>) -> PluginError {
-        PluginError::Failed { name: self.manifest.name.clone(), problem: problem.into(), said: String::new() }
+        PluginError::Failed {
+            name: self.manifest.name.clone(),
+            problem: problem.into(),
+            by_limit: false,
+            said: String::new(),
+        }
     }
 }
 
@@ -357,9 +362,9 @@ impl<'a> Run<'a> {
             let _ = reader.join();
         }
         result.map_err(|error| match error {
-            PluginError::Failed { name, problem, .. } => {
+            PluginError::Failed { name, problem, by_limit, .. } => {
                 let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-                PluginError::Failed { name, problem, said: plain(&said) }
+                PluginError::Failed { name, problem, by_limit, said: plain(&said) }
             }
             other => other,
         })
@@ -393,7 +398,10 @@ impl<'a> Run<'a> {
             if stopped() {
                 return Err(PluginError::Cancelled);
             }
-            self.running.keeps_to_limits().map_err(|problem| self.plugin.failed(problem))?;
+            if let Err(problem) = self.running.keeps_to_limits() {
+                let (name, said) = (self.plugin.manifest.name.clone(), String::new());
+                return Err(PluginError::Failed { name, problem, by_limit: true, said });
+            }
         }
     }
 }

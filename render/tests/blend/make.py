@@ -37,6 +37,15 @@ def film():
     scene.camera = camera
 
 
+def odd():
+    """The same, as others would set it up: another engine, a rate that is no whole number, and too large for a film."""
+    film()
+    render = bpy.context.scene.render
+    render.engine = "BLENDER_EEVEE"
+    render.fps, render.fps_base = 30, 1.001
+    render.resolution_x, render.resolution_y, render.resolution_percentage = 16000, 9000, 100
+
+
 def hostile(marker, port):
     """Python in every place of a file that can hold it: it writes `marker` and connects to `port` wherever it runs."""
     film()
@@ -72,5 +81,5 @@ def slow():
     bpy.context.scene.cycles.samples = 1 << 22
 
 
-{"film": film, "hostile": hostile, "heavy": heavy, "slow": slow}[KIND](*MORE)
+{"film": film, "odd": odd, "hostile": hostile, "heavy": heavy, "slow": slow}[KIND](*MORE)
 bpy.ops.wm.save_as_mainfile(filepath=FILE, compress=False)
