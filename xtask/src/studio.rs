@@ -120,13 +120,13 @@ impl Studio {
         Ok(scenarios)
     }
 
-    /// Makes, pins and mints a piece.
+    /// Makes, pins and mints a piece, with more arguments.
     ///
     /// # Errors
     ///
     /// If it fails, or the document that it prints names something that is not there.
-    pub(crate) fn make(&self, scenario: &str, seed: &str, quality: &str) -> Result<Made> {
-        let made: Made = self.ask(&["make", scenario, "--seed", seed, "--quality", quality])?;
+    pub(crate) fn make(&self, [scenario, seed, quality]: [&str; 3], more: &[&str]) -> Result<Made> {
+        let made: Made = self.ask(&[&["make", scenario, "--seed", seed, "--quality", quality], more].concat())?;
         let Made { recipe_cid, seed, world_id, sim_root, bundle_cid, metadata_cid, contract, owner, .. } = &made;
         let names = [recipe_cid, seed, world_id, sim_root, bundle_cid, metadata_cid, contract, owner];
         if names.iter().any(|name| name.is_empty()) || made.token.is_null() || made.chain.is_null() {
@@ -205,7 +205,8 @@ impl Studio {
     }
 }
 
-/// Makes a draft of the piece that the README shows of each scenario, in a home of its own, mints it, and verifies it against the chain.
+/// Makes a draft of the piece that the README shows of each scenario, in a home of its own, mints it, and verifies it
+/// against the chain.
 ///
 /// # Errors
 ///
@@ -215,9 +216,12 @@ pub(crate) fn make_and_verify_drafts(workspace: &Workspace) -> Result<String> {
     let studio = Studio::build(workspace, home.path())?;
     let (scenarios, seeds) = (studio.scenarios()?, images::pieces(workspace)?);
     let mut notes = Vec::new();
-    for Scenario { name, .. } in &scenarios {
+    for Scenario { name, params, .. } in &scenarios {
         let seed = seeds.get(name).ok_or_else(|| miette!("docs/images/pieces.json has no seed for {name}"))?;
-        let made = studio.make(name, seed, "draft")?;
+        // Worlds that can be coarse are simulated twice as coarsely: in full they take a quarter of an hour.
+        let coarse = params.as_array().is_some_and(|params| params.iter().any(|param| param["name"] == "coarse"));
+        let more: &[&str] = if coarse { &["--param", "coarse=2"] } else { &[] };
+        let made = studio.make([name, seed, "draft"], more)?;
         let checks = studio.verify(&made.bundle)?;
         let seconds: f64 = made.stages.values().sum();
         notes.push(format!("{name}: draft in {seconds:.0} s, {checks} checks"));
