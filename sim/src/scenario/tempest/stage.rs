@@ -22,16 +22,13 @@ const HEIGHT: f32 = 1.22;
 /// grid leaves pores and ripples that it cannot see itself.
 const COARSER: f32 = 1.7;
 
-/// How far the camera draws back at most.
+/// How much farther away the camera is while the liquid is thrown about.
 const AWAY: f32 = 1.15;
 
-/// From 0 to 1 and back to 0, as the liquid is thrown apart and gathers.
+/// 1 while the liquid is thrown about, then down to 0 as it gathers.
 fn thrown(time: f32) -> f32 {
-    let ease = |t: f32| {
-        let t = t.clamp(0.0, 1.0);
-        t * t * (3.0 - 2.0 * t)
-    };
-    ease(time / 0.25) * (1.0 - ease((time - 0.32) / 0.48))
+    let t = ((time - 0.32) / 0.48).clamp(0.0, 1.0);
+    1.0 - t * t * (3.0 - 2.0 * t)
 }
 
 /// Turns the states of a tempest into scenes.
@@ -139,7 +136,7 @@ impl Stage for TempestStage {
             material: 0,
         };
         let (elevation, distance) = self.camera;
-        // Draws back while the liquid is thrown about, and comes near again as it gathers.
+        // Comes near as the liquid gathers.
         let distance = distance + AWAY * thrown(time as f32);
         let angle = self.turn * (time as f32 - 0.5);
         let (sin, cos) = libm::sincosf(angle);
