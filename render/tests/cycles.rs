@@ -93,7 +93,7 @@ fn limited(folder: &Path, limits: &str) -> Plugin {
 fn it_does_what_the_protocol_asks() {
     let folder = tempfile::tempdir().unwrap();
     let file = blend(folder.path(), "film", &[]);
-    let report = check(&Plugin::cycles(), &sandbox(), Some(&file), &mut |_| {});
+    let report = check(&Plugin::cycles(), &sandbox(), Some(&file), &mut |_| {}, || false);
     for finding in &report.findings {
         assert_eq!(finding.problem, None, "{}", finding.what);
     }

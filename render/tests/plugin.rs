@@ -300,6 +300,11 @@ tries('has much in memory', lambda: open('/dev/shm/a', 'wb').write(bytes(4 << 20
 tries('is in another world', lambda: subprocess.run(['unshare', '--user', 'true'], check=True, capture_output=True))
 tries('connects', lambda: socket.create_connection(('127.0.0.1', {port}), 2))
 tries('connects outside', lambda: socket.create_connection(('1.1.1.1', 53), 2))
+for name in pathlib.Path('/proc').glob('[0-9]*/environ'):
+    try:
+        if b'SEEDSTORM' in name.read_bytes() or b'CARGO' in name.read_bytes(): print('reads the environment of', name, file=sys.stderr)
+    except OSError:
+        pass
 tries('mounts', lambda: subprocess.run(['mount', '-t', 'tmpfs', 'x', '/plugin'], check=True, capture_output=True))
 tries('is the superuser', lambda: os.setuid(0))
 tries('sees others', lambda: [p for p in os.listdir('/proc') if p.isdigit()][5])

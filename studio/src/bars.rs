@@ -45,6 +45,16 @@ pub(crate) fn stop_on_interrupt() {
     drop(installed);
 }
 
+/// Makes Ctrl-C wait for what asks [`interrupted`] now and then, before any stage begins.
+pub(crate) fn heeds_interrupts() {
+    UNDER_WAY.store(true, Ordering::Relaxed);
+}
+
+/// Whether the user pressed Ctrl-C.
+pub(crate) fn interrupted() -> bool {
+    STOP.load(Ordering::Relaxed)
+}
+
 /// The exit code of a program that was interrupted.
 pub(crate) const INTERRUPTED: u8 = 130;
 

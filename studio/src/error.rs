@@ -306,7 +306,6 @@ fn plugin_help(error: &PluginError) -> Option<String> {
         PluginError::Failed { by_limit: true, .. } => {
             "frames that were finished are kept; a manifest's `limits` say what a renderer may use".into()
         }
-        PluginError::Failed { .. } => "frames that were finished are kept: the same command goes on from there".into(),
         _ => return None,
     })
 }

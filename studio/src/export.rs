@@ -30,6 +30,8 @@ pub struct Compiled {
     pub frames: u32,
     /// Frames a second.
     pub fps: u32,
+    /// Pixels of a frame: video has even sides.
+    pub size: [u32; 2],
 }
 
 /// Makes a film, a preview that marketplaces take and a poster of the frames that [`crate::render()`] or [`crate::render::render_file`] left.
@@ -42,6 +44,7 @@ pub fn compile(rendered: &Rendered, fps: u32, observer: &dyn Observer) -> Result
     observer.begin(Stage::Encode, u64::from(end - first));
     let mut preview = Preview::new(fps);
     let mut film: Option<FilmEncoder> = None;
+    let mut size = [0; 2];
     let poster = folder.join("poster.png");
     for frame in first..end {
         let path = folder.join(format!("{frame:04}.png"));
@@ -49,6 +52,7 @@ pub fn compile(rendered: &Rendered, fps: u32, observer: &dyn Observer) -> Result
         let image = even(decode_png(&png)?);
         if film.is_none() {
             film = Some(FilmEncoder::new(image.width, image.height, fps)?);
+            size = [image.width as u32, image.height as u32];
         }
         if let Some(film) = &mut film {
             film.push(&image)?;
@@ -67,7 +71,7 @@ pub fn compile(rendered: &Rendered, fps: u32, observer: &dyn Observer) -> Result
     files::write_atomically(&mp4, &film.finish()?, Access::Shared).map_err(StudioError::io(&mp4))?;
     files::write_atomically(&webp, &preview.finish()?, Access::Shared).map_err(StudioError::io(&webp))?;
     observer.end(Stage::Encode);
-    Ok(Compiled { film: mp4, preview: webp, poster, frames: end - first, fps })
+    Ok(Compiled { film: mp4, preview: webp, poster, frames: end - first, fps, size })
 }
 
 /// Whether frames of this size can be a film.

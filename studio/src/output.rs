@@ -466,8 +466,8 @@ pub(crate) fn rendered(rendered: &Rendered, note: Option<&str>, compiled: Option
     line(if rendered.recipe.starts_with("blake3:") { "file" } else { "recipe" }, &rendered.recipe);
     line("frames", format!("{from} to {} in {}", to - 1, rendered.folder.display()));
     line("drawn", format!("{drawn} in {:.1} s by {}; {} were there", rendered.seconds, rendered.tracer, rendered.kept));
-    if let Some(Compiled { film, preview, poster, frames, fps }) = compiled {
-        line("film", format!("{}, {frames} frames at {fps} a second", film.display()));
+    if let Some(Compiled { film, preview, poster, frames, fps, size: [width, height] }) = compiled {
+        line("film", format!("{}, {frames} frames of {width}x{height} at {fps} a second", film.display()));
         line("preview", preview.display());
         line("poster", poster.display());
     }
@@ -492,9 +492,14 @@ pub(crate) fn renderers(all: &[renderers::Listed], json: bool) {
     for it in all {
         let reads: Vec<String> =
             it.reads.iter().map(|it| if it == "scene" { "pieces".into() } else { format!(".{it}") }).collect();
-        line(&it.name, format!("{} {}; draws {}", it.about, it.version, reads.join(", ")));
-        if let Some(problem) = &it.problem {
-            line("", problem);
+        match &it.problem {
+            Some(problem) if reads.is_empty() => line(&it.name, problem),
+            problem => {
+                line(&it.name, format!("{} {}; draws {}", it.about, it.version, reads.join(", ")));
+                if let Some(problem) = problem {
+                    line("", problem);
+                }
+            }
         }
     }
 }
@@ -511,6 +516,12 @@ pub(crate) fn renderer_added(plugin: &Plugin, replaced: Option<&str>, json: bool
     line("added", format!("{} {}", it.name, it.version));
     if let Some(version) = replaced {
         line("replaced", version);
+    }
+    if !it.needs.is_empty() {
+        line("needs", format!("{}, and reads their folders in /etc", it.needs.join(", ")));
+    }
+    if let Err(error) = plugin.installed() {
+        line("but", error);
     }
     line("digest", &it.digest);
 }

@@ -2,6 +2,7 @@
 
 use std::{
     fmt, fs,
+    io::{Read as _, Seek as _, SeekFrom},
     ops::Range,
     path::{Path, PathBuf},
     str::FromStr,
@@ -121,6 +122,9 @@ struct Note {
     /// Where they are not what the recipe or the file says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     samples: Option<u32>,
+    /// Where frames were drawn in parts, which not every file comes out of the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tiles: Option<[u32; 2]>,
 }
 
 const NOTE: &str = "render.json";
@@ -134,7 +138,8 @@ const BATCH: usize = 4;
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} by {}", self.recipe, self.tracer)?;
-        self.samples.map_or(Ok(()), |samples| write!(f, ", {samples} samples"))
+        self.samples.map_or(Ok(()), |samples| write!(f, ", {samples} samples"))?;
+        self.tiles.map_or(Ok(()), |[columns, rows]| write!(f, ", in {columns}x{rows} tiles"))
     }
 }
 
@@ -167,7 +172,7 @@ pub fn render(home: &Home, recipe: &Recipe, wishes: &Wishes, observer: &dyn Obse
     };
     let cid = recipe.cid().to_string();
     let folder = wishes.out.clone().unwrap_or_else(|| PathBuf::from(format!("{cid}-{short}")));
-    claim(&folder, &Note { recipe: cid.clone(), tracer: tracer.clone(), samples: None })?;
+    claim(&folder, &Note { recipe: cid.clone(), tracer: tracer.clone(), samples: None, tiles: None })?;
 
     let mut making = Making::open(home, recipe)?;
     observer.begin(Stage::Simulate, u64::from(scenario.plan(&genome).steps));
@@ -272,7 +277,13 @@ pub fn render_file(
     let (short, tracer) = named(plugin);
     let stem = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let folder = wishes.out.clone().unwrap_or_else(|| PathBuf::from(format!("{stem}-{short}")));
-    claim(&folder, &Note { recipe: digest.clone(), tracer: tracer.clone(), samples: wishes.samples })?;
+    let note = Note {
+        recipe: digest.clone(),
+        tracer: tracer.clone(),
+        samples: wishes.samples,
+        tiles: Some(wishes.tiles).filter(|tiles| *tiles != [1, 1]),
+    };
+    claim(&folder, &note)?;
     let mut roll = Roll::begin(&folder, frames, observer);
     let task = |tile| Task::Render {
         protocol: protocol::VERSION,
@@ -328,6 +339,21 @@ fn developed(picture: Picture, scene: &Scene) -> Result<Rgb8Image, StudioError> 
     shown(pixels, width as usize, height as usize, scene)
 }
 
+/// Whether a file begins and ends as a PNG does; a disk that was full may have left less.
+fn is_whole_png(path: &Path) -> bool {
+    const BEGINNING: &[u8] = b"\x89PNG\r\n\x1a\n";
+    const END: &[u8] = b"\0\0\0\0IEND\xae\x42\x60\x82";
+    let whole = || -> std::io::Result<bool> {
+        let mut file = fs::File::open(path)?;
+        let (mut beginning, mut end) = ([0; BEGINNING.len()], [0; END.len()]);
+        file.read_exact(&mut beginning)?;
+        file.seek(SeekFrom::End(-(END.len() as i64)))?;
+        file.read_exact(&mut end)?;
+        Ok(beginning == *BEGINNING && end == *END)
+    };
+    whole().unwrap_or(false)
+}
+
 /// Frames on their way into a folder.
 struct Roll<'a> {
     folder: &'a Path,
@@ -351,7 +377,7 @@ impl<'a> Roll<'a> {
     /// Those that are not there yet, with their raw light where it is wanted.
     fn missing(&mut self, exr: bool) -> Vec<u32> {
         let there =
-            |frame: u32| self.path(frame).is_file() && (!exr || self.path(frame).with_extension("exr").is_file());
+            |frame: u32| is_whole_png(&self.path(frame)) && (!exr || self.path(frame).with_extension("exr").is_file());
         let missing: Vec<u32> = self.frames.clone().filter(|frame| !there(*frame)).collect();
         self.kept = self.frames.end - self.frames.start - missing.len() as u32;
         self.done = self.kept;

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::ErrorKind,
     path::{Path, PathBuf},
 };
 
@@ -10,6 +11,9 @@ use seedstorm_render::plugin::{Plugin, PluginError, Sandbox};
 use serde::Serialize;
 
 use crate::{Home, StudioError};
+
+/// How often a plug-in that is added at the same time elsewhere is replaced.
+const ADDING_TRIES: u32 = 20;
 
 /// A renderer that is a program of its own.
 #[derive(Debug, Clone, Serialize)]
@@ -94,7 +98,7 @@ pub fn that_reads(home: &Home, ending: &str) -> Result<Option<Plugin>, StudioErr
 pub fn add(home: &Home, folder: &Path) -> Result<(Plugin, Option<String>), StudioError> {
     let plugin = Plugin::open(folder)?;
     let name = &plugin.manifest().name;
-    if embedded().iter().any(|there| there.manifest().name == *name) {
+    if is_embedded(name) {
         return Err(StudioError::RendererTaken(name.clone()));
     }
     let place = home.renderers();
@@ -110,8 +114,20 @@ pub fn add(home: &Home, folder: &Path) -> Result<(Plugin, Option<String>), Studi
     }
     let to = place.join(name);
     let replaced = to.is_dir().then(|| Plugin::unsealed(&to).map_or_else(|_| "unknown".into(), version));
-    remove(home, name)?;
-    fs::rename(making.keep(), &to).map_err(StudioError::io(&to))?;
+    let made = making.keep();
+    // Another process may be adding one of the same name.
+    let mut tries = 0..ADDING_TRIES;
+    loop {
+        remove(home, name)?;
+        match fs::rename(&made, &to) {
+            Ok(()) => break,
+            Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty && tries.next().is_some() => {}
+            Err(error) => {
+                let _ = fs::remove_dir_all(&made);
+                return Err(StudioError::io(&to)(error));
+            }
+        }
+    }
     Ok((plugin, replaced))
 }
 
@@ -140,8 +156,11 @@ pub fn remove(home: &Home, name: &str) -> Result<bool, StudioError> {
     else {
         return Ok(false);
     };
-    fs::remove_dir_all(&folder).map_err(StudioError::io(&folder))?;
-    Ok(true)
+    match fs::remove_dir_all(&folder) {
+        // Another process was faster.
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        removed => removed.map(|()| true).map_err(StudioError::io(&folder)),
+    }
 }
 
 /// What keeps plug-ins from the rest of the machine.
@@ -154,6 +173,12 @@ pub fn sandbox(plugin: &Plugin, unconfined: bool) -> Result<Sandbox, StudioError
         None if unconfined => Ok(Sandbox::None),
         None => Err(PluginError::Unconfined(plugin.manifest().name.clone()).into()),
     }
+}
+
+/// Whether the renderer of this name came with this program.
+#[must_use]
+pub fn is_embedded(name: &str) -> bool {
+    embedded().iter().any(|there| there.manifest().name == name)
 }
 
 fn embedded() -> [Plugin; 1] {

@@ -137,6 +137,14 @@ fn a_users_file_becomes_a_film() {
     place.json(&["render", "film.blend", "--frames", "7..8", "--tiles", "2x3", "--out", "tiles"]);
     let [whole, tiles] = ["whole", "tiles"].map(|folder| fs::read(place.path(folder).join("0007.png")).unwrap());
     assert!(whole == tiles);
+    // One folder is not drawn both ways.
+    let both = ["render", "film.blend", "--frames", "7..8", "--tiles", "2x3", "--out", "whole"];
+    assert!(place.refused(&both, 2).contains("whole"));
+    // What a full disk left of a frame is drawn again.
+    fs::write(place.path("whole/0007.png"), &whole[..500]).unwrap();
+    let again = place.json(&["render", "film.blend", "--frames", "6..8", "--out", "whole"]);
+    assert_eq!(again["kept"], 1);
+    assert!(fs::read(place.path("whole/0007.png")).unwrap() == whole);
 
     assert!(place.refused(&["render", "film.blend", "--frames", "20..30"], 2).contains("the film has 1..25"));
     fs::write(place.path("film.obj"), "v 0 0 0").unwrap();
@@ -149,6 +157,11 @@ fn a_users_file_becomes_a_film() {
     assert!(place.refused(&["render", "nowhere.blend"], 2).contains("nowhere.blend: No such file"));
     assert!(place.refused(&["render", "whole/"], 2).contains("there is no scenario"));
     assert!(place.refused(&["model", "bloom", "--out", "nowhere/x.glb"], 1).contains("nowhere"));
+
+    // A compositor's work on parts would not be its work on the whole.
+    blend("graded");
+    let words = place.refused(&["render", "graded.blend", "--frames", "1..2", "--tiles", "2x1"], 1);
+    assert!(words.contains("the file's compositor works on whole frames"), "{words}");
 
     // What the file asks for and does not get is said; what can be no film is refused before it is drawn.
     blend("odd");

@@ -103,8 +103,10 @@ def settings(task):
         render.border_max_x = (tile["x"] + tile["width"] + 0.25) / width
         render.border_min_y = (height - tile["y"] - tile["height"] + 0.25) / height
         render.border_max_y = (height - tile["y"] + 0.25) / height
-        # What spreads light across the picture wants all of it, and chance must not look at its neighbours.
+        if scene.use_nodes and render.use_compositing and not task.get("size"):
+            raise Refused("the file's compositor works on whole frames: draw it without tiles, or switch compositing off")
         render.use_compositing = False
+        # What chance decides must not look at its neighbours; so a tile has no fewer samples than the whole.
         cycles.use_adaptive_sampling = False
 
 

@@ -50,9 +50,15 @@ pub struct Report {
 }
 
 /// Goes through what a plug-in has to do, up to the first thing that all others need; `told` hears of each. `file` is one
-/// that it reads, which a plug-in that reads files alone cannot do without.
-pub fn check(plugin: &Plugin, sandbox: &Sandbox, file: Option<&Path>, told: &mut dyn FnMut(&Finding)) -> Report {
-    let mut findings = Findings { all: vec![], told };
+/// that it reads, which a plug-in that reads files alone cannot do without; `stopped` ends it early.
+pub fn check(
+    plugin: &Plugin,
+    sandbox: &Sandbox,
+    file: Option<&Path>,
+    told: &mut dyn FnMut(&Finding),
+    stopped: fn() -> bool,
+) -> Report {
+    let mut findings = Findings { all: vec![], told, stopped };
     let picture = look(plugin, sandbox, file, &mut findings);
     Report { findings: findings.all, picture }
 }
@@ -78,8 +84,9 @@ fn look(plugin: &Plugin, sandbox: &Sandbox, file: Option<&Path>, findings: &mut 
 
 /// Draws the first frame of a file, and the middle of it once more.
 fn draw_file(plugin: &Plugin, sandbox: &Sandbox, file: &Path, findings: &mut Findings<'_>) -> Option<Rgb8Image> {
-    let described = plugin.describe(sandbox, file, &mut || false).map_err(|error| error.to_string());
+    let described = plugin.describe(sandbox, file, &mut || (findings.stopped)()).map_err(|error| error.to_string());
     let film = findings.result("it says what a file holds", described)?;
+    let stopped = findings.stopped;
     let draw = |tile| {
         let task = Task::Render {
             protocol: VERSION,
@@ -91,7 +98,7 @@ fn draw_file(plugin: &Plugin, sandbox: &Sandbox, file: &Path, findings: &mut Fin
             format: Format::Png,
             threads: 2,
         };
-        let mut taking = Taking { pictures: BTreeMap::new() };
+        let mut taking = Taking { pictures: BTreeMap::new(), stopped };
         plugin
             .render(sandbox, &task, &[(film.frames[0], Input::File(file))], &mut taking)
             .map_err(|error| error.to_string())?;
@@ -127,7 +134,7 @@ fn draw_file(plugin: &Plugin, sandbox: &Sandbox, file: &Path, findings: &mut Fin
         .tempfile()
         .and_then(|broken| std::fs::write(broken.path(), [0x5a; 4096]).map(|()| broken));
     if let Some(broken) = findings.result("a broken file can be written", nonsense.map_err(|error| error.to_string())) {
-        let refused = match plugin.describe(sandbox, broken.path(), &mut || false) {
+        let refused = match plugin.describe(sandbox, broken.path(), &mut || (findings.stopped)()) {
             Err(PluginError::Failed { problem, .. }) if problem.starts_with("says: ") => None,
             Err(error) => Some(format!("it should say `error`, and {error}")),
             Ok(_) => Some("it described 4096 bytes of nonsense".into()),
@@ -139,7 +146,7 @@ fn draw_file(plugin: &Plugin, sandbox: &Sandbox, file: &Path, findings: &mut Fin
 
 fn draw_scenes(plugin: &Plugin, sandbox: &Sandbox, findings: &mut Findings<'_>) -> Option<Rgb8Image> {
     let scenes = [scene(0.0), scene(1.0)];
-    let drawn = draw(plugin, sandbox, &scenes, None).map_err(|error| error.to_string());
+    let drawn = draw(plugin, sandbox, &scenes, None, findings.stopped).map_err(|error| error.to_string());
     let drawn = findings.result("it draws two frames of a scene", drawn)?;
     let ours: Vec<Vec<Rgb>> = scenes.iter().map(own).collect();
     let likeness = |theirs: usize, own: usize| correlation(&drawn[theirs].pixels, &ours[own]);
@@ -153,7 +160,7 @@ fn draw_scenes(plugin: &Plugin, sandbox: &Sandbox, findings: &mut Findings<'_>) 
     let moves = (likeness(1, 1) <= likeness(1, 0)).then(|| "frame 1 looks like our frame 0".to_owned());
     findings.add("its frames show their own moments", moves);
     findings.add("its colours are those of the materials", colors(&drawn[0].pixels, &ours[0]));
-    let tile = draw(plugin, sandbox, &scenes[..1], Some(TILE)).map_err(|error| error.to_string());
+    let tile = draw(plugin, sandbox, &scenes[..1], Some(TILE), findings.stopped).map_err(|error| error.to_string());
     if let Some(tile) = findings.result("it draws a tile by itself", tile) {
         let part = cut(&drawn[0].pixels);
         let apart = (mean(&tile[0].pixels) - mean(&part)).abs() / mean(&part);
@@ -168,7 +175,7 @@ fn draw_scenes(plugin: &Plugin, sandbox: &Sandbox, findings: &mut Findings<'_>) 
     }
     let mut broken = SceneFile::new(&scenes[0], "0000.bin");
     broken.json["version"] = 9999.into();
-    let refused = match ask(plugin, sandbox, &[(0, &broken)], None) {
+    let refused = match ask(plugin, sandbox, &[(0, &broken)], None, findings.stopped) {
         Err(PluginError::Failed { problem, .. }) if problem.starts_with("says: ") => None,
         Err(error) => Some(format!("it should say `error`, and {error}")),
         Ok(_) => Some("it drew a scene of a version that there is not".into()),
@@ -187,6 +194,7 @@ fn side_by_side(left: &[Rgb], right: &[Rgb]) -> Rgb8Image {
 struct Findings<'a> {
     all: Vec<Finding>,
     told: &'a mut dyn FnMut(&Finding),
+    stopped: fn() -> bool,
 }
 
 impl Findings<'_> {
@@ -208,12 +216,13 @@ impl Findings<'_> {
 
 struct Taking {
     pictures: BTreeMap<u32, Picture>,
+    stopped: fn() -> bool,
 }
 
 impl Watch for Taking {
     fn reached(&mut self, _: f32) {}
     fn stopped(&mut self) -> bool {
-        false
+        (self.stopped)()
     }
     fn frame(&mut self, number: u32, picture: Picture) -> Result<(), PluginError> {
         self.pictures.insert(number, picture);
@@ -221,11 +230,17 @@ impl Watch for Taking {
     }
 }
 
-fn draw(plugin: &Plugin, sandbox: &Sandbox, scenes: &[Scene], tile: Option<Rect>) -> Result<Vec<Picture>, PluginError> {
+fn draw(
+    plugin: &Plugin,
+    sandbox: &Sandbox,
+    scenes: &[Scene],
+    tile: Option<Rect>,
+    stopped: fn() -> bool,
+) -> Result<Vec<Picture>, PluginError> {
     let files: Vec<SceneFile> =
         scenes.iter().enumerate().map(|(number, scene)| SceneFile::new(scene, &format!("{number:04}.bin"))).collect();
     let inputs: Vec<(u32, &SceneFile)> = (0..).zip(&files).collect();
-    ask(plugin, sandbox, &inputs, tile)
+    ask(plugin, sandbox, &inputs, tile, stopped)
 }
 
 fn ask(
@@ -233,6 +248,7 @@ fn ask(
     sandbox: &Sandbox,
     scenes: &[(u32, &SceneFile)],
     tile: Option<Rect>,
+    stopped: fn() -> bool,
 ) -> Result<Vec<Picture>, PluginError> {
     let task = Task::Render {
         protocol: VERSION,
@@ -245,7 +261,7 @@ fn ask(
         threads: 2,
     };
     let inputs: Vec<(u32, Input<'_>)> = scenes.iter().map(|(number, scene)| (*number, Input::Scene(scene))).collect();
-    let mut taking = Taking { pictures: BTreeMap::new() };
+    let mut taking = Taking { pictures: BTreeMap::new(), stopped };
     plugin.render(sandbox, &task, &inputs, &mut taking)?;
     Ok(taking.pictures.into_values().collect())
 }

@@ -12,6 +12,9 @@ pub(super) const MANIFEST: &str = "renderer.toml";
 /// The largest manifest, in bytes.
 pub(super) const MAX_MANIFEST_BYTES: u64 = 64 << 10;
 
+/// Endings of recipes and of scene files.
+const OURS: [&str; 2] = ["json", "toml"];
+
 /// What `reads` calls our own scenes; anything else is the ending of a file's name.
 pub(super) const SCENE: &str = "scene";
 
@@ -94,8 +97,9 @@ impl Manifest {
         let within = |path: &str| Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
         expect(within(&self.command[0]), &"`command` names a program, or a file within the plug-in's folder")?;
         expect(
-            (1..=16).contains(&self.reads.len()) && self.reads.iter().all(|ending| is_name(ending)),
-            &"`reads` is `scene`, or endings of files such as `blend`",
+            (1..=16).contains(&self.reads.len())
+                && self.reads.iter().all(|ending| is_name(ending) && !OURS.contains(&ending.as_str())),
+            &"`reads` is `scene`, or endings of files such as `blend`; `json` and `toml` are Seedstorm's own",
         )?;
         let program = |name: &String| is_line(name, 64) && !name.contains('/') && !name.starts_with('-');
         expect(self.needs.len() <= 16 && self.needs.iter().all(program), &"`needs` is at most 16 names of programs")?;

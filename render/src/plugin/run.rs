@@ -20,8 +20,8 @@ use super::{PluginError, scene_file::SceneFile};
 /// How folders of runs are called in the system's folder for temporary files, before the number of the process.
 const FOLDERS: &str = "seedstorm-renderer-";
 
-/// Last frame that a film may have.
-const MAX_FRAME: u32 = 1_000_000;
+/// Last frame that a film may have: the last of Blender's.
+const MAX_FRAME: u32 = 1_048_574;
 
 /// Bytes of what it says on standard error that are kept.
 const MAX_SAID: usize = 2000;

@@ -91,6 +91,8 @@ impl Sandbox {
         } else {
             Command::new(bwrap)
         };
+        // Bubblewrap itself is a process that the plug-in can look at: what we were told in secret is not for it.
+        command.env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin");
         command.args(["--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"]);
         command.args([
             "--disable-userns",
@@ -111,7 +113,9 @@ impl Sandbox {
                 Err(_) => command.args(["--ro-bind-try", folder, folder]),
             };
         }
-        for file in ["alternatives", "fonts", "ld.so.cache"].into_iter().chain(needs.iter().map(String::as_str)) {
+        // Programs find the folders of their settings; a file there may be anything, such as `passwd`.
+        let settings = needs.iter().map(String::as_str).filter(|name| Path::new("/etc").join(name).is_dir());
+        for file in ["alternatives", "fonts", "ld.so.cache"].into_iter().chain(settings) {
             let file = format!("/etc/{file}");
             command.args(["--ro-bind-try", &file, &file]);
         }

@@ -37,6 +37,17 @@ def film():
     scene.camera = camera
 
 
+def graded():
+    """The same, with its colours turned round by the compositor."""
+    film()
+    scene = bpy.context.scene
+    scene.use_nodes = True
+    tree = scene.node_tree
+    turned = tree.nodes.new("CompositorNodeInvert")
+    tree.links.new(tree.nodes["Render Layers"].outputs[0], turned.inputs["Color"])
+    tree.links.new(turned.outputs[0], tree.nodes["Composite"].inputs[0])
+
+
 def odd():
     """The same, as others would set it up: another engine, a rate that is no whole number, and too large for a film."""
     film()
@@ -81,5 +92,5 @@ def slow():
     bpy.context.scene.cycles.samples = 1 << 22
 
 
-{"film": film, "odd": odd, "hostile": hostile, "heavy": heavy, "slow": slow}[KIND](*MORE)
+{"film": film, "odd": odd, "graded": graded, "hostile": hostile, "heavy": heavy, "slow": slow}[KIND](*MORE)
 bpy.ops.wm.save_as_mainfile(filepath=FILE, compress=False)

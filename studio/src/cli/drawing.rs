@@ -19,7 +19,10 @@ use seedstorm_studio::{
 };
 
 use super::{Failure, Source, seed_range};
-use crate::{bars::Bars, output};
+use crate::{
+    bars::{self, Bars},
+    output,
+};
 
 #[derive(Debug, Args)]
 #[command(mut_arg("what", |what| what
@@ -40,7 +43,8 @@ pub(super) struct RenderArguments {
     /// Samples a pixel, in place of what the quality or the file says.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=65536))]
     samples: Option<u32>,
-    /// Draw each frame of a file in so many tiles, each by itself, as nodes of a network would.
+    /// Draw each frame of a file in so many tiles, each by itself, as nodes of a network would; the renderer starts anew for
+    /// each.
     #[arg(long, value_name = "COLUMNSxROWS", value_parser = tiles)]
     tiles: Option<[u32; 2]>,
     /// Let a renderer that is a program of its own do whatever you may do, where there is no bubblewrap.
@@ -155,6 +159,7 @@ fn render_a_file(file: &Path, by: (Plugin, Sandbox), arguments: &RenderArguments
         film: arguments.film,
         out: arguments.out.clone(),
     };
+    bars::heeds_interrupts();
     let (rendered, found) = render_file(file, &wishes, &Bars::default(), &mut |film| {
         if let Some(note) = &film.note {
             output::aside(note);
@@ -214,7 +219,11 @@ pub(super) fn renderer(command: &RendererCommand, json: bool) -> Result<ExitCode
             let plugin = Plugin::unsealed(folder).map_err(StudioError::from)?;
             let sandbox = renderers::sandbox(&plugin, *unconfined)?;
             let told = &mut |finding: &plugin::check::Finding| output::finding(finding, json);
-            let found = plugin::check::check(&plugin, &sandbox, file.as_deref(), told);
+            bars::heeds_interrupts();
+            let found = plugin::check::check(&plugin, &sandbox, file.as_deref(), told, bars::interrupted);
+            if bars::interrupted() {
+                return Err(StudioError::Stopped.into());
+            }
             if json {
                 output::findings(&plugin, &found.findings);
             }
@@ -232,6 +241,9 @@ pub(super) fn renderer(command: &RendererCommand, json: bool) -> Result<ExitCode
             output::renderer_added(&plugin, replaced.as_deref(), json);
         }
         RendererCommand::Remove { name } => {
+            if renderers::is_embedded(name) {
+                return Err(Failure::Use(format!("{name} is a part of this program")));
+            }
             if !renderers::remove(&Home::default_place()?, name)? {
                 return Err(Failure::Use(format!("no renderer called `{name}` was added")));
             }
