@@ -54,7 +54,7 @@ enum Step {
     Mitsuba,
     /// Documentation builds without a warning
     Doc,
-    /// The built binary makes a draft of each scenario, mints it and verifies it
+    /// The built binary makes a short draft of each scenario, mints it and verifies it
     Make,
     /// Parsers of foreign bytes are fuzzed, a minute each
     Fuzz,

@@ -225,7 +225,7 @@ fn pieces(workspace: &Workspace, commit: &str, quality: &str, kept: &Kept<'_>) -
 
 fn piece(studio: &Studio, scenario: &str, seed: &str, quality: &str) -> Result<Vec<Figure>> {
     let start = Instant::now();
-    let made = studio.make([scenario, seed, quality], &[])?;
+    let made = studio.make(&[scenario, "--seed", seed, "--quality", quality])?;
     let whole = start.elapsed();
     if made.reused {
         miette::bail!(help = "--again makes it anew", "the {quality} of {scenario} is there, but not its figures");
