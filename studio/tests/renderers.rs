@@ -29,7 +29,8 @@ impl Place {
 
     fn json(&self, arguments: &[&str]) -> Value {
         let output = self.run(&[arguments, &["--json"]].concat());
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        let words = [&output.stdout[..], &output.stderr].map(String::from_utf8_lossy);
+        assert!(output.status.success(), "{arguments:?}: {}", words.concat());
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
