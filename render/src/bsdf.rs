@@ -9,7 +9,6 @@
 use seedstorm_sim::scene::Material;
 
 use crate::microfacet::{Ggx, fresnel, glass_keeps, normal_reflectance, reflectance, schlick};
-use crate::path::ROUGHNESS_FLOOR;
 use crate::sheen::Sheen;
 use crate::thin_film::ThinFilm;
 use crate::vector::{Basis, Vec3, max, vec3};
@@ -18,6 +17,8 @@ use crate::vector::{Basis, Vec3, max, vec3};
 const CLEAR_ROUGHNESS: f32 = 0.04;
 /// Lobes smoother than this (perceptual) are narrow: what is seen in them keeps its shape.
 pub(crate) const NARROW_ROUGHNESS: f32 = 0.2;
+/// The least perceptual roughness of what a path meets after a scattering that is not narrow.
+pub(crate) const ROUGHNESS_FLOOR: f32 = 0.3;
 /// Glass of a lower index bends and reflects nothing.
 const UNBENT_IOR: f32 = 1.0005;
 /// Index of the clear coat.

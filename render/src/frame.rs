@@ -4,9 +4,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
+use crate::bsdf::ROUGHNESS_FLOOR;
 use crate::error::RenderError;
 use crate::layers::Layers;
-use crate::path::{Limits, ROUGHNESS_FLOOR, Strategy, camera_ray, trace};
+use crate::path::{Limits, Strategy, camera_ray, trace};
 use crate::prepared::{PreparedScene, Scratch};
 use crate::sampler::Sampler;
 use crate::vector::{Vec3, max, min};

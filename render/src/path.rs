@@ -6,7 +6,7 @@
 //!
 //! Three things keep a few dozen samples free of fireflies, at the price of bias:
 //!
-//! - after a scattering that is not narrow, lobes are at least [`ROUGHNESS_FLOOR`] rough (after Kaplanyan and Dachsbacher
+//! - after a scattering that is not narrow, lobes are at least [`crate::bsdf::ROUGHNESS_FLOOR`] rough (after Kaplanyan and Dachsbacher
 //!   2013, "Path Space Regularization for Holistic and Robust Light Transport"), which blurs caustics;
 //! - to what scatters widely, light comes straight through a clear liquid: the caustics on a tank's floor would be
 //!   nothing but fireflies, and without them it would be dark;
@@ -21,8 +21,6 @@ use crate::sampler::Sampler;
 use crate::vector::{Ray, Vec3, min};
 use crate::walk::walk;
 
-/// The least perceptual roughness after a scattering that is not narrow.
-pub(crate) const ROUGHNESS_FLOOR: f32 = 0.3;
 /// Least share of reflected samples where the camera looks at glass: the mirror image of a light is a twentieth of the
 /// light, but many times what is behind.
 const FIRST_REFLECTED: f32 = 0.25;

@@ -6,8 +6,8 @@
 //!   orders, give the same BLAKE3 of every layer.
 //! - `tiles_are_crops`: a tile, of any place and size, holds the very bits of the same pixels of the frame.
 //! - `golden`: the bits are those that stand below, whatever the machine. The scene holds every shape, a mesh with
-//!   thousands of triangles (enough that its hierarchy is built in parallel), every kind of material, both kinds of
-//!   light, a lens and a backdrop.
+//!   thousands of triangles (enough that its hierarchy is built in parallel), every kind of material, a clear liquid,
+//!   both kinds of light, a lens and a backdrop.
 //!
 //! # Elsewhere
 //!

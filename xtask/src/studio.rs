@@ -206,7 +206,7 @@ impl Studio {
     }
 }
 
-/// Frames of the drafts that are made; in full they take half an hour.
+/// Frames of the drafts that are made: of clear water, one of them takes ten seconds and more.
 const FRAMES: u32 = 12;
 
 /// Makes a short draft of the piece that the README shows of each scenario, in a home of its own, mints it, and verifies

@@ -199,6 +199,10 @@ struct Findings<'a> {
 
 impl Findings<'_> {
     fn add(&mut self, what: &'static str, problem: Option<String>) {
+        // What was stopped is not wrong.
+        if (self.stopped)() {
+            return;
+        }
         let finding = Finding { what, problem };
         (self.told)(&finding);
         self.all.push(finding);

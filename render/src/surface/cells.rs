@@ -193,7 +193,8 @@ impl CellGrid {
 
     /// The weighted average of the colours of the particles around a place; white if there is none.
     ///
-    /// The denser they lie, the closer are those that count.
+    /// The denser they lie, the closer are those that count: by eye, so close that pigments keep their edges and single
+    /// particles do not show.
     pub(super) fn color_at(&self, p: Vec3) -> Rgb {
         let sharpness = (1.6 / libm::cbrtf(self.share * self.share)) as u32;
         let mut total = 0.0;
