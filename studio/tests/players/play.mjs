@@ -43,10 +43,7 @@ try {
     await new Promise((loaded, failed) => ((video.onloadeddata = loaded), (video.onerror = () => failed(video.error.message))));
     const [width, height] = [video.videoWidth, video.videoHeight];
     const canvas = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
-    const at = async (time) => {
-      const sought = new Promise((done) => (video.onseeked = done));
-      video.currentTime = time;
-      await sought;
+    const seen = () => {
       canvas.drawImage(video, 0, 0);
       // The mean colour of each of four by four fields.
       const pixels = canvas.getImageData(0, 0, width, height).data;
@@ -58,6 +55,19 @@ try {
         }
       }
       return fields;
+    };
+    const at = async (time) => {
+      const before = seen();
+      const sought = new Promise((done) => (video.onseeked = done));
+      video.currentTime = time;
+      await sought;
+      // A busy browser says so before the frame is there to be drawn.
+      for (let wait = 0; wait < 40; wait++) {
+        const now = seen();
+        if (now.some((code, field) => Math.abs(code - before[field]) > 0.5)) return now;
+        await new Promise((later) => setTimeout(later, 50));
+      }
+      return seen();
     };
     const moments = [await at(0.001), await at(video.duration * 0.999)];
     // It plays by itself, too.
