@@ -26,7 +26,7 @@ mod contract {
     }
 }
 
-use contract::SeedstormCollection::{self as Contract, FilmMinted, SeedstormCollectionInstance};
+use contract::SeedstormCollection::{self as Contract, FilmMinted, SeedstormCollectionInstance, Transfer};
 
 /// How long a transaction may take to be mined before [`CollectionError::NotMined`].
 pub const MINING_TIMEOUT: Duration = Duration::from_secs(300);
@@ -102,6 +102,19 @@ pub struct Token {
     pub block: u64,
 }
 
+/// A change of a token's owner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moved {
+    /// Who had it; zero where it was minted.
+    pub from: Address,
+    /// Who has it since.
+    pub to: Address,
+    /// The transaction.
+    pub transaction: B256,
+    /// The block of that transaction.
+    pub block: u64,
+}
+
 /// Why the collection could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum CollectionError {
@@ -135,6 +148,14 @@ pub enum CollectionError {
     NotTheCreator {
         /// Who can.
         creator: Address,
+    },
+    /// Only its owner gives a token away.
+    #[error("token {id} belongs to {owner}; the key here is another's")]
+    NotTheOwner {
+        /// The token.
+        id: u64,
+        /// Whose it is.
+        owner: Address,
     },
     /// The contract refuses, in its own words.
     #[error("the collection refuses: {0}")]
@@ -305,6 +326,43 @@ impl Collection {
             }
             None => Err(CollectionError::Contradiction { id, problem: "it has no mint event" }),
         }
+    }
+
+    /// Gives a token away. `from` is the address of the provider's key, and its owner.
+    ///
+    /// # Errors
+    ///
+    /// [`CollectionError::NotTheOwner`], [`CollectionError::Pending`], [`CollectionError::NotMined`], what the node and the
+    /// contract say: a contract that takes no tokens refuses them.
+    pub async fn transfer(&self, from: Address, to: Address, id: u64) -> Result<Token, CollectionError> {
+        self.wait_for_pending(from).await?;
+        let token = self.token(id).await?;
+        if token.owner != from {
+            return Err(CollectionError::NotTheOwner { id, owner: token.owner });
+        }
+        let call = self.contract.safeTransferFrom_0(from, to, U256::from(id)).from(from);
+        mined(self.contract.provider(), *call.send().await?.tx_hash()).await?;
+        self.token(id).await
+    }
+
+    /// Who had a token, the first owner first.
+    ///
+    /// # Errors
+    ///
+    /// As [`Collection::token`].
+    pub async fn history(&self, id: u64) -> Result<Vec<Moved>, CollectionError> {
+        let contradiction = |problem| CollectionError::Contradiction { id, problem };
+        let Deployment { address, block, .. } = self.deployment;
+        let filter = Filter::new().address(address).event_signature(Transfer::SIGNATURE_HASH).from_block(block);
+        let logs = self.contract.provider().get_logs(&filter.topic3(U256::from(id))).await?;
+        let read = |log: &Log| {
+            let event = log.log_decode::<Transfer>().map_err(|_| contradiction("a transfer that is none"))?.inner.data;
+            let (Some(transaction), Some(block)) = (log.transaction_hash, log.block_number) else {
+                return Err(contradiction("a transfer of it is in no block"));
+            };
+            Ok(Moved { from: event.from, to: event.to, transaction, block })
+        };
+        logs.iter().map(read).collect()
     }
 
     /// All tokens, in the order of their ids.

@@ -114,6 +114,30 @@ struct Scrypt {
     salt: String,
 }
 
+/// A password, which shows itself nowhere and is wiped from memory.
+#[derive(Clone)]
+pub struct Password(Zeroizing<String>);
+
+impl Password {
+    /// Takes a password.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+
+    /// What was typed.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Password")
+    }
+}
+
 /// Makes a new random key and its file.
 ///
 /// # Errors
@@ -163,6 +187,18 @@ pub fn store(path: &Path, key: &PrivateKeySigner, password: &str, cost: Cost) ->
         io::ErrorKind::AlreadyExists => KeystoreError::Exists(path.to_owned()),
         _ => KeystoreError::Io { path: path.to_owned(), source },
     })
+}
+
+/// The address that a key's file says it is of, which nobody has proved before it is unlocked; `None` where it does not say.
+///
+/// # Errors
+///
+/// [`KeystoreError::Io`]; [`KeystoreError::Format`] for a file that is no keystore.
+pub fn address(path: &Path) -> Result<Option<Address>, KeystoreError> {
+    let format = |problem: String| KeystoreError::Format { path: path.to_owned(), problem };
+    let bytes = files::read_bounded(path, MAX_KEY_FILE_BYTES).map_err(io_error(path))?;
+    let document: Document = serde_json::from_slice(&bytes).map_err(|error| format(error.to_string()))?;
+    document.address.map(|text| text.parse().map_err(|error: alloy::hex::FromHexError| format(format!("address: {error}")))).transpose()
 }
 
 /// Unlocks the key in a file.

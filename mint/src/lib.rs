@@ -74,7 +74,8 @@ pub mod network;
 pub mod store;
 pub mod unixfs;
 
-pub use alloy::primitives::Address;
+pub use alloy::primitives::{Address, U256};
+pub use alloy::providers::DynProvider;
 pub use alloy::signers::local::PrivateKeySigner;
 pub use cid::Cid;
 

@@ -92,3 +92,4 @@ pub use error::RenderError;
 pub use frame::{FrameSettings, Rect};
 pub use layers::Layers;
 pub use prepared::PreparedScene;
+pub use surface::mesh_fluid;

@@ -367,6 +367,13 @@ impl Simulation {
         self.trajectory.is_at_chunk_end()
     }
 
+    /// The number and the digest of the checkpoint at this step, where the plan has one.
+    #[must_use]
+    pub fn latest_checkpoint(&self) -> Option<(usize, Digest)> {
+        let last = self.checkpoints.len().checked_sub(1)?;
+        self.step.is_multiple_of(self.plan.checkpoint_every).then(|| (last, self.checkpoints[last]))
+    }
+
     /// The digest and the bytes of the checkpoint at this step, where the plan has one.
     ///
     /// # Errors

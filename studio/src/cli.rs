@@ -12,10 +12,7 @@ use std::{
 };
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
-use seedstorm_mint::{
-    Bundle, Store, car,
-    files::{self, Access},
-};
+use seedstorm_mint::files::{self, Access};
 use seedstorm_sim::{
     Backend, Film, Recipe, RecipeError, Seed,
     recipe::{MAX_SCENE_RECIPE_BYTES, ParamValue},
@@ -31,9 +28,9 @@ use seedstorm_studio::{
     census::census,
     check,
     doctor::diagnose,
+    export,
     import::import_car,
     ledger::Ledger,
-    located::locate,
     make, random_bytes,
     render::Renderer,
     renderers, scene_file,
@@ -86,6 +83,9 @@ enum Command {
         /// frames that a gpu draws, which is kept for 7 days anyway.
         #[arg(long, value_name = "DAYS", num_args = 0..=1, require_equals = true, default_missing_value = "7", value_parser = clap::value_parser!(u16).range(1..))]
         keep_checkpoints: Option<u16>,
+        /// What you get of each resale, in per cent: it is set where a collection is made for its first token.
+        #[arg(long, value_name = "PERCENT", default_value = "5", value_parser = royalty)]
+        royalty: u16,
     },
     /// Render frames of a recipe, or of another program's file, into a folder, without making a piece.
     Render(drawing::RenderArguments),
@@ -456,7 +456,7 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
     };
     let json = arguments.json;
     match &arguments.command {
-        Command::Make { source, backend, no_mint, name, description, renderer, keep_checkpoints } => {
+        Command::Make { source, backend, no_mint, name, description, renderer, keep_checkpoints, royalty } => {
             for text in [name, description].into_iter().flatten() {
                 if text.chars().any(|c| !is_plain(c) && c != '\n') {
                     return Err(Failure::Use(
@@ -478,6 +478,7 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
                 name: name.clone(),
                 description: description.clone(),
                 keep_checkpoints: keep_checkpoints.map(|days| Duration::from_secs(u64::from(days) * 24 * 3600)),
+                royalty_bps: *royalty,
             };
             let made = make(&home, &recipe, &options, &Bars::default())?;
             output::made(&recipe, &made, json);
@@ -579,6 +580,13 @@ fn scenario_id(name: &str) -> Result<String, Failure> {
     Ok(format!("{}@{}", newest.name(), newest.version()))
 }
 
+/// A share of 0 to 10 per cent, in basis points.
+fn royalty(text: &str) -> Result<u16, String> {
+    let percent = text.parse::<f64>().ok().filter(|percent| (0.0..=10.0).contains(percent));
+    let basis_points = percent.map(|percent| (percent * 100.0).round() as u16);
+    basis_points.ok_or_else(|| format!("`{text}` is no share of 0 to 10 per cent"))
+}
+
 /// A parameter of a sweep that runs over values: LOW..HIGH:COUNT, both ends included.
 fn grid(text: &str) -> Option<Vec<f64>> {
     let (range, count) = text.rsplit_once(':')?;
@@ -656,17 +664,7 @@ fn unwritable(path: &Path, source: std::io::Error) -> StudioError {
 }
 
 fn export_car(piece: &str, out: Option<&Path>, json: bool) -> Result<(), Failure> {
-    let home = Home::default_place()?;
-    let folder = locate(&home, piece)?;
-    let store = Store::open(home.store())?;
-    let added = Bundle::open(folder.path())?.add_to(&store)?;
-    let roots: Vec<_> = std::iter::once(added.content.bundle).chain(added.metadata).chain(added.attestations).collect();
-    let path = out.map_or_else(|| PathBuf::from(format!("{}.car", added.content.bundle)), Path::to_owned);
-    let error = |source| unwritable(&path, source);
-    let mut file = files::begin(&path, Access::Shared).map_err(error)?;
-    let car = car::export(&store, &roots, std::io::BufWriter::new(file.as_file_mut()))?;
-    file.as_file().sync_all().map_err(error)?;
-    file.persist(&path).map_err(|e| error(e.error))?;
+    let (path, car) = export::car(&Home::default_place()?, piece, out)?;
     output::exported(&path, &car, json);
     Ok(())
 }

@@ -161,6 +161,12 @@ pub enum StudioError {
         /// What is wrong with it.
         problem: String,
     },
+    /// What was given is no key.
+    #[error("this is no key: it takes 64 hexadecimal digits, or the path of a keystore's file")]
+    NoKey,
+    /// A password that is too short to keep a key.
+    #[error("a password has at least {} letters", crate::wallet::MIN_PASSWORD)]
+    ShortPassword,
     /// Another process works on the same sweep.
     #[error("another process makes this sweep, and holds {0}")]
     Busy(PathBuf),
@@ -185,6 +191,8 @@ impl StudioError {
             | Self::NoSuchPiece(_)
             | Self::Named(_)
             | Self::Password
+            | Self::NoKey
+            | Self::ShortPassword
             | Self::OtherWorld
             | Self::Frames { .. }
             | Self::NoSuchRenderer { .. }

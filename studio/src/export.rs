@@ -5,7 +5,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use seedstorm_mint::files::{self, Access};
+use seedstorm_mint::{
+    Bundle, Store,
+    car::{self, Car},
+    files::{self, Access},
+};
 use seedstorm_render::{
     film::{FilmEncoder, FilmError},
     glb,
@@ -15,7 +19,9 @@ use seedstorm_render::{
 use seedstorm_sim::{Backend, Recipe, resolve};
 use serde::Serialize;
 
-use crate::{Home, Observer, Stage, StudioError, film::Shoot, make::Options, making::Making, render::Rendered};
+use crate::{
+    Home, Observer, Stage, StudioError, film::Shoot, located::locate, make::Options, making::Making, render::Rendered,
+};
 
 /// A film of the frames in a folder.
 #[derive(Debug, Serialize)]
@@ -143,4 +149,57 @@ pub fn model(
     files::write_atomically(&model, &bytes, Access::Shared).map_err(StudioError::io(&model))?;
     observer.end(Stage::Encode);
     Ok(Modelled { recipe: cid, model, bytes: bytes.len() })
+}
+
+/// Writes a piece as a CAR archive: `out`, or a file named after its content, here.
+///
+/// # Errors
+/// Nothing is known by that name, it is not whole, or what the disk says.
+pub fn car(home: &Home, piece: &str, out: Option<&Path>) -> Result<(PathBuf, Car), StudioError> {
+    let folder = locate(home, piece)?;
+    let store = Store::open(home.store())?;
+    let added = Bundle::open(folder.path())?.add_to(&store)?;
+    let roots: Vec<_> = std::iter::once(added.content.bundle).chain(added.metadata).chain(added.attestations).collect();
+    let path = out.map_or_else(|| PathBuf::from(format!("{}.car", added.content.bundle)), Path::to_owned);
+    let error = |source| StudioError::io(&path)(files::unnamed(source));
+    let mut file = files::begin(&path, Access::Shared).map_err(error)?;
+    let car = car::export(&store, &roots, std::io::BufWriter::new(file.as_file_mut()))?;
+    file.as_file().sync_all().map_err(error)?;
+    file.persist(&path).map_err(|e| error(e.error))?;
+    Ok((path, car))
+}
+
+/// Writes a piece into the new folder `out`: its content, its metadata, what was attested of it.
+///
+/// # Errors
+/// Nothing is known by that name, `out` is there already, or what the disk says.
+pub fn folder(home: &Home, piece: &str, out: &Path) -> Result<(), StudioError> {
+    let error = |source| StudioError::io(out)(source);
+    if out.exists() {
+        return Err(error(std::io::ErrorKind::AlreadyExists.into()));
+    }
+    let located = locate(home, piece)?;
+    let bundle = Bundle::open(located.path())?;
+    bundle.content_cids()?;
+    let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(parent).map_err(error)?;
+    // What is there in the end is there whole.
+    let beside = tempfile::tempdir_in(parent).map_err(error)?;
+    copy_plain(located.path(), &beside.path().join("piece"))?;
+    std::fs::rename(beside.path().join("piece"), out).map_err(error)
+}
+
+/// Copies plain files and the folders that they lie in.
+fn copy_plain(from: &Path, to: &Path) -> Result<(), StudioError> {
+    std::fs::create_dir(to).map_err(StudioError::io(to))?;
+    for entry in std::fs::read_dir(from).map_err(StudioError::io(from))? {
+        let entry = entry.map_err(StudioError::io(from))?;
+        let (kind, to) = (entry.file_type().map_err(StudioError::io(from))?, to.join(entry.file_name()));
+        if kind.is_dir() {
+            copy_plain(&entry.path(), &to)?;
+        } else if kind.is_file() {
+            std::fs::copy(entry.path(), &to).map_err(StudioError::io(&to))?;
+        }
+    }
+    Ok(())
 }

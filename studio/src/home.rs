@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use seedstorm_mint::files::{self, Access};
+use seedstorm_mint::{
+    files::{self, Access},
+    keystore::Password,
+};
 use seedstorm_sim::Seal;
 
 use crate::{StudioError, random_bytes};
@@ -29,6 +32,7 @@ const ABANDONED: Duration = Duration::from_secs(3600);
 #[derive(Debug, Clone)]
 pub struct Home {
     root: PathBuf,
+    password: Option<Password>,
 }
 
 impl Home {
@@ -37,7 +41,7 @@ impl Home {
     /// # Errors
     /// The folder cannot be made.
     pub fn open(root: impl Into<PathBuf>) -> Result<Self, StudioError> {
-        let home = Self { root: root.into() };
+        let home = Self { root: root.into(), password: None };
         for folder in [home.bundles(), home.making(), home.chain_folder(), home.keys()] {
             fs::create_dir_all(&folder).map_err(StudioError::io(&folder))?;
         }
@@ -59,6 +63,16 @@ impl Home {
             .or_else(|| Some(variable("HOME")?.join(".local/share/seedstorm")))
             .unwrap_or_else(|| PathBuf::from(".seedstorm"));
         Self::open(root)
+    }
+
+    /// The same home, whose key this password unlocks.
+    #[must_use]
+    pub fn with_password(self, password: Password) -> Self {
+        Self { password: Some(password), ..self }
+    }
+
+    pub(crate) fn password(&self) -> Option<&Password> {
+        self.password.as_ref()
     }
 
     /// The folder itself.

@@ -7,8 +7,9 @@ use std::{
 };
 
 use seedstorm_mint::{
-    Collection, Deployment, EmbeddedChain, Mint, NewCollection, PrivateKeySigner, Token,
+    Address, Collection, Deployment, DynProvider, EmbeddedChain, Mint, NewCollection, PrivateKeySigner, Token, U256,
     chain::EMBEDDED_CHAIN_ID,
+    collection::{CollectionError, Moved},
     files::{self, Access},
     keystore,
 };
@@ -16,8 +17,8 @@ use tokio::runtime::Runtime;
 
 use crate::{Home, StudioError};
 
-/// The royalty of a new collection, in basis points.
-const ROYALTY_BPS: u16 = 500;
+/// The usual royalty of a new collection, in basis points.
+pub const ROYALTY_BPS: u16 = 500;
 
 /// The largest file that says where a collection is.
 const MAX_DEPLOYMENT_BYTES: u64 = 4096;
@@ -57,11 +58,11 @@ impl Ledger {
     }
 
     /// Opens the chain for minting: unlocks the key, and makes the key, its test ether and the collection at first
-    /// use. Two processes make one collection.
+    /// use, with a royalty of so many basis points. Two processes make one collection.
     ///
     /// # Errors
     /// A wrong password, a damaged chain or collection file, a disk that refuses.
-    pub fn write(home: &Home) -> Result<Self, StudioError> {
+    pub fn write(home: &Home, royalty_bps: u16) -> Result<Self, StudioError> {
         check_chain(home)?;
         let key = unlock(home)?;
         let chain = EmbeddedChain::open(home.chain())?;
@@ -70,25 +71,7 @@ impl Ledger {
         let runtime = runtime()?;
         let path = home.collection();
         let _lock = hold(&lock_path(home))?;
-        // Without its file, the collection is looked for before another is made: it is this key's first contract.
-        let first = Deployment { chain_id: EMBEDDED_CHAIN_ID, address: key.address().create(0), block: 0 };
-        let known = match deployment(home)? {
-            Some(deployment) => Some(runtime.block_on(Collection::open(provider.clone(), deployment))?),
-            None => runtime.block_on(Collection::open(provider.clone(), first)).ok(),
-        };
-        let collection = match known {
-            Some(collection) => collection,
-            None => {
-                let new = NewCollection {
-                    name: "Seedstorm".into(),
-                    symbol: "STORM".into(),
-                    creator: key.address(),
-                    contract_uri: String::new(),
-                    royalty_bps: ROYALTY_BPS,
-                };
-                runtime.block_on(Collection::deploy(provider, new))?
-            }
-        };
+        let collection = runtime.block_on(collection(provider, &key, deployment(home)?, royalty_bps))?;
         if !path.exists() {
             let text = serde_json::to_vec_pretty(&collection.deployment()).expect("plain numbers and texts");
             files::write_atomically(&path, &text, Access::Shared).map_err(StudioError::io(&path))?;
@@ -122,6 +105,30 @@ impl Ledger {
         Ok(self.runtime.block_on(collection.mint(self.key.address(), mint))?)
     }
 
+    /// Gives a token of this key to another address.
+    ///
+    /// # Errors
+    /// What the chain says: only its owner gives a token away.
+    ///
+    /// # Panics
+    /// If the ledger was opened for reading where nothing was ever minted.
+    pub fn transfer(&self, id: u64, to: Address) -> Result<Token, StudioError> {
+        let collection = self.collection.as_ref().expect("a ledger opened for writing has a collection");
+        let _lock = hold(&self.lock)?;
+        Ok(self.runtime.block_on(collection.transfer(self.key.address(), to, id))?)
+    }
+
+    /// Who had a token, the first owner first.
+    ///
+    /// # Errors
+    /// What the chain says.
+    pub fn history(&self, id: u64) -> Result<Vec<Moved>, StudioError> {
+        match &self.collection {
+            Some(collection) => Ok(self.runtime.block_on(collection.history(id))?),
+            None => Ok(vec![]),
+        }
+    }
+
     /// A token by its number.
     ///
     /// # Errors
@@ -130,7 +137,7 @@ impl Ledger {
         let none = || StudioError::NoSuchPiece(id.to_string());
         let collection = self.collection.as_ref().ok_or_else(none)?;
         match self.runtime.block_on(collection.token(id)) {
-            Err(seedstorm_mint::collection::CollectionError::NoSuchToken(_)) => Err(none()),
+            Err(CollectionError::NoSuchToken(_)) => Err(none()),
             other => Ok(other?),
         }
     }
@@ -169,7 +176,69 @@ impl Ledger {
     }
 }
 
-/// The home's signing key, made at first use. Its password is `SEEDSTORM_PASSWORD`, or one kept beside it.
+/// What a mint costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quote {
+    /// What is paid for it, in wei.
+    pub cost: U256,
+    /// What the key has, in wei.
+    pub balance: U256,
+    /// Whether a collection is made with it, since there is none yet; its deployment is a part of the cost.
+    pub new_collection: bool,
+}
+
+/// What minting would cost now: it is done on a copy of the chain, and what was paid there is the answer.
+///
+/// # Errors
+/// As [`Ledger::write`] and [`Ledger::mint`].
+pub fn quote(home: &Home, mint: &Mint, royalty_bps: u16) -> Result<Quote, StudioError> {
+    check_chain(home)?;
+    let key = unlock(home)?;
+    let copy = tempfile::tempdir().map_err(StudioError::io(&std::env::temp_dir()))?;
+    let path = copy.path().join("chain.bin");
+    if home.chain().exists() {
+        let _lock = hold(&lock_path(home))?;
+        std::fs::copy(home.chain(), &path).map_err(StudioError::io(&path))?;
+    }
+    let chain = EmbeddedChain::open(&path)?;
+    chain.fund(key.address())?;
+    let balance = chain.balance(key.address())?;
+    let known = deployment(home)?;
+    let mint = Mint { to: key.address(), ..mint.clone() };
+    runtime()?.block_on(async {
+        let collection = collection(chain.provider(key.clone()), &key, known, royalty_bps).await?;
+        collection.mint(key.address(), &mint).await
+    })?;
+    let cost = balance - chain.balance(key.address())?;
+    Ok(Quote { cost, balance, new_collection: known.is_none() })
+}
+
+/// The collection that is known, or the first contract of this key, which it is made as where there is none.
+async fn collection(
+    provider: DynProvider,
+    key: &PrivateKeySigner,
+    known: Option<Deployment>,
+    royalty_bps: u16,
+) -> Result<Collection, CollectionError> {
+    if let Some(known) = known {
+        return Collection::open(provider, known).await;
+    }
+    // Without its file, the collection is looked for before another is made.
+    let first = Deployment { chain_id: EMBEDDED_CHAIN_ID, address: key.address().create(0), block: 0 };
+    if let Ok(collection) = Collection::open(provider.clone(), first).await {
+        return Ok(collection);
+    }
+    let new = NewCollection {
+        name: "Seedstorm".into(),
+        symbol: "STORM".into(),
+        creator: key.address(),
+        contract_uri: String::new(),
+        royalty_bps,
+    };
+    Collection::deploy(provider, new).await
+}
+
+/// The home's signing key, made at first use. Its password is the home's, or `SEEDSTORM_PASSWORD`, or one kept beside it.
 ///
 /// # Errors
 /// A wrong password, or a disk that refuses.
@@ -177,6 +246,9 @@ pub fn unlock(home: &Home) -> Result<PrivateKeySigner, StudioError> {
     let key = home.keys().join(keystore::KEY_FILE);
     if !key.exists() && home.chain().exists() {
         return Err(StudioError::KeyLost(key));
+    }
+    if let Some(password) = home.password() {
+        return Ok(keystore::open_default(&home.keys(), Some(password.reveal()))?);
     }
     let password = match env::var(keystore::PASSWORD_VARIABLE) {
         Ok(password) => Some(password),

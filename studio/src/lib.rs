@@ -31,11 +31,14 @@ pub mod located;
 pub mod make;
 mod making;
 mod observer;
+pub mod picture;
+pub mod pieces;
 pub mod render;
 pub mod renderers;
 pub mod scene_file;
 pub mod sweep;
 pub mod verify;
+pub mod wallet;
 
 pub use chance::random_bytes;
 pub use error::StudioError;

@@ -8,9 +8,13 @@ use std::{
 };
 
 use seedstorm_mint::{
-    Bundle, Cid, Claim, ContentCids, DisplayType, Metadata, Mint, Rarity, Store, Token, Trait, TraitValue,
+    Bundle, Cid, Claim, ContentCids, DisplayType, Metadata, Mint, Rarity, Store, Token, Trait, TraitValue, files,
 };
-use seedstorm_render::{film::FilmEncoder, gpu::GpuTracer};
+use seedstorm_render::{
+    film::FilmEncoder,
+    gpu::GpuTracer,
+    image_file::{Rgb8Image, decode_png},
+};
 use seedstorm_sim::{Backend, Digest, Genome, Recipe, Trajectory, resolve, scenario::Scenario};
 
 use crate::{
@@ -18,7 +22,7 @@ use crate::{
     check::KEPT,
     checkpoints::Checkpoints,
     film::{Shoot, Tracer, poster_frame},
-    ledger::Ledger,
+    ledger::{Ledger, ROYALTY_BPS},
     light, located,
     making::{Making, Notes, now},
 };
@@ -37,6 +41,8 @@ pub struct Options {
     /// For how long the checkpoints' bytes are kept, if at all: what [`crate::check`] runs segments from. The raw light of
     /// frames that a device draws is kept as long, or for [`KEPT`].
     pub keep_checkpoints: Option<Duration>,
+    /// What a creator gets of each resale, in basis points, where a collection is made for the first token.
+    pub royalty_bps: u16,
 }
 
 impl Options {
@@ -52,7 +58,14 @@ impl Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { backend: Backend::Auto, mint: true, name: None, description: None, keep_checkpoints: None }
+        Self {
+            backend: Backend::Auto,
+            mint: true,
+            name: None,
+            description: None,
+            keep_checkpoints: None,
+            royalty_bps: ROYALTY_BPS,
+        }
     }
 }
 
@@ -102,7 +115,7 @@ pub fn make(home: &Home, recipe: &Recipe, options: &Options, observer: &dyn Obse
     // Fail before the work rather than after it: on a name that is too long, a wrong password, a damaged chain.
     let some_folder = Cid::new_v1(seedstorm_mint::block::DAG_PB, *recipe.cid().hash());
     metadata(&*scenario, &genome, recipe, Digest([0; 32]), some_folder, options).to_json()?;
-    let ledger = if options.mint { Some(Ledger::write(home)?) } else { None };
+    let ledger = if options.mint { Some(Ledger::write(home, options.royalty_bps)?) } else { None };
     let store = Store::open(home.store())?;
     store.clear_up()?;
     let before = match &ledger {
@@ -275,6 +288,42 @@ impl Piece<'_> {
         making.finish(folder)?;
         Ok(true)
     }
+}
+
+/// A frame of a piece that is finished, or in the making and has come so far.
+#[must_use]
+pub fn frame_so_far(home: &Home, recipe: &Recipe, frame: u32) -> Option<Rgb8Image> {
+    let name = format!("frames/{frame:04}.png");
+    let finished = home.bundles().join(recipe.cid().to_string()).join(&name);
+    let most = seedstorm_mint::bundle::MAX_IMAGE_BYTES;
+    let bytes = files::read_bounded(&finished, most)
+        .or_else(|_| files::read_bounded(&Making::piece_of(home, recipe).join(&name), most));
+    decode_png(&bytes.ok()?).ok()
+}
+
+/// Gives a finished piece another name and description. What is minted keeps its own.
+///
+/// # Errors
+/// [`StudioError::Named`] where there is a token of it; a piece that is not there or is not whole; a name that is too long.
+pub fn describe(home: &Home, recipe: &Recipe, name: &str, description: &str) -> Result<Metadata, StudioError> {
+    let (scenario, genome) = resolve(recipe)?;
+    let folder = home.bundles().join(recipe.cid().to_string());
+    let mut bundle = Bundle::open(&folder)?;
+    let content = bundle.content_cids()?;
+    let (given, _) = bundle.metadata(&content)?;
+    let options =
+        Options { name: Some(name.into()), description: Some(description.into()), ..Options::default() };
+    if Ledger::read(home)?.find_recipe(&recipe.cid())?.is_some() {
+        options.as_given(&given)?;
+        return Ok(given);
+    }
+    let metadata = metadata(&*scenario, &genome, recipe, Digest(given.sim_root), content.bundle, &options);
+    if metadata != given {
+        bundle.write_metadata(&metadata)?;
+        // The store keeps what it is given of a piece; of what it was called before, no longer.
+        Store::open(home.store())?.unpin(&seedstorm_mint::block::raw_cid(&given.to_json()?))?;
+    }
+    Ok(metadata)
 }
 
 /// The metadata of a piece: a function of its recipe and content, and of the name and description that it is given.

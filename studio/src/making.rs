@@ -94,6 +94,11 @@ impl Making {
         Ok(making)
     }
 
+    /// Where the bundle of `recipe` grows while it is made.
+    pub(crate) fn piece_of(home: &Home, recipe: &Recipe) -> PathBuf {
+        folder(home, recipe).join(PIECE)
+    }
+
     /// The bundle's folder.
     pub(crate) fn piece(&self) -> PathBuf {
         self.folder.join(PIECE)

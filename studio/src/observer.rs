@@ -52,6 +52,8 @@ pub trait Observer: Sync {
     fn reached(&self, done: u64);
     /// The present stage is done.
     fn end(&self, stage: Stage);
+    /// A checkpoint was reached once more, of `of` that there are, and is `equal` to what was claimed of it or not.
+    fn compared(&self, _checkpoint: u32, _of: u32, _equal: bool) {}
     /// Whether to stop soon.
     fn stopped(&self) -> bool {
         false

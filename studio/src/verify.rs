@@ -2,7 +2,7 @@
 
 use seedstorm_mint::{Attestation, Bundle, Cid, ContentCids, Metadata, Store, bundle::BundleError};
 use seedstorm_render::{Rect, film::FilmEncoder};
-use seedstorm_sim::{Backend, Digest, Recipe, Trajectory, resolve, scenario::Scenario, simulate};
+use seedstorm_sim::{Backend, Digest, Recipe, Simulation, Trajectory, resolve, scenario::Scenario};
 use serde::Serialize;
 
 use crate::{
@@ -12,6 +12,7 @@ use crate::{
     ledger::Ledger,
     located::{Located, locate, pinned_attestations},
     make::wrong_metadata,
+    making::run_through,
     random_bytes,
 };
 
@@ -174,10 +175,16 @@ fn check_all(
     let backend = other_backend(wishes.backend, &backends);
     let steps = scenario.plan(&genome).steps;
     observer.begin(Stage::Simulate, u64::from(steps));
-    let run = simulate(&recipe, backend, &mut |step, _| {
-        observer.reached(u64::from(step));
-        !observer.stopped()
+    let mut simulation = Simulation::new(&recipe, backend)?;
+    run_through(&mut simulation, observer, &mut |simulation| {
+        // The claimed checkpoints one by one; whether all of them lead to the root was looked at above.
+        if let Some((at, digest)) = simulation.latest_checkpoint() {
+            let claimed = trajectory.checkpoints();
+            observer.compared(at as u32, claimed.len() as u32, claimed.get(at) == Some(&digest));
+        }
+        Ok(())
     })?;
+    let run = simulation.finish()?;
     observer.end(Stage::Simulate);
     let same = run.sim_root.0 == metadata.sim_root;
     pass(

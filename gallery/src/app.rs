@@ -1,0 +1,201 @@
+//! The app: what it is looking at, and how a frame of it is put together.
+
+use std::{process::ExitCode, time::Duration};
+
+use bevy::{
+    log::{Level, LogPlugin},
+    prelude::*,
+    window::PresentMode,
+    winit::{UpdateMode, WinitSettings},
+};
+use bevy_egui::{EguiContexts, EguiGlobalSettings, EguiPlugin, EguiPrimaryContextPass, egui};
+use seedstorm_sim::{Backend, Recipe};
+use seedstorm_studio::Home;
+
+use crate::{
+    drive::{Drive, DrivePlugin},
+    icons,
+    live::show::{ShowPlugin, Views},
+    pages::{self, Page, collection::CollectionPage, explore::Explore, make::MakePage, wallet::WalletPage},
+    settings::{Settings, Shade},
+    theme, widgets,
+};
+
+/// What the app remembers while it runs.
+#[derive(Resource)]
+pub struct Gallery {
+    pub home: Home,
+    pub settings: Settings,
+    /// What was last written of them.
+    saved: Settings,
+    pub page: Page,
+    pub explore: Explore,
+    pub make: MakePage,
+    pub collection: CollectionPage,
+    pub wallet: WalletPage,
+    /// Where worlds are stepped.
+    pub backend: Backend,
+    /// Something that went wrong, for as long as nobody has closed it.
+    pub trouble: Option<String>,
+    dressed: bool,
+}
+
+impl Gallery {
+    pub fn new(home: Home, backend: Backend) -> Self {
+        let settings = Settings::load(&home);
+        Self {
+            make: MakePage::new(&settings.jobs),
+            home,
+            saved: settings.clone(),
+            settings,
+            page: Page::Explore,
+            explore: Explore::default(),
+            collection: CollectionPage::default(),
+            wallet: WalletPage::default(),
+            backend,
+            trouble: None,
+            dressed: false,
+        }
+    }
+
+    /// Goes to the page where `recipe` is made.
+    pub fn make(&mut self, recipe: Recipe) {
+        self.make.propose(recipe);
+        self.page = Page::Make;
+    }
+
+    /// Keeps settings that have changed.
+    fn remember(&mut self) {
+        self.settings.jobs = self.make.to_keep();
+        if self.settings != self.saved {
+            self.saved = self.settings.clone();
+            if let Err(error) = self.settings.save(&self.home) {
+                self.trouble = Some(error.to_string());
+            }
+        }
+    }
+}
+
+/// How often a frame is drawn where something moves, and where nothing does.
+const MOVING: Duration = Duration::from_millis(16);
+const FILM: Duration = Duration::from_millis(125);
+const RESTING: Duration = Duration::from_millis(250);
+
+/// How long a world is played, whatever its own duration, seconds.
+const PLAYED: f64 = 8.0;
+
+/// Runs the app until its window is closed.
+pub fn run(gallery: Gallery, size: [u32; 2], drive: Option<Drive>) -> ExitCode {
+    let window = Window {
+        title: "Seedstorm".into(),
+        resolution: (size[0], size[1]).into(),
+        resize_constraints: WindowResizeConstraints { min_width: 640.0, min_height: 480.0, ..default() },
+        present_mode: PresentMode::AutoVsync,
+        ..default()
+    };
+    // What is baked for the screen goes through the pool that all share; a second call would change nothing.
+    let _ = rayon::ThreadPoolBuilder::new().start_handler(|_| crate::work::yield_to_the_interface()).build_global();
+    let log = LogPlugin { level: Level::ERROR, filter: "wgpu=error,naga=error".into(), ..default() };
+    let mut app = App::new();
+    app.add_plugins(DefaultPlugins.set(WindowPlugin { primary_window: Some(window), ..default() }).set(log))
+        .add_plugins((EguiPlugin::default(), ShowPlugin))
+        .insert_resource(EguiGlobalSettings { auto_create_primary_context: false, ..default() })
+        .insert_resource(gallery)
+        .insert_resource(ClearColor(Color::BLACK))
+        .add_systems(Startup, |mut commands: Commands| {
+            commands.spawn((Camera2d, bevy_egui::PrimaryEguiContext));
+        })
+        .add_systems(Update, pace)
+        .add_systems(EguiPrimaryContextPass, draw);
+    if let Some(drive) = drive {
+        app.add_plugins(DrivePlugin(drive));
+    }
+    match app.run() {
+        AppExit::Success => ExitCode::SUCCESS,
+        AppExit::Error(code) => ExitCode::from(code.get()),
+    }
+}
+
+/// Draws often where something moves, and seldom where nothing does: another's work may want the processor.
+fn pace(mut settings: ResMut<WinitSettings>, gallery: Res<Gallery>, views: Res<Views>) {
+    let films = gallery.collection.plays() || gallery.make.plays() || gallery.make.under_way().is_some();
+    let wait = match (views.playing || views.is_changing(), films) {
+        (true, _) => MOVING,
+        // Where a processor draws, each frame of the interface takes time from a frame of the film.
+        (false, true) if views.slow => FILM,
+        (false, true) => MOVING,
+        (false, false) => RESTING,
+    };
+    let mode = UpdateMode::reactive(wait);
+    if settings.focused_mode != mode {
+        settings.focused_mode = mode;
+        settings.unfocused_mode = UpdateMode::reactive(wait.max(Duration::from_millis(50)));
+    }
+}
+
+/// The interface, anew in every frame.
+fn draw(
+    mut contexts: EguiContexts,
+    mut gallery: ResMut<Gallery>,
+    mut views: ResMut<Views>,
+    time: Res<Time<Real>>,
+    window: Single<&Window>,
+) -> Result {
+    let context = contexts.ctx_mut()?.clone();
+    let gallery = &mut *gallery;
+    if !gallery.dressed {
+        theme::dress(&context);
+        gallery.dressed = true;
+        // The fonts are there from the next frame on.
+        return Ok(());
+    }
+    context.set_theme(match gallery.settings.shade {
+        Shade::Dark => egui::Theme::Dark,
+        Shade::Light => egui::Theme::Light,
+    });
+    context.set_zoom_factor(gallery.settings.scale);
+    for view in &mut views.views {
+        view.wanted = None;
+    }
+    if views.playing {
+        let simulated = views.views.iter().map(|view| view.world.simulated()).fold(1.0, f64::min);
+        let next = views.time + time.delta_secs_f64().min(0.1) / PLAYED;
+        // It waits for what is simulated, and begins anew at the end.
+        views.time = if next >= 1.0 && simulated >= 1.0 { 0.0 } else { next.min(simulated) };
+    }
+    let screen = context.viewport_rect();
+    let layer = egui::UiBuilder::new().layer_id(egui::LayerId::background()).max_rect(screen);
+    let mut ui = egui::Ui::new(context.clone(), "app".into(), layer);
+    pages::navigation(&mut ui, gallery);
+    trouble(&mut ui, gallery);
+    let pixels = window.scale_factor() * gallery.settings.scale;
+    gallery.make.attend(&gallery.home, gallery.backend, &mut gallery.trouble);
+    let page = gallery.page;
+    if page != Page::Explore {
+        gallery.explore.leave(&mut views);
+    }
+    match page {
+        Page::Explore => pages::explore::show(&mut ui, gallery, &mut views, pixels),
+        Page::Make => pages::make::show(&mut ui, gallery),
+        Page::Collection => pages::collection::show(&mut ui, gallery),
+        Page::Wallet => pages::wallet::show(&mut ui, gallery),
+    }
+    gallery.remember();
+    Ok(())
+}
+
+/// What went wrong, until somebody has read it.
+fn trouble(ui: &mut egui::Ui, gallery: &mut Gallery) {
+    let Some(words) = gallery.trouble.clone() else { return };
+    let colors = theme::palette(ui);
+    let frame = egui::Frame::new().fill(colors.panel).inner_margin(egui::Margin::symmetric(16, 8));
+    egui::Panel::top("trouble").frame(frame).show(ui, |ui| {
+        ui.horizontal(|ui| {
+            ui.label(egui::RichText::new(icons::WARNING).color(colors.bad).size(16.0));
+            ui.add(egui::Label::new(egui::RichText::new(&words).color(colors.bad)).wrap());
+            if widgets::icon_button(ui, icons::CLOSE, "Close this message").clicked() {
+                gallery.trouble = None;
+            }
+        });
+    });
+}

@@ -1,0 +1,484 @@
+//! Explore: choose a scenario, roll seeds, lock what you like, and look at the world as it is stepped.
+
+mod preview;
+mod side;
+mod wall;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bevy::math::{UVec2, Vec2};
+use bevy_egui::egui::{self, Align2, FontId, Frame, Key, Margin, RichText, Sense, Ui};
+use seedstorm_sim::{
+    Film, Genome, Recipe, Seed,
+    recipe::ParamValue,
+    resolve,
+    scenario::{self, Scenario},
+};
+
+use crate::{
+    app::Gallery,
+    icons,
+    live::show::Views,
+    settings::Seen,
+    text::capitalised,
+    theme::{self, APART, NEAR},
+    widgets,
+};
+
+use preview::Preview;
+use wall::Wall;
+
+/// How coarse worlds are while they are only looked at, where they can be.
+const LOOK_AT: [(&str, f64); 3] = [("coarse", 3.0), ("detail", 8.0), ("points", 32_768.0)];
+
+/// How coarse they are as tiles, all at once.
+const TILES: [(&str, f64); 3] = [("coarse", 4.0), ("detail", 4.0), ("points", 8_192.0)];
+
+/// The seeds that tiles show.
+const TILE_SEEDS: [(&str, u64); 5] = [("bloom", 13), ("tempest", 87), ("waltz", 12), ("flood", 13), ("plunge", 3)];
+
+/// Most rolls until all that is locked is found.
+const MOST_ROLLS: u32 = 50_000;
+
+/// What is being looked at.
+#[derive(Default)]
+pub struct Explore {
+    /// The scenario and the seed; none while scenarios are chosen from.
+    piece: Option<(&'static str, Seed)>,
+    /// Another seed beside it.
+    beside: Option<Seed>,
+    /// What was set by hand, and traits that stay when seeds are rolled.
+    set: BTreeMap<String, ParamValue>,
+    locked: BTreeSet<String>,
+    /// What is written in the seed's field.
+    typed: String,
+    /// What the worlds on the screen are, to see whether they are still what is wanted.
+    shown: Vec<Recipe>,
+    preview: Option<Preview>,
+    /// Whether a preview is to begin as soon as the world stands on the screen.
+    asked: bool,
+    wall: Option<Wall>,
+}
+
+impl Explore {
+    /// Looks at a seed.
+    pub fn open(&mut self, scenario: &'static str, seed: Seed) {
+        *self = Self { piece: Some((scenario, seed)), typed: seed.to_string(), ..Self::default() };
+    }
+
+    /// Another page is looked at.
+    pub fn leave(&mut self, views: &mut Views) {
+        if !self.shown.is_empty() {
+            self.shown.clear();
+            views.close();
+        }
+        self.preview = None;
+    }
+
+    fn change_seed(&mut self, seed: Seed) {
+        if let Some((_, there)) = &mut self.piece {
+            *there = seed;
+        }
+        self.typed = seed.to_string();
+        self.preview = None;
+    }
+
+    /// The recipe of a seed, as it would be made.
+    fn recipe(&self, scenario: &dyn Scenario, seed: Seed) -> Option<Recipe> {
+        let id = format!("{}@{}", scenario.name(), scenario.version());
+        let mut recipe = Recipe::new(&id, seed, Film::FILM).ok()?;
+        recipe.params = self.set.clone();
+        Some(recipe)
+    }
+
+    /// Another seed that has all locked traits of this one; `None` where none of many had.
+    fn roll(&self, scenario: &dyn Scenario, genome: &Genome) -> Option<Seed> {
+        let (traits, params) = (scenario.traits(), scenario.params());
+        let wanted = genome.traits.iter().filter(|it| self.locked.contains(&it.name)).collect::<Vec<_>>();
+        (0..MOST_ROLLS).map(|_| random_seed()).find(|seed| {
+            let rolled = Genome::resolve(seed, &BTreeMap::new(), &traits, &params);
+            rolled.is_ok_and(|rolled| wanted.iter().all(|it| it.overridden || rolled.is(&it.name, &it.value)))
+        })
+    }
+}
+
+/// The same world with fewer elements, where its scenario can do with fewer: what is looked at, not what is made.
+fn coarse(mut recipe: Recipe, scenario: &dyn Scenario, how: &[(&str, f64)]) -> Recipe {
+    for spec in scenario.params() {
+        if let Some((name, value)) = how.iter().find(|(name, _)| *name == spec.name) {
+            let value = ParamValue::Number(value.clamp(spec.min, spec.max));
+            recipe.params.entry((*name).to_owned()).or_insert(value);
+        }
+    }
+    recipe
+}
+
+/// The page.
+pub fn show(ui: &mut Ui, gallery: &mut Gallery, views: &mut Views, pixels: f32) {
+    let Some((name, seed)) = gallery.explore.piece else {
+        choose(ui, gallery, views, pixels);
+        return;
+    };
+    let Ok(scenario) = scenario::newest(name) else { return };
+    let Some(genome) = gallery.explore.recipe(scenario, seed).and_then(|recipe| Some(resolve(&recipe).ok()?.1)) else {
+        gallery.explore.set.clear();
+        return;
+    };
+    keys(ui, gallery, views, scenario, &genome);
+    side::show(ui, gallery, scenario, seed, &genome);
+    let Some((_, seed)) = gallery.explore.piece else { return };
+    if gallery.explore.wall.is_some() {
+        // The wall is drawn by the processor, which has enough to do.
+        gallery.explore.leave(views);
+        wall::show(ui, gallery, scenario);
+        return;
+    }
+    let wanted: Vec<Recipe> = [Some(seed), gallery.explore.beside]
+        .into_iter()
+        .flatten()
+        .filter_map(|seed| Some(coarse(gallery.explore.recipe(scenario, seed)?, scenario, &LOOK_AT)))
+        .collect();
+    // A slider under way changes nothing yet.
+    let settled = !ui.input(|input| input.pointer.any_down());
+    if wanted != gallery.explore.shown && (settled || gallery.explore.shown.is_empty()) {
+        open(gallery, views, &wanted);
+        gallery.settings.saw(Seen { scenario: name.into(), seed });
+    }
+    scrubber(ui, gallery, views);
+    stage(ui, gallery, views, pixels);
+}
+
+fn open(gallery: &mut Gallery, views: &mut Views, recipes: &[Recipe]) {
+    let was = (views.time, views.playing, !gallery.explore.shown.is_empty());
+    if let Err(error) = views.open(recipes, gallery.backend) {
+        gallery.trouble = Some(error.to_string());
+    }
+    if was.2 && !was.1 {
+        (views.time, views.playing) = (was.0, false);
+    }
+    gallery.explore.shown = recipes.to_vec();
+    gallery.explore.preview = None;
+}
+
+/// What the keyboard does here.
+fn keys(ui: &Ui, gallery: &mut Gallery, views: &mut Views, scenario: &dyn Scenario, genome: &Genome) {
+    if ui.ctx().egui_wants_keyboard_input() {
+        return;
+    }
+    let pressed = |key: Key| ui.input(|input| input.key_pressed(key) && input.modifiers.is_none());
+    if pressed(Key::R) {
+        roll(gallery, scenario, genome);
+    }
+    if pressed(Key::Space) {
+        play_or_pause(gallery, views);
+    }
+    for (key, by) in [(Key::ArrowLeft, -1.0), (Key::ArrowRight, 1.0)] {
+        if pressed(key) {
+            views.playing = false;
+            views.time = (views.time + by / 96.0).clamp(0.0, 1.0);
+            gallery.explore.preview = None;
+        }
+    }
+    if pressed(Key::Home) {
+        views.orbit = Default::default();
+    }
+}
+
+fn play_or_pause(gallery: &mut Gallery, views: &mut Views) {
+    views.playing = !views.playing;
+    gallery.explore.preview = None;
+}
+
+fn roll(gallery: &mut Gallery, scenario: &dyn Scenario, genome: &Genome) {
+    match gallery.explore.roll(scenario, genome) {
+        Some(seed) => gallery.explore.change_seed(seed),
+        None => {
+            gallery.trouble =
+                Some(format!("none of {MOST_ROLLS} seeds has all that is locked: unlock a trait, or choose its value"));
+        }
+    }
+}
+
+/// All scenarios, each with a world under way.
+fn choose(ui: &mut Ui, gallery: &mut Gallery, views: &mut Views, pixels: f32) {
+    let tiles: Vec<(&'static dyn Scenario, Recipe)> = scenario::all()
+        .iter()
+        .filter_map(|scenario| {
+            let id = format!("{}@{}", scenario.name(), scenario.version());
+            let seed = TILE_SEEDS.iter().find(|(name, _)| *name == scenario.name()).map_or(1, |(_, seed)| *seed);
+            let recipe = Recipe::new(&id, seed.into(), Film::DRAFT).ok()?;
+            Some((*scenario, coarse(recipe, *scenario, &TILES)))
+        })
+        .collect();
+    let recipes: Vec<Recipe> = tiles.iter().map(|(_, recipe)| recipe.clone()).collect();
+    if gallery.explore.shown != recipes {
+        open(gallery, views, &recipes);
+        (views.playing, views.orbit) = (true, Default::default());
+    }
+    let page = widgets::page(ui);
+    egui::CentralPanel::default().frame(page).show(ui, |ui| {
+        egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+            ui.set_width(ui.available_width() - 12.0);
+            widgets::title(ui, "What shall grow from a seed?");
+            widgets::quiet(ui, "Each is a world that is simulated while you look at it. Choose one, and roll its seeds.");
+            hints(ui, gallery);
+            ui.add_space(APART);
+            let columns = ((ui.available_width() + APART) / (300.0 + APART)).floor().clamp(1.0, 5.0);
+            let width = ((ui.available_width() - (columns - 1.0) * APART) / columns).floor();
+            let columns = columns as usize;
+            for first in (0..=tiles.len()).step_by(columns) {
+                ui.horizontal_top(|ui| {
+                    ui.spacing_mut().item_spacing.x = APART;
+                    for number in first..(first + columns).min(tiles.len() + 1) {
+                        let chosen = match tiles.get(number) {
+                            Some((scenario, _)) => {
+                                let words = (scenario.title(), scenario.about());
+                                tile(ui, words, width, |ui, rect| view_into(ui, views, number, rect, pixels, 9)).then_some(number)
+                            }
+                            None => tile(ui, ("surprise me", "Any seed of any of them"), width, dice).then(random_number),
+                        };
+                        if let Some(number) = chosen {
+                            gallery.explore.open(tiles[number % tiles.len()].0.name(), random_seed());
+                        }
+                    }
+                });
+                ui.add_space(NEAR);
+            }
+            seen_before(ui, gallery);
+        });
+    });
+}
+
+/// What the tile shows that leaves the choice to chance.
+fn dice(ui: &Ui, rect: egui::Rect) {
+    let colors = theme::palette(ui);
+    ui.painter().rect_filled(rect, 9.0, colors.ground);
+    let font = FontId::proportional(rect.height() * 0.34);
+    ui.painter().text(rect.center(), Align2::CENTER_CENTER, icons::DICE, font, colors.accent);
+}
+
+/// Something to choose, by its picture, its title and what it is about; whether it was chosen.
+fn tile(ui: &mut Ui, (title, about): (&str, &str), width: f32, picture: impl FnOnce(&Ui, egui::Rect)) -> bool {
+    let height = (width * 0.68).round();
+    let (rect, response) = ui.allocate_exact_size(egui::vec2(width, height + 74.0), Sense::click());
+    let response = widgets::named(response, &capitalised(title));
+    if !ui.is_rect_visible(rect) {
+        return response.clicked();
+    }
+    let colors = theme::palette(ui);
+    let line = if response.hovered() || response.has_focus() { colors.accent } else { colors.line };
+    ui.painter().rect(rect, 10.0, colors.raised, egui::Stroke::new(1.0, line), egui::StrokeKind::Inside);
+    let place = egui::Rect::from_min_size(rect.min, egui::vec2(width, height)).shrink(1.0);
+    picture(ui, place);
+    let text = egui::Rect::from_min_max(place.left_bottom(), rect.max).shrink2(egui::vec2(14.0, 8.0));
+    let down = egui::Layout::top_down(egui::Align::Min);
+    let mut inner = ui.new_child(egui::UiBuilder::new().max_rect(text).layout(down));
+    inner.heading(capitalised(title));
+    let about = RichText::new(about).small().color(colors.quiet);
+    inner.add(egui::Label::new(about).wrap().selectable(false));
+    response.on_hover_cursor(egui::CursorIcon::PointingHand).clicked()
+}
+
+/// A view of a world in a part of the page.
+fn view_into(ui: &Ui, views: &mut Views, number: usize, rect: egui::Rect, pixels: f32, round: u8) {
+    let Some(view) = views.views.get_mut(number) else { return };
+    let size = Vec2::new(rect.width(), rect.height()) * pixels;
+    view.wanted = Some(size.as_uvec2().clamp(UVec2::ONE, UVec2::splat(4096)));
+    match (view.texture(), view.world.failure()) {
+        (Some((id, size)), _) => widgets::picture(ui, id, size, rect, round),
+        (None, Some(problem)) => widgets::placeholder(ui, rect, &problem),
+        (None, None) => widgets::placeholder(ui, rect, "The first step…"),
+    }
+}
+
+/// Three things to know at first.
+fn hints(ui: &mut Ui, gallery: &mut Gallery) {
+    const HINTS: [(&str, &str); 3] = [
+        (icons::DICE, "A seed decides everything. Roll until you like what grows; lock a trait to keep it."),
+        (icons::MAKE, "Make turns a seed into a film. It can be stopped at any time, and goes on where it was."),
+        (icons::PROVED, "Every piece can be checked: the same seed gives the same bits on every machine."),
+    ];
+    if gallery.settings.hints_read {
+        return;
+    }
+    let colors = theme::palette(ui);
+    ui.add_space(NEAR);
+    widgets::card(ui).show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        for (icon, words) in HINTS {
+            ui.horizontal(|ui| {
+                ui.label(RichText::new(icon).color(colors.accent).size(18.0));
+                ui.label(words);
+            });
+        }
+        if ui.button("Got it").clicked() {
+            gallery.settings.hints_read = true;
+        }
+    });
+}
+
+/// What was liked, and what was looked at, to go back to.
+fn seen_before(ui: &mut Ui, gallery: &mut Gallery) {
+    let mut chosen = None;
+    let lists = [("Liked", &gallery.settings.liked.iter().rev().take(24).cloned().collect::<Vec<_>>())];
+    let seen: Vec<Seen> = gallery.settings.seen.iter().take(12).cloned().collect();
+    for (title, list) in lists.into_iter().chain([("Looked at lately", &seen)]) {
+        if list.is_empty() {
+            continue;
+        }
+        widgets::heading(ui, title);
+        ui.horizontal_wrapped(|ui| {
+            for piece in list {
+                let name = format!("{} {}", capitalised(&piece.scenario), crate::text::short(&seed_text(piece.seed)));
+                if ui.button(name).clicked() {
+                    chosen = Some(piece.clone());
+                }
+            }
+        });
+    }
+    if let Some(piece) = chosen
+        && let Ok(scenario) = scenario::newest(&piece.scenario)
+    {
+        gallery.explore.open(scenario.name(), piece.seed);
+    }
+}
+
+/// A seed without the zeros in front.
+pub fn seed_text(seed: Seed) -> String {
+    let text = seed.to_string();
+    let short = text.trim_start_matches('0');
+    if short.is_empty() { "0".into() } else { short.into() }
+}
+
+/// Play, and the moment that is shown.
+fn scrubber(ui: &mut Ui, gallery: &mut Gallery, views: &mut Views) {
+    let colors = theme::palette(ui);
+    let frame = Frame::new().fill(colors.panel).inner_margin(Margin::symmetric(APART as i8, NEAR as i8));
+    egui::Panel::bottom("time").frame(frame).show(ui, |ui| {
+        ui.horizontal(|ui| {
+            let (icon, name) = if views.playing { (icons::PAUSE, "Pause") } else { (icons::PLAY, "Play") };
+            if widgets::icon_button(ui, icon, name).clicked() {
+                play_or_pause(gallery, views);
+            }
+            let simulated = views.views.iter().map(|view| view.world.simulated()).fold(1.0, f64::min);
+            let width = (ui.available_width() - 300.0).max(80.0);
+            ui.spacing_mut().slider_width = width;
+            let slider = egui::Slider::new(&mut views.time, 0.0..=1.0).show_value(false).trailing_fill(true);
+            let moved = ui.add(slider).on_hover_text("The moment that is shown: arrow keys go a frame on or back");
+            if moved.changed() {
+                views.playing = false;
+                gallery.explore.preview = None;
+            }
+            let words = if simulated < 1.0 {
+                format!("{:.0} % simulated", 100.0 * simulated)
+            } else {
+                format!("{:.0} %", 100.0 * views.time)
+            };
+            ui.add_sized([96.0, 20.0], egui::Label::new(RichText::new(words).color(colors.quiet)));
+            let on = gallery.explore.preview.is_some();
+            if widgets::toggle(ui, on, icons::APERTURE, "Path-trace").on_hover_text("This moment as the film will show it").clicked() {
+                views.playing = false;
+                gallery.explore.preview = None;
+                gallery.explore.asked = !on;
+            }
+        });
+    });
+}
+
+/// Where the worlds are seen, and turned.
+fn stage(ui: &mut Ui, gallery: &mut Gallery, views: &mut Views, pixels: f32) {
+    let ground = theme::palette(ui).ground;
+    egui::CentralPanel::default().frame(Frame::new().fill(ground)).show(ui, |ui| {
+        let whole = ui.available_rect_before_wrap();
+        let seen = ui.allocate_rect(whole, Sense::click_and_drag());
+        let seen = widgets::named(seen, "World");
+        let by = seen.drag_delta();
+        let before = views.orbit;
+        if seen.dragged_by(egui::PointerButton::Primary) {
+            views.orbit.drag(Vec2::new(by.x, by.y), whole.height());
+        } else if seen.dragged() {
+            views.orbit.pan(Vec2::new(by.x, by.y), whole.height());
+        }
+        if seen.hovered() {
+            let notches = ui.input(|input| input.smooth_scroll_delta().y) / 50.0;
+            if notches != 0.0 {
+                views.orbit.zoom(notches);
+            }
+        }
+        if seen.double_clicked() {
+            views.orbit = Default::default();
+        }
+        if views.orbit != before {
+            gallery.explore.preview = None;
+        }
+        let count = views.views.len().max(1) as f32;
+        for number in 0..views.views.len() {
+            let left = whole.left() + whole.width() * number as f32 / count;
+            let size = egui::vec2(whole.width() / count - if number == 0 && count > 1.0 { 2.0 } else { 0.0 }, whole.height());
+            let rect = egui::Rect::from_min_size(egui::pos2(left, whole.top()), size);
+            view_into(ui, views, number, rect, pixels, 0);
+            if count > 1.0 {
+                let words = format!("{}  {}", ["A", "B"][number.min(1)], crate::text::short(&seed_text(views.views[number].recipe.seed)));
+                caption(ui, rect.left_bottom() + egui::vec2(APART, -APART), Align2::LEFT_BOTTOM, &words);
+            }
+        }
+        if std::mem::take(&mut gallery.explore.asked) {
+            gallery.explore.preview = Preview::start(views);
+        }
+        if let Some(preview) = &mut gallery.explore.preview {
+            preview.show(ui, whole);
+        } else if views.orbit != Default::default() {
+            caption(ui, whole.center_bottom() - egui::vec2(0.0, APART), Align2::CENTER_BOTTOM, "Double-click: back to the film's camera");
+        }
+    });
+}
+
+/// Words on a picture.
+fn caption(ui: &Ui, at: egui::Pos2, align: Align2, words: &str) {
+    let galley = ui.painter().layout_no_wrap(words.into(), FontId::proportional(12.0), egui::Color32::WHITE);
+    let rect = align.anchor_size(at, galley.size() + egui::vec2(16.0, 8.0));
+    ui.painter().rect_filled(rect, 12.0, egui::Color32::from_black_alpha(150));
+    ui.painter().galley(rect.min + egui::vec2(8.0, 4.0), galley, egui::Color32::WHITE);
+}
+
+fn random_number() -> usize {
+    seedstorm_studio::random_bytes().map_or(0, |[byte]: [u8; 1]| usize::from(byte))
+}
+
+fn random_seed() -> Seed {
+    seedstorm_studio::random_bytes().map_or_else(|_| 0.into(), Seed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_locked_stays_and_the_rest_is_rolled() {
+        let mut explore = Explore::default();
+        explore.open("bloom", 13.into());
+        let scenario = scenario::newest("bloom").unwrap();
+        let genome = resolve(&explore.recipe(scenario, 13.into()).unwrap()).unwrap().1;
+        let kept = &genome.traits[0];
+        explore.locked.insert(kept.name.clone());
+        let mut others = BTreeSet::new();
+        for _ in 0..20 {
+            let seed = explore.roll(scenario, &genome).unwrap();
+            let rolled = resolve(&explore.recipe(scenario, seed).unwrap()).unwrap().1;
+            assert_eq!(rolled.traits[0].value, kept.value);
+            others.insert(rolled.traits[1].value.clone());
+        }
+        assert!(others.len() > 1, "{others:?}");
+    }
+
+    #[test]
+    fn what_is_looked_at_is_coarse_and_what_is_made_is_not() {
+        for scenario in scenario::all() {
+            let explore = Explore::default();
+            let made = explore.recipe(*scenario, 1.into()).unwrap();
+            assert!(made.params.is_empty());
+            resolve(&coarse(made.clone(), *scenario, &LOOK_AT)).unwrap();
+            resolve(&coarse(made, *scenario, &TILES)).unwrap();
+        }
+    }
+}

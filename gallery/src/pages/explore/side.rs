@@ -1,0 +1,166 @@
+//! Beside the world: its seed, its traits and parameters, and what can be done with them.
+
+use bevy_egui::egui::{self, Align, Frame, Layout, Margin, RichText, Ui};
+use seedstorm_sim::{Genome, Seed, recipe::ParamValue, scenario::Scenario};
+
+use crate::{
+    app::Gallery,
+    icons,
+    settings::Seen,
+    text::capitalised,
+    theme::{self, APART, NEAR},
+    widgets,
+};
+
+use super::{LOOK_AT, Wall, roll, wall};
+
+/// Its width, points.
+const WIDTH: f32 = 348.0;
+
+/// The panel.
+pub fn show(ui: &mut Ui, gallery: &mut Gallery, scenario: &'static dyn Scenario, seed: Seed, genome: &Genome) {
+    let colors = theme::palette(ui);
+    let frame = Frame::new().fill(colors.panel).inner_margin(Margin::same(APART as i8));
+    egui::Panel::right("piece").frame(frame).exact_size(WIDTH).resizable(false).show(ui, |ui| {
+        egui::Panel::bottom("make").frame(Frame::new()).show_separator_line(false).show(ui, |ui| {
+            ui.add_space(NEAR);
+            ui.with_layout(Layout::top_down_justified(Align::Center), |ui| {
+                if widgets::primary(ui, "Make this piece").clicked()
+                    && let Some(recipe) = gallery.explore.recipe(scenario, seed)
+                {
+                    gallery.make(recipe);
+                }
+            });
+        });
+        egui::CentralPanel::default().frame(Frame::new()).show(ui, |ui| {
+            head(ui, gallery, scenario, seed, genome);
+            egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+                ui.set_width(ui.available_width() - 12.0);
+                traits(ui, gallery, scenario, genome);
+                params(ui, gallery, scenario, genome);
+            });
+        });
+    });
+}
+
+fn head(ui: &mut Ui, gallery: &mut Gallery, scenario: &'static dyn Scenario, seed: Seed, genome: &Genome) {
+    ui.horizontal(|ui| {
+        if widgets::icon_button(ui, icons::BACK, "All scenarios").clicked() {
+            gallery.explore.piece = None;
+            gallery.explore.wall = None;
+        }
+        widgets::title(ui, &capitalised(scenario.title()));
+    });
+    ui.horizontal(|ui| {
+        let colors = theme::palette(ui);
+        ui.label(RichText::new("Seed").color(colors.quiet));
+        let field = egui::TextEdit::singleline(&mut gallery.explore.typed)
+            .font(egui::TextStyle::Monospace)
+            .desired_width(ui.available_width() - 40.0)
+            .char_limit(80);
+        let field = ui.add(field);
+        let entered = field.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
+        if entered {
+            match gallery.explore.typed.trim().parse::<Seed>() {
+                Ok(typed) => gallery.explore.change_seed(typed),
+                Err(error) => gallery.trouble = Some(error.to_string()),
+            }
+        } else if !field.has_focus() && gallery.explore.typed != seed.to_string() {
+            gallery.explore.typed = seed.to_string();
+        }
+        if widgets::icon_button(ui, icons::COPY, "Copy the seed").clicked() {
+            ui.ctx().copy_text(seed.to_string());
+        }
+    });
+    ui.horizontal(|ui| {
+        if widgets::button(ui, icons::DICE, "Roll").on_hover_text("Another seed; what is locked stays (R)").clicked() {
+            roll(gallery, scenario, genome);
+        }
+        let piece = Seen { scenario: scenario.name().into(), seed };
+        let liked = gallery.settings.is_liked(&piece);
+        if widgets::toggle(ui, liked, icons::HEART, "Like").clicked() {
+            gallery.settings.like(&piece);
+        }
+        let compared = gallery.explore.beside.is_some();
+        if widgets::toggle(ui, compared, icons::COLUMNS, "Compare").on_hover_text("Another seed beside this one").clicked() {
+            gallery.explore.beside = if compared { None } else { gallery.explore.roll(scenario, genome) };
+        }
+    });
+    ui.horizontal(|ui| {
+        let on = gallery.explore.wall.is_some();
+        if widgets::toggle(ui, on, icons::GRID, "Wall of seeds").on_hover_text("Many seeds at a glance").clicked() {
+            gallery.explore.wall =
+                if on { None } else { Some(Wall::start(wall::recipes(gallery, scenario, genome), gallery.backend)) };
+        }
+        if !gallery.explore.set.is_empty()
+            && widgets::button(ui, icons::RESET, "As the seed has it").on_hover_text("Take back what was set by hand").clicked()
+        {
+            gallery.explore.set.clear();
+        }
+    });
+    ui.separator();
+}
+
+fn traits(ui: &mut Ui, gallery: &mut Gallery, scenario: &dyn Scenario, genome: &Genome) {
+    let colors = theme::palette(ui);
+    widgets::heading(ui, "Traits");
+    let specs = scenario.traits();
+    for it in &genome.traits {
+        ui.horizontal(|ui| {
+            let locked = gallery.explore.locked.contains(&it.name);
+            let (icon, color, does) = match locked {
+                true => (icons::LOCKED, colors.accent, "Unlock"),
+                false => (icons::UNLOCKED, colors.quiet, "Lock"),
+            };
+            let lock = ui.add(egui::Button::new(RichText::new(icon).color(color).size(16.0)).frame(false));
+            let name = format!("{does} {}", it.name);
+            if widgets::named(lock, &name).on_hover_text("What is locked stays when seeds are rolled").clicked() {
+                if locked {
+                    gallery.explore.locked.remove(&it.name);
+                } else {
+                    gallery.explore.locked.insert(it.name.clone());
+                }
+            }
+            widgets::column(ui, 76.0, &capitalised(&it.name));
+            let Some(spec) = specs.iter().find(|spec| spec.name == it.name) else { return };
+            let text = if it.overridden { RichText::new(&it.value).color(colors.accent) } else { RichText::new(&it.value) };
+            egui::ComboBox::from_id_salt(&it.name).selected_text(text).width(106.0).show_ui(ui, |ui| {
+                for (number, option) in spec.options.iter().enumerate() {
+                    let words = format!("{}   {:.0} %", option.value, 100.0 * spec.rarity(number));
+                    if ui.selectable_label(it.value == option.value, words).clicked() {
+                        gallery.explore.set.insert(it.name.clone(), ParamValue::Text(option.value.to_string()));
+                    }
+                }
+            }).response.on_hover_text(spec.about);
+            if it.overridden {
+                widgets::quiet(ui, "by hand");
+            } else {
+                widgets::rarity(ui, it.rarity);
+            }
+        });
+    }
+}
+
+fn params(ui: &mut Ui, gallery: &mut Gallery, scenario: &dyn Scenario, genome: &Genome) {
+    let colors = theme::palette(ui);
+    widgets::heading(ui, "Parameters");
+    for spec in scenario.params() {
+        if LOOK_AT.iter().any(|(name, _)| *name == spec.name) {
+            continue;
+        }
+        let by_hand = gallery.explore.set.contains_key(spec.name);
+        let mut value = genome.number(spec.name);
+        let color = if by_hand { colors.accent } else { colors.quiet };
+        let unit = if spec.unit.is_empty() { String::new() } else { format!(", {}", spec.unit) };
+        ui.label(RichText::new(format!("{}{unit}", capitalised(spec.name))).color(color)).on_hover_text(spec.about);
+        ui.spacing_mut().slider_width = (ui.available_width() - 96.0).max(60.0);
+        let slider = egui::Slider::new(&mut value, spec.min..=spec.max)
+            .step_by(if spec.integer { 1.0 } else { 0.0 })
+            .max_decimals(3);
+        let slider = ui.add(slider);
+        slider.widget_info(|| egui::WidgetInfo::slider(true, value, spec.name));
+        if slider.on_hover_text(spec.about).changed() {
+            gallery.explore.set.insert(spec.name.into(), ParamValue::Number(value));
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! A wall of seeds: each simulated for its first part and drawn small, filled in as they come.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
+};
+
+use bevy_egui::egui::{self, Sense, Ui};
+use seedstorm_render::image_file::Rgb8Image;
+use seedstorm_sim::{Recipe, Seed, scenario::Scenario};
+use seedstorm_studio::{StudioError, picture};
+
+use crate::{
+    app::Gallery,
+    icons,
+    theme::{self, APART, NEAR},
+    widgets,
+    work::{in_pool_of, lock},
+};
+
+use super::{TILES, coarse, seed_text};
+
+/// How many seeds hang on a wall.
+const SEEDS: usize = 24;
+
+/// Edge of a picture on it, pixels, and paths a pixel; and how far each is simulated at most.
+const EDGE: u32 = 192;
+const SAMPLES: u32 = 6;
+const UNTIL: f64 = 0.3;
+
+/// A wall in the making; it is given up when it is dropped.
+pub struct Wall {
+    seeds: Vec<Seed>,
+    shared: Arc<Shared>,
+    textures: Vec<Option<egui::TextureHandle>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    /// Pictures that were not hung yet, by their place; or what kept one from being drawn.
+    new: Mutex<Vec<(usize, Result<Rgb8Image, String>)>>,
+    next: AtomicUsize,
+    stop: AtomicBool,
+}
+
+impl Wall {
+    /// Begins a wall of these recipes, which are drawn one after the other.
+    pub fn start(recipes: Vec<Recipe>, backend: seedstorm_sim::Backend) -> Self {
+        let shared = Arc::new(Shared::default());
+        let own = Arc::clone(&shared);
+        let seeds: Vec<Seed> = recipes.iter().map(|recipe| recipe.seed).collect();
+        // Each on one core, as sweeps do: worlds of their own wait for nobody.
+        let recipes = Arc::new(recipes);
+        for _ in 0..std::thread::available_parallelism().map_or(1, std::num::NonZero::get) {
+            let (own, recipes) = (Arc::clone(&own), Arc::clone(&recipes));
+            std::thread::spawn(move || {
+                let stopped = || own.stop.load(Ordering::Relaxed);
+                loop {
+                    let place = own.next.fetch_add(1, Ordering::Relaxed);
+                    let Some(recipe) = recipes.get(place).filter(|_| !stopped()) else { return };
+                    let glance = || picture::glance(recipe, backend, UNTIL, [EDGE, SAMPLES], &stopped);
+                    match in_pool_of(1, glance) {
+                        Err(StudioError::Stopped) => return,
+                        picture => lock(&own.new).push((place, picture.map_err(|error| error.to_string()))),
+                    }
+                }
+            });
+        }
+        Self { textures: vec![None; seeds.len()], seeds, shared }
+    }
+}
+
+impl Drop for Wall {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The recipes of a new wall: seeds that have all that is locked.
+pub fn recipes(gallery: &Gallery, scenario: &dyn Scenario, genome: &seedstorm_sim::Genome) -> Vec<Recipe> {
+    (0..SEEDS)
+        .filter_map(|_| gallery.explore.roll(scenario, genome))
+        .filter_map(|seed| Some(coarse(gallery.explore.recipe(scenario, seed)?, scenario, &TILES)))
+        .collect()
+}
+
+/// The wall in place of the world.
+pub fn show(ui: &mut Ui, gallery: &mut Gallery, scenario: &dyn Scenario) {
+    let page = widgets::page(ui);
+    let mut chosen = None;
+    let mut closed = false;
+    egui::CentralPanel::default().frame(page).show(ui, |ui| {
+        let Some(wall) = &mut gallery.explore.wall else { return };
+        for (place, picture) in lock(&wall.shared.new).drain(..) {
+            match picture {
+                Ok(image) => wall.textures[place] = Some(widgets::texture(ui.ctx(), "wall", &image)),
+                Err(problem) => gallery.trouble = Some(problem),
+            }
+        }
+        ui.horizontal(|ui| {
+            widgets::title(ui, "A wall of seeds");
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                closed = widgets::button(ui, icons::CLOSE, "Close the wall").clicked();
+            });
+        });
+        let hung = wall.textures.iter().flatten().count();
+        let words = format!("{hung} of {} seeds of {}, after the first part of their time. Choose one to look at it.", wall.seeds.len(), scenario.title());
+        widgets::progress(ui, hung as f32 / wall.seeds.len().max(1) as f32, &words);
+        ui.add_space(NEAR);
+        egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+            let columns = (ui.available_width() / (150.0 + APART)).floor().max(1.0);
+            let width = ((ui.available_width() - (columns - 1.0) * APART) / columns).floor();
+            egui::Grid::new("wall").spacing(egui::vec2(APART, APART)).min_col_width(width).show(ui, |ui| {
+                for (place, seed) in wall.seeds.iter().enumerate() {
+                    let (rect, response) = ui.allocate_exact_size(egui::vec2(width, width), Sense::click());
+                    let response = widgets::named(response, &format!("Seed {}", place + 1));
+                    match &wall.textures[place] {
+                        Some(texture) => widgets::picture(ui, texture.id(), texture.size_vec2(), rect, 8),
+                        None => widgets::placeholder(ui, rect, ""),
+                    }
+                    if response.hovered() || response.has_focus() {
+                        let line = egui::Stroke::new(2.0, theme::palette(ui).accent);
+                        ui.painter().rect_stroke(rect, 8.0, line, egui::StrokeKind::Inside);
+                    }
+                    if response.on_hover_text(seed_text(*seed)).clicked() {
+                        chosen = Some(*seed);
+                    }
+                    if (place + 1) % columns as usize == 0 {
+                        ui.end_row();
+                    }
+                }
+            });
+        });
+    });
+    if let Some(seed) = chosen {
+        gallery.explore.change_seed(seed);
+        closed = true;
+    }
+    if closed {
+        gallery.explore.wall = None;
+    }
+}

@@ -1,0 +1,527 @@
+//! Make: a seed becomes a film, and a film a token. What is under way is kept, and goes on after a restart.
+
+use bevy_egui::egui::{self, Align, Layout, RichText, Ui};
+use seedstorm_mint::{Metadata, Mint, block::raw_cid};
+use seedstorm_sim::{Backend, Film as FilmSize, Recipe, gpu::adapters, text::is_plain};
+use seedstorm_studio::{
+    Home, Stage, StudioError,
+    ledger::{self, Quote, ROYALTY_BPS},
+    make::{self, Made, Options},
+    pieces::Piece,
+};
+
+use crate::{
+    app::Gallery,
+    icons,
+    text::{capitalised, duration, ether, plain},
+    theme::{self, APART, NEAR},
+    widgets,
+    work::Job,
+};
+
+use super::{Page, explore::seed_text, film::Film};
+
+/// What a piece can be made as: a name, how it is filmed, and what that is for.
+static QUALITIES: [(&str, FilmSize, &str); 3] = [
+    ("Draft", FilmSize::DRAFT, "to see whether it is worth more"),
+    ("Film", FilmSize::FILM, "to own"),
+    ("Master", FilmSize::MASTER, "to hang on a wall; takes hours on a processor alone"),
+];
+
+/// The most a name and a description may be long, letters.
+const MAX_NAME: usize = 80;
+const MAX_DESCRIPTION: usize = 1000;
+
+/// The page.
+#[derive(Default)]
+pub struct MakePage {
+    proposed: Option<Proposal>,
+    items: Vec<Item>,
+}
+
+struct Proposal {
+    recipe: Recipe,
+    quality: usize,
+    renderer: &'static str,
+}
+
+/// A piece on its way.
+struct Item {
+    recipe: Recipe,
+    state: State,
+    film: Option<Film>,
+    name: String,
+    description: String,
+    royalty_percent: f64,
+}
+
+enum State {
+    /// It was here before the app was started; nobody has looked yet how far it is.
+    Remembered,
+    Waiting,
+    Making(Job<Made>),
+    /// Nobody works on it; why, where it was not asked for.
+    Stopped(Option<String>),
+    Made,
+    Quoting(Job<(Mint, Quote)>),
+    /// What a mint costs, before it is paid.
+    Quoted(Quote),
+    Minting(Job<Made>),
+    Minted(u64),
+}
+
+impl MakePage {
+    /// The page with what was under way before, as [`MakePage::to_keep`] gave it.
+    pub fn new(kept: &[String]) -> Self {
+        // A recipe of another engine cannot be gone on with; what was made of it is in its home.
+        let recipes = kept.iter().filter_map(|text| Recipe::from_json(text.as_bytes()).ok());
+        Self { proposed: None, items: recipes.map(|recipe| Item::new(recipe, State::Remembered)).collect() }
+    }
+
+    /// What is to be known after a restart.
+    pub fn to_keep(&self) -> Vec<String> {
+        let unminted = self.items.iter().filter(|item| !matches!(item.state, State::Minted(_)));
+        unminted.map(|item| String::from_utf8_lossy(&item.recipe.canonical()).into_owned()).collect()
+    }
+
+    /// Asks how `recipe` is to be made.
+    pub fn propose(&mut self, recipe: Recipe) {
+        self.proposed = Some(Proposal { recipe, quality: 0, renderer: "cpu" });
+    }
+
+    /// The piece that is worked on, if one is: the share of its stage that is done, and what it is called.
+    pub fn under_way(&self) -> Option<(f32, String)> {
+        self.items.iter().find_map(|item| match &item.state {
+            State::Making(job) => {
+                let progress = job.progress();
+                Some((progress.share, stage_name(progress.stage).to_lowercase()))
+            }
+            _ => None,
+        })
+    }
+
+    /// Whether anything moves here.
+    pub fn plays(&self) -> bool {
+        self.items.iter().any(|item| item.film.is_some())
+    }
+
+    /// Looks after the work: takes what has come of it, and begins what waits.
+    pub fn attend(&mut self, home: &Home, backend: Backend, trouble: &mut Option<String>) {
+        for item in &mut self.items {
+            item.attend(home, trouble);
+        }
+        let busy = self.items.iter().any(|item| matches!(item.state, State::Making(_)));
+        if !busy && let Some(next) = self.items.iter_mut().find(|item| matches!(item.state, State::Waiting)) {
+            next.begin(home, backend);
+        }
+    }
+}
+
+impl Item {
+    fn new(recipe: Recipe, state: State) -> Self {
+        let royalty_percent = f64::from(ROYALTY_BPS) / 100.0;
+        Self { recipe, state, film: None, name: String::new(), description: String::new(), royalty_percent }
+    }
+
+    fn piece(&self, home: &Home) -> Piece {
+        let recipe = self.recipe.cid();
+        Piece { recipe, token: None, folder: Some(home.bundles().join(recipe.to_string())) }
+    }
+
+    fn begin(&mut self, home: &Home, backend: Backend) {
+        let (home, recipe) = (home.clone(), self.recipe.clone());
+        let options = Options { backend, mint: false, ..Options::default() };
+        self.state = State::Making(Job::start(move |observer| make::make(&home, &recipe, &options, observer)));
+    }
+
+    /// Takes over what is called by the finished piece.
+    fn take_metadata(&mut self, metadata: &Metadata) {
+        (self.name, self.description) = (metadata.name.clone(), metadata.description.clone());
+    }
+
+    fn attend(&mut self, home: &Home, trouble: &mut Option<String>) {
+        let next = match &self.state {
+            State::Remembered => {
+                let piece = self.piece(home);
+                match piece.folder.as_deref().filter(|folder| folder.is_dir()).map(|_| piece.metadata(home)) {
+                    Some(Ok(metadata)) => {
+                        self.take_metadata(&metadata);
+                        State::Made
+                    }
+                    Some(Err(error)) => State::Stopped(Some(error.to_string())),
+                    None => State::Stopped(None),
+                }
+            }
+            State::Making(job) => match taken(job) {
+                Some(Ok(made)) => match (&made.minted, self.piece(home).metadata(home)) {
+                    (Some(minted), _) => State::Minted(minted.token.id),
+                    (None, Ok(metadata)) => {
+                        self.take_metadata(&metadata);
+                        State::Made
+                    }
+                    (None, Err(error)) => State::Stopped(Some(error.to_string())),
+                },
+                Some(Err(StudioError::Stopped)) => State::Stopped(None),
+                Some(Err(error)) => State::Stopped(Some(in_words(&error))),
+                None => return,
+            },
+            State::Quoting(job) => match taken(job) {
+                Some(Ok((_, quote))) => State::Quoted(quote),
+                Some(Err(error)) => {
+                    *trouble = Some(in_words(&error));
+                    State::Made
+                }
+                None => return,
+            },
+            State::Minting(job) => match taken(job) {
+                Some(Ok(Made { minted: Some(minted), .. })) => State::Minted(minted.token.id),
+                Some(Ok(_)) => State::Made,
+                Some(Err(error)) => {
+                    *trouble = Some(in_words(&error));
+                    State::Made
+                }
+                None => return,
+            },
+            _ => return,
+        };
+        self.state = next;
+    }
+
+    fn quote(&mut self, home: &Home) {
+        let (home, recipe) = (home.clone(), self.recipe.clone());
+        let (name, description) = (self.name.trim().to_owned(), self.description.trim().to_owned());
+        let royalty = self.royalty_bps();
+        self.state = State::Quoting(Job::start(move |_| {
+            let metadata = make::describe(&home, &recipe, &name, &description)?;
+            let mint = Mint {
+                to: seedstorm_mint::Address::ZERO,
+                metadata: raw_cid(&metadata.to_json()?),
+                recipe: recipe.cid(),
+                sim_root: metadata.sim_root,
+            };
+            let quote = ledger::quote(&home, &mint, royalty)?;
+            Ok((mint, quote))
+        }));
+    }
+
+    fn mint(&mut self, home: &Home, backend: Backend) {
+        let (home, recipe, royalty_bps) = (home.clone(), self.recipe.clone(), self.royalty_bps());
+        let options = Options { backend, mint: true, royalty_bps, ..Options::default() };
+        self.state = State::Minting(Job::start(move |observer| make::make(&home, &recipe, &options, observer)));
+    }
+
+    fn royalty_bps(&self) -> u16 {
+        (self.royalty_percent * 100.0).round() as u16
+    }
+}
+
+/// What came of a job; one that broke down came to an error.
+fn taken<T: Send + 'static>(job: &Job<T>) -> Option<Result<T, StudioError>> {
+    let lost = job.is_lost();
+    job.take().or_else(|| lost.then(|| Err(StudioError::Stopped)))
+}
+
+/// An error with what to do about it.
+pub fn in_words(error: &StudioError) -> String {
+    let mut words = capitalised(&error.to_string());
+    if let Some(help) = error.help() {
+        words = format!("{words}. {}", capitalised(&help));
+    }
+    plain(&words)
+}
+
+/// A stage, for people.
+pub fn stage_name(stage: Option<Stage>) -> &'static str {
+    match stage {
+        Some(Stage::Simulate) => "Simulating",
+        Some(Stage::Render) => "Drawing frames",
+        Some(Stage::Encode) => "Encoding the film",
+        Some(Stage::Pin) => "Storing",
+        Some(Stage::Mint) => "Minting",
+        Some(_) => "Working",
+        None => "Preparing",
+    }
+}
+
+/// What is done with a piece, as its card was used.
+enum Wish {
+    Resume,
+    Remove,
+    Quote,
+    Mint,
+    NotNow,
+    Look,
+}
+
+/// The page.
+pub fn show(ui: &mut Ui, gallery: &mut Gallery) {
+    let page = widgets::page(ui);
+    egui::CentralPanel::default().frame(page).show(ui, |ui| {
+        if gallery.make.proposed.is_none() && gallery.make.items.is_empty() {
+            let words = "Choose a scenario, roll its seeds until one is worth keeping, and press “Make this piece”.";
+            if widgets::empty(ui, icons::MAKE, "Nothing is being made", words, "Explore") {
+                gallery.page = Page::Explore;
+            }
+            return;
+        }
+        egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+            widgets::title(ui, "Make");
+            propose(ui, gallery);
+            let mut wish = None;
+            for number in (0..gallery.make.items.len()).rev() {
+                ui.push_id(number, |ui| {
+                    if let Some(wished) = card(ui, &mut gallery.make.items[number], &gallery.home) {
+                        wish = Some((number, wished));
+                    }
+                });
+                ui.add_space(APART);
+            }
+            if let Some((number, wish)) = wish {
+                grant(gallery, number, wish);
+            }
+        });
+    });
+}
+
+fn grant(gallery: &mut Gallery, number: usize, wish: Wish) {
+    let item = &mut gallery.make.items[number];
+    match wish {
+        Wish::Resume => item.state = State::Waiting,
+        Wish::Remove => drop(gallery.make.items.remove(number)),
+        Wish::Quote => item.quote(&gallery.home),
+        Wish::Mint => item.mint(&gallery.home, gallery.backend),
+        Wish::NotNow => item.state = State::Made,
+        Wish::Look => {
+            gallery.page = Page::Collection;
+            gallery.collection.look_at(item.recipe.cid());
+        }
+    }
+}
+
+/// How a new piece is to be made.
+fn propose(ui: &mut Ui, gallery: &mut Gallery) {
+    let Some(proposal) = &mut gallery.make.proposed else { return };
+    let colors = theme::palette(ui);
+    let mut begin = false;
+    let mut forget = false;
+    widgets::card(ui).show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        let seed = crate::text::short(&seed_text(proposal.recipe.seed));
+        ui.heading(format!("{}, seed {seed}", capitalised(&proposal.recipe.scenario.name)));
+        ui.add_space(NEAR);
+        ui.label(RichText::new("Quality").color(colors.quiet));
+        for (number, (name, film, what_for)) in QUALITIES.iter().enumerate() {
+            let words = format!("{name}: {} frames of {} × {}, {what_for}", film.frames, film.width, film.height);
+            let choice = ui.radio(proposal.quality == number, words);
+            if widgets::named(choice, name).clicked() {
+                proposal.quality = number;
+            }
+        }
+        ui.add_space(NEAR);
+        ui.label(RichText::new("Drawn by").color(colors.quiet));
+        ui.radio_value(&mut proposal.renderer, "cpu", "The processor: the same pixels on every machine, bit for bit");
+        if let Some(adapter) = adapters().first() {
+            let words = format!("{}: its light is judged against the processor's", adapter.name);
+            ui.radio_value(&mut proposal.renderer, "gpu", words);
+        }
+        ui.add_space(NEAR);
+        ui.horizontal(|ui| {
+            begin = widgets::primary(ui, "Begin").clicked();
+            forget = ui.button("Not this one").clicked();
+        });
+    });
+    ui.add_space(APART);
+    if begin {
+        let mut recipe = proposal.recipe.clone();
+        recipe.film = FilmSize { renderer: proposal.renderer.into(), ..QUALITIES[proposal.quality].1.clone() };
+        if gallery.make.items.iter().all(|item| item.recipe != recipe) {
+            gallery.make.items.push(Item::new(recipe, State::Waiting));
+        }
+    }
+    if begin || forget {
+        gallery.make.proposed = None;
+    }
+}
+
+/// A piece on its way.
+fn card(ui: &mut Ui, item: &mut Item, home: &Home) -> Option<Wish> {
+    let mut wish = None;
+    widgets::card(ui).show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        ui.horizontal_top(|ui| {
+            let edge = 280.0_f32.min(ui.available_width() * 0.4);
+            let (rect, _) = ui.allocate_exact_size(egui::vec2(edge, edge), egui::Sense::hover());
+            if ui.is_rect_visible(rect) && !matches!(item.state, State::Waiting | State::Remembered) {
+                let (home, recipe, film) = (home.clone(), item.recipe.clone(), &item.recipe.film);
+                let frame = move |frame| Ok(make::frame_so_far(&home, &recipe, frame));
+                item.film.get_or_insert_with(|| Film::new(film.frames, film.fps, frame)).show(ui, rect);
+            } else {
+                item.film = None;
+                widgets::placeholder(ui, rect, "");
+            }
+            ui.add_space(NEAR);
+            ui.vertical(|ui| wish = details(ui, item));
+        });
+    });
+    wish
+}
+
+fn details(ui: &mut Ui, item: &mut Item) -> Option<Wish> {
+    let colors = theme::palette(ui);
+    let film = &item.recipe.film;
+    let seed = crate::text::short(&seed_text(item.recipe.seed));
+    let title = format!("{} {seed}", capitalised(&item.recipe.scenario.name));
+    ui.horizontal(|ui| {
+        ui.heading(&title);
+        let quality = QUALITIES.iter().find(|(_, it, _)| it.frames == film.frames && it.width == film.width);
+        widgets::quiet(ui, quality.map_or("", |(name, ..)| name));
+    });
+    let mut wish = None;
+    match &mut item.state {
+        State::Remembered => {}
+        State::Waiting => {
+            widgets::quiet(ui, "Waits until the piece before it is made.");
+            if ui.button("Remove").clicked() {
+                wish = Some(Wish::Remove);
+            }
+        }
+        State::Making(job) => {
+            stages(ui, job, item.film.as_ref().map_or(0, Film::there), film.frames);
+            let cancelled = job.is_cancelled();
+            let words = if cancelled { "Stopping…" } else { "Stop" };
+            if ui.add_enabled(!cancelled, egui::Button::new(words)).on_hover_text("What is done is kept").clicked() {
+                job.cancel();
+            }
+        }
+        State::Stopped(why) => {
+            match why {
+                Some(why) => widgets::notice(ui, icons::WARNING, colors.bad, why),
+                None => drop(widgets::quiet(ui, "Stopped. What is done is kept, and it goes on from there.")),
+            }
+            ui.horizontal(|ui| {
+                if widgets::primary(ui, "Go on").clicked() {
+                    wish = Some(Wish::Resume);
+                }
+                if ui.button("Remove").on_hover_text("From this list: what is done stays on the disk").clicked() {
+                    wish = Some(Wish::Remove);
+                }
+            });
+        }
+        State::Made => {
+            ui.label(RichText::new(format!("{}  Finished", icons::CHECK)).color(colors.good));
+            ui.label(RichText::new("Name").color(colors.quiet));
+            let width = ui.available_width().min(420.0);
+            let field = ui.add(egui::TextEdit::singleline(&mut item.name).char_limit(MAX_NAME).desired_width(width));
+            label(field, "Name");
+            item.name.retain(is_plain);
+            ui.label(RichText::new("Description").color(colors.quiet));
+            let text = egui::TextEdit::multiline(&mut item.description).char_limit(MAX_DESCRIPTION).desired_rows(2);
+            label(ui.add(text.desired_width(width)), "Description");
+            item.description.retain(|letter| is_plain(letter) || letter == '\n');
+            ui.horizontal(|ui| {
+                ui.label(RichText::new("Royalty").color(colors.quiet));
+                let royalty = egui::DragValue::new(&mut item.royalty_percent).range(0.0..=10.0).speed(0.1).suffix(" %");
+                ui.add(royalty).on_hover_text("Of each resale, for all of your collection: it is set with its first token");
+            });
+            ui.horizontal(|ui| {
+                let ready = !item.name.trim().is_empty();
+                if ui.add_enabled_ui(ready, |ui| widgets::primary(ui, "Mint…")).inner.clicked() {
+                    wish = Some(Wish::Quote);
+                }
+                if ui.button("Remove").on_hover_text("From this list: the piece stays in the collection").clicked() {
+                    wish = Some(Wish::Remove);
+                }
+            });
+        }
+        State::Quoting(_) => {
+            ui.horizontal(|ui| {
+                ui.spinner();
+                ui.label("Asking what it costs…");
+            });
+        }
+        State::Quoted(quote) => wish = quoted(ui, &item.name, quote),
+        State::Minting(_) => {
+            ui.horizontal(|ui| {
+                ui.spinner();
+                ui.label("Minting…");
+            });
+        }
+        State::Minted(id) => {
+            ui.label(RichText::new(format!("{}  Token {id}", icons::PROVED)).color(colors.good));
+            widgets::quiet(ui, "It is on the chain, and in your collection.");
+            ui.horizontal(|ui| {
+                if widgets::primary(ui, "Look at it").clicked() {
+                    wish = Some(Wish::Look);
+                }
+                if ui.button("Remove").on_hover_text("From this list").clicked() {
+                    wish = Some(Wish::Remove);
+                }
+            });
+        }
+    }
+    wish
+}
+
+/// Names a field for who cannot see what stands above it.
+fn label(field: egui::Response, name: &str) {
+    field.widget_info(|| egui::WidgetInfo::labeled(egui::WidgetType::TextEdit, true, name));
+}
+
+fn quoted(ui: &mut Ui, name: &str, quote: &Quote) -> Option<Wish> {
+    let colors = theme::palette(ui);
+    ui.label(format!("“{}” becomes a token on the embedded chain.", plain(name)));
+    widgets::fact(ui, "It costs", &format!("{} of test ether", ether(quote.cost)));
+    widgets::fact(ui, "You have", &ether(quote.balance));
+    if quote.new_collection {
+        widgets::quiet(ui, "It is your first: most of the cost is for the collection, which is made with it.");
+    }
+    let enough = quote.balance >= quote.cost;
+    if !enough {
+        widgets::notice(ui, icons::WARNING, colors.bad, "That is more than you have.");
+    }
+    let mut wish = None;
+    ui.horizontal(|ui| {
+        if ui.add_enabled_ui(enough, |ui| widgets::primary(ui, "Pay and mint")).inner.clicked() {
+            wish = Some(Wish::Mint);
+        }
+        if ui.button("Not now").clicked() {
+            wish = Some(Wish::NotNow);
+        }
+    });
+    wish
+}
+
+/// The stages of a piece, and how far it is.
+fn stages(ui: &mut Ui, job: &Job<Made>, frames: usize, of: u32) {
+    const STAGES: [Stage; 4] = [Stage::Simulate, Stage::Render, Stage::Encode, Stage::Pin];
+    let colors = theme::palette(ui);
+    let progress = job.progress();
+    for stage in STAGES {
+        let took = progress.past.iter().find(|(past, _)| *past == stage).map(|(_, took)| *took);
+        let now = progress.stage == Some(stage);
+        ui.horizontal(|ui| {
+            let (icon, color) = match (took, now) {
+                (Some(_), _) => (icons::CHECK, colors.good),
+                (None, true) => (icons::MAKE, colors.accent),
+                (None, false) => ("·", colors.quiet),
+            };
+            ui.add_sized([18.0, 18.0], egui::Label::new(RichText::new(icon).color(color)));
+            let color = if now || took.is_some() { colors.text } else { colors.quiet };
+            ui.label(RichText::new(stage_name(Some(stage))).color(color));
+            if let Some(took) = took {
+                widgets::quiet(ui, duration(took));
+            }
+        });
+    }
+    let mut words = format!("{:.0} %", 100.0 * progress.share);
+    if progress.stage == Some(Stage::Render) {
+        words = format!("{words}, frame {} of {of}", (frames + 1).min(of as usize));
+    }
+    if let Some(left) = progress.left {
+        words = format!("{words}, {} left", duration(left));
+    }
+    ui.with_layout(Layout::top_down(Align::Min), |ui| {
+        ui.set_max_width(420.0);
+        widgets::progress(ui, progress.share, &words);
+    });
+}

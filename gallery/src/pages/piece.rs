@@ -1,0 +1,518 @@
+//! The page of a piece: its film, what it is, where it comes from, and whether it is what it says.
+
+use std::path::PathBuf;
+
+use bevy_egui::egui::{self, Align, Layout, RichText, ScrollArea, Ui};
+use seedstorm_mint::{Address, Attestation, Metadata, Rarity, Token, TraitValue, collection::Moved};
+use seedstorm_sim::Recipe;
+use seedstorm_studio::{
+    Home, export,
+    ledger::{Ledger, ROYALTY_BPS},
+    pieces::Piece,
+    verify::{self, Report, Wishes},
+};
+
+use crate::{
+    app::Gallery,
+    icons,
+    text::{capitalised, plain, short},
+    theme::{self, APART, FAR, NEAR},
+    widgets,
+    work::{Job, Progress},
+};
+
+use super::{
+    collection::Entry,
+    film::Film,
+    make::{in_words, stage_name},
+};
+
+/// The page.
+pub struct PiecePage {
+    piece: Piece,
+    title: String,
+    metadata: Result<Metadata, String>,
+    read: Option<Job<Read>>,
+    known: Option<Read>,
+    film: Option<Film>,
+    check: Check,
+    asks: Asks,
+    to: String,
+    place: String,
+    work: Option<Job<String>>,
+    /// What was done last, in words.
+    done: Option<String>,
+}
+
+/// What is read of it beside its metadata.
+struct Read {
+    recipe: Result<Recipe, String>,
+    attestations: Result<Vec<Attestation>, String>,
+    history: Result<Vec<Moved>, String>,
+}
+
+enum Check {
+    Never,
+    Running(Job<Report>),
+    Done(Report, Progress),
+    Failed(String),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asks {
+    Nothing,
+    Transfer,
+    /// Once more, since it cannot be taken back.
+    ReallyTransfer(Address),
+    Export,
+}
+
+impl PiecePage {
+    pub fn new(home: &Home, entry: &Entry) -> Self {
+        let piece = entry.piece.clone();
+        let (own, of) = (home.clone(), piece.clone());
+        let read = Job::start(move |_| {
+            let history = match &of.token {
+                Some(token) => Ledger::read(&own).and_then(|ledger| ledger.history(token.id)).map_err(|e| in_words(&e)),
+                None => Ok(vec![]),
+            };
+            Ok(Read {
+                recipe: of.recipe(&own).map_err(|error| in_words(&error)),
+                attestations: of.attestations(&own).map_err(|error| in_words(&error)),
+                history,
+            })
+        });
+        let name = piece.token.as_ref().map_or_else(|| "piece".into(), |token| format!("token-{}", token.id));
+        Self {
+            title: entry.title(),
+            metadata: entry.metadata.clone(),
+            place: home.root().join("exports").join(format!("{name}.car")).display().to_string(),
+            piece,
+            read: Some(read),
+            known: None,
+            film: None,
+            check: Check::Never,
+            asks: Asks::Nothing,
+            to: String::new(),
+            work: None,
+            done: None,
+        }
+    }
+
+    /// Whether it stays open.
+    pub fn show(&mut self, ui: &mut Ui, gallery: &mut Gallery) -> bool {
+        self.attend(gallery);
+        let mut stays = true;
+        let page = widgets::page(ui);
+        egui::CentralPanel::default().frame(page).show(ui, |ui| {
+            ui.horizontal(|ui| {
+                stays = !widgets::icon_button(ui, icons::BACK, "Back to the wall").clicked();
+                widgets::title(ui, &self.title);
+            });
+            ui.add_space(NEAR);
+            let whole = ui.available_rect_before_wrap();
+            let left = (whole.width() * 0.52).min(whole.height() + 40.0);
+            ui.horizontal_top(|ui| {
+                ui.allocate_ui_with_layout(egui::vec2(left, whole.height()), Layout::top_down(Align::Min), |ui| {
+                    self.film(ui);
+                });
+                ui.add_space(FAR - NEAR);
+                ui.allocate_ui_with_layout(ui.available_size(), Layout::top_down(Align::Min), |ui| {
+                    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+                        ui.set_width(ui.available_width() - 8.0);
+                        self.actions(ui, gallery);
+                        self.verification(ui);
+                        self.facts(ui);
+                    });
+                });
+            });
+        });
+        if !ui.ctx().egui_wants_keyboard_input() && ui.input(|input| input.key_pressed(egui::Key::Escape)) {
+            stays = false;
+        }
+        stays
+    }
+
+    /// Takes what has come of what was begun.
+    fn attend(&mut self, gallery: &mut Gallery) {
+        if let Some(read) = self.read.as_ref().and_then(Job::take) {
+            self.read = None;
+            match read {
+                Ok(read) => self.known = Some(read),
+                Err(error) => gallery.trouble = Some(in_words(&error)),
+            }
+        }
+        if self.film.is_none()
+            && let Some(Read { recipe: Ok(recipe), .. }) = &self.known
+        {
+            let (home, piece) = (gallery.home.clone(), self.piece.clone());
+            let frame = move |frame| piece.frame(&home, frame).map(Some).map_err(|error| error.to_string());
+            self.film = Some(Film::new(recipe.film.frames, recipe.film.fps, frame));
+        }
+        if let Check::Running(job) = &self.check {
+            let lost = job.is_lost();
+            match job.take() {
+                Some(Ok(report)) => self.check = Check::Done(report, job.progress()),
+                Some(Err(error)) => self.check = Check::Failed(in_words(&error)),
+                None if lost => self.check = Check::Failed("The checks broke down.".into()),
+                None => {}
+            }
+        }
+        if let Some(done) = self.work.as_ref().and_then(Job::take) {
+            self.work = None;
+            match done {
+                Ok(words) => {
+                    self.done = Some(words);
+                    self.asks = Asks::Nothing;
+                    if let Some(token) = &mut self.piece.token
+                        && let Ok(now) = Ledger::read(&gallery.home).and_then(|ledger| ledger.token(token.id))
+                    {
+                        *token = now;
+                    }
+                }
+                Err(error) => gallery.trouble = Some(in_words(&error)),
+            }
+        }
+    }
+
+    fn film(&mut self, ui: &mut Ui) {
+        let edge = ui.available_width().min(ui.available_height());
+        let (rect, _) = ui.allocate_exact_size(egui::vec2(edge, edge), egui::Sense::hover());
+        match (&mut self.film, &self.known) {
+            (Some(film), _) => film.show(ui, rect),
+            (None, Some(Read { recipe: Err(problem), .. })) => widgets::placeholder(ui, rect, &plain(problem)),
+            (None, _) => widgets::placeholder(ui, rect, ""),
+        }
+    }
+
+    fn actions(&mut self, ui: &mut Ui, gallery: &mut Gallery) {
+        let running = matches!(self.check, Check::Running(_));
+        ui.horizontal(|ui| {
+            let verify = ui.add_enabled_ui(!running, |ui| widgets::primary(ui, "Verify")).inner;
+            if verify.on_hover_text("Run the simulation again, and see whether all of it holds").clicked() {
+                let (home, name) = (gallery.home.clone(), self.piece.name());
+                let wishes = Wishes { backend: gallery.backend, unminted: self.piece.token.is_none() };
+                self.check = Check::Running(Job::start(move |observer| verify::verify(&home, &name, wishes, observer)));
+            }
+            if self.piece.token.is_some() {
+                let on = matches!(self.asks, Asks::Transfer | Asks::ReallyTransfer(_));
+                if widgets::toggle(ui, on, icons::SEND, "Transfer").clicked() {
+                    self.asks = if on { Asks::Nothing } else { Asks::Transfer };
+                }
+            }
+            let on = self.asks == Asks::Export;
+            if widgets::toggle(ui, on, icons::EXPORT, "Export").clicked() {
+                self.asks = if on { Asks::Nothing } else { Asks::Export };
+            }
+        });
+        match self.asks {
+            Asks::Nothing => {}
+            Asks::Export => self.export(ui, gallery),
+            Asks::Transfer | Asks::ReallyTransfer(_) => self.transfer(ui, gallery),
+        }
+        if let Some(words) = &self.done {
+            let good = theme::palette(ui).good;
+            widgets::notice(ui, icons::CHECK, good, words);
+        }
+    }
+
+    fn export(&mut self, ui: &mut Ui, gallery: &Gallery) {
+        widgets::quiet(ui, "As a CAR archive, which other stores and IPFS nodes read; or as a folder, by a name without `.car`.");
+        let field = ui.add(egui::TextEdit::singleline(&mut self.place).desired_width(ui.available_width()));
+        field.widget_info(|| egui::WidgetInfo::labeled(egui::WidgetType::TextEdit, true, "Where to"));
+        let path = PathBuf::from(self.place.trim());
+        if ui.button("Write it").clicked() && self.work.is_none() {
+            let (home, name) = (gallery.home.clone(), self.piece.name());
+            self.work = Some(Job::start(move |_| {
+                if let Some(parent) = path.parent() {
+                    std::fs::create_dir_all(parent)
+                        .map_err(|source| seedstorm_studio::StudioError::Io { path: parent.into(), source })?;
+                }
+                if path.extension().is_some_and(|end| end == "car") {
+                    let (path, car) = export::car(&home, &name, Some(&path))?;
+                    Ok(format!("{} blocks in {}", car.blocks, path.display()))
+                } else {
+                    export::folder(&home, &name, &path)?;
+                    Ok(format!("Written to {}", path.display()))
+                }
+            }));
+        }
+    }
+
+    fn transfer(&mut self, ui: &mut Ui, gallery: &Gallery) {
+        let colors = theme::palette(ui);
+        let Some(id) = self.piece.token.as_ref().map(|token| token.id) else { return };
+        if let Asks::ReallyTransfer(to) = self.asks {
+            let words = format!("Token {id} will belong to {to}. Nobody can take that back but its new owner.");
+            widgets::notice(ui, icons::WARNING, colors.accent, &words);
+            ui.horizontal(|ui| {
+                if widgets::primary(ui, "Give it away").clicked() && self.work.is_none() {
+                    let home = gallery.home.clone();
+                    self.work = Some(Job::start(move |_| {
+                        let token = Ledger::write(&home, ROYALTY_BPS)?.transfer(id, to)?;
+                        Ok(format!("Token {id} belongs to {} now", token.owner))
+                    }));
+                }
+                if ui.button("Keep it").clicked() {
+                    self.asks = Asks::Nothing;
+                }
+            });
+            return;
+        }
+        widgets::quiet(ui, "To which address?");
+        let field = egui::TextEdit::singleline(&mut self.to).hint_text("0x…").char_limit(64);
+        let field = ui.add(field.font(egui::TextStyle::Monospace).desired_width(ui.available_width()));
+        field.widget_info(|| egui::WidgetInfo::labeled(egui::WidgetType::TextEdit, true, "Address"));
+        match address(self.to.trim()) {
+            Ok(to) => {
+                if ui.button("Transfer…").clicked() {
+                    self.asks = Asks::ReallyTransfer(to);
+                }
+            }
+            Err(problem) if !self.to.trim().is_empty() => drop(widgets::quiet(ui, problem)),
+            Err(_) => {}
+        }
+    }
+
+    fn verification(&mut self, ui: &mut Ui) {
+        let colors = theme::palette(ui);
+        let mut stop = false;
+        match &self.check {
+            Check::Never => {}
+            Check::Failed(problem) => widgets::notice(ui, icons::WARNING, colors.bad, problem),
+            Check::Running(job) => {
+                let progress = job.progress();
+                widgets::card(ui).show(ui, |ui| {
+                    ui.set_width(ui.available_width());
+                    let (done, of) = (progress.compared.len(), progress.checkpoints);
+                    let words = match (progress.stage, done) {
+                        (None, 0) => "Reading what there is…".into(),
+                        (None, _) => "Partly checked: drawing a part of a frame again".into(),
+                        (Some(stage), _) => format!("Partly checked: {}, checkpoint {done} of {of}", stage_name(Some(stage)).to_lowercase()),
+                    };
+                    widgets::progress(ui, progress.share, &words);
+                    checkpoints(ui, &progress);
+                    stop = ui.button("Stop").clicked();
+                });
+            }
+            Check::Done(report, progress) => verdict(ui, report, progress),
+        }
+        if stop {
+            self.check = Check::Never;
+        }
+    }
+
+    fn facts(&self, ui: &mut Ui) {
+        match &self.metadata {
+            Ok(metadata) => {
+                ui.add_space(NEAR);
+                ui.add(egui::Label::new(plain(&metadata.description)).wrap());
+                traits(ui, metadata);
+            }
+            Err(problem) => {
+                let bad = theme::palette(ui).bad;
+                widgets::notice(ui, icons::WARNING, bad, &format!("Its metadata cannot be read. {}", plain(problem)));
+            }
+        }
+        self.provenance(ui);
+    }
+
+    fn provenance(&self, ui: &mut Ui) {
+        widgets::heading(ui, "Provenance");
+        widgets::code(ui, "Recipe", &self.piece.recipe.to_string());
+        if let Ok(metadata) = &self.metadata {
+            widgets::code(ui, "Content", &metadata.bundle.to_string());
+            widgets::code(ui, "Simulation", &hex(&metadata.sim_root));
+            widgets::fact(ui, "Engine", &plain(&metadata.engine));
+            let renderer = if metadata.renderer == "cpu" { "cpu, the canonical tracer".into() } else { plain(&metadata.renderer) };
+            widgets::fact(ui, "Drawn by", &renderer);
+        }
+        let Some(known) = &self.known else { return };
+        match &known.recipe {
+            Ok(recipe) => {
+                let film = &recipe.film;
+                let words = format!("{} frames of {} × {}, {} a second", film.frames, film.width, film.height, film.fps);
+                widgets::fact(ui, "Film", &words);
+            }
+            Err(problem) => widgets::fact(ui, "Recipe", &plain(problem)),
+        }
+        match &known.attestations {
+            Ok(attestations) => {
+                for attestation in attestations {
+                    let words = format!("{}, on {}", short(&attestation.signer().to_string()), plain(&attestation.claim().backend));
+                    widgets::fact(ui, "Signed by", &words);
+                }
+            }
+            Err(problem) => widgets::fact(ui, "Signed by", &plain(problem)),
+        }
+        widgets::heading(ui, "History");
+        match (&self.piece.token, &known.history) {
+            (Some(token), Ok(history)) => owners(ui, token, history),
+            (Some(_), Err(problem)) => drop(widgets::quiet(ui, plain(problem))),
+            (None, _) => drop(widgets::quiet(ui, "It was never minted. “Make” mints it.")),
+        }
+        ui.add_space(APART);
+    }
+}
+
+/// Who had it.
+fn owners(ui: &mut Ui, token: &Token, history: &[Moved]) {
+    for moved in history {
+        let what = if moved.from == Address::ZERO { "Minted for" } else { "Given to" };
+        widgets::fact(ui, what, &format!("{} in block {}", short(&moved.to.to_string()), moved.block));
+    }
+    widgets::code(ui, "Owner", &token.owner.to_string());
+}
+
+fn traits(ui: &mut Ui, metadata: &Metadata) {
+    widgets::heading(ui, "Traits");
+    for it in metadata.traits.iter().take(64) {
+        let value = match &it.value {
+            TraitValue::Text(text) => plain(text),
+            TraitValue::Number(number) => format!("{}", (number * 1e4).round() / 1e4),
+        };
+        ui.horizontal(|ui| {
+            widgets::column(ui, 112.0, &capitalised(&plain(&it.name)));
+            ui.label(value);
+            match it.rarity {
+                Rarity::Drawn(share) if share < 1.0 => {
+                    widgets::rarity(ui, share);
+                    widgets::quiet(ui, format!("{:.0} %", 100.0 * share));
+                }
+                Rarity::Overridden => drop(widgets::quiet(ui, "by hand")),
+                Rarity::Drawn(_) => {}
+            }
+        });
+    }
+}
+
+/// A square for each checkpoint: equal, other, or not run again yet.
+fn checkpoints(ui: &mut Ui, progress: &Progress) {
+    let colors = theme::palette(ui);
+    let count = progress.checkpoints as usize;
+    if count == 0 {
+        return;
+    }
+    let side = (ui.available_width() / 32.0 - 3.0).clamp(4.0, 12.0);
+    let columns = (ui.available_width() / (side + 3.0)).floor().max(1.0) as usize;
+    let (rect, _) = ui.allocate_exact_size(
+        egui::vec2(ui.available_width(), count.div_ceil(columns) as f32 * (side + 3.0)),
+        egui::Sense::hover(),
+    );
+    for at in 0..count {
+        let place = rect.min + egui::vec2((at % columns) as f32, (at / columns) as f32) * (side + 3.0);
+        let color = match progress.compared.get(at) {
+            Some(true) => colors.good,
+            Some(false) => colors.bad,
+            None => colors.line,
+        };
+        ui.painter().rect_filled(egui::Rect::from_min_size(place, egui::vec2(side, side)), 2.0, color);
+    }
+}
+
+/// What the checks say, in plain words.
+fn verdict(ui: &mut Ui, report: &Report, progress: &Progress) {
+    let colors = theme::palette(ui);
+    widgets::card(ui).show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        let wrong = report.checks.iter().filter(|check| !check.ok).count();
+        if report.ok {
+            ui.label(RichText::new(format!("{}  It is what it says", icons::PROVED)).heading().color(colors.good));
+        } else {
+            ui.label(RichText::new(format!("{}  It is not what it says", icons::WARNING)).heading().color(colors.bad));
+            let words = if wrong == 1 { "One check failed" } else { "Several checks failed" };
+            ui.label(format!("{words}. Somebody changed it after it was made, or what keeps it lost a part."));
+        }
+        checkpoints(ui, progress);
+        for check in &report.checks {
+            ui.horizontal_top(|ui| {
+                let (icon, color) = if check.ok { (icons::CHECK, colors.good) } else { (icons::CLOSE, colors.bad) };
+                ui.label(RichText::new(icon).color(color));
+                ui.vertical(|ui| {
+                    ui.spacing_mut().item_spacing.y = 1.0;
+                    ui.add(egui::Label::new(means(check.name, check.ok)).wrap());
+                    if !check.ok {
+                        widgets::quiet(ui, plain(&check.detail));
+                    }
+                })
+                .response
+                .on_hover_text(plain(&check.detail));
+            });
+        }
+        ui.add_space(NEAR);
+        ui.label(RichText::new("What this does not prove").strong());
+        widgets::quiet(
+            ui,
+            "Of the pictures, one part of one frame was drawn again, chosen by chance: run it again to look at another. Who the \
+             maker is, the signature says as an address alone. What is called beautiful, or what it is worth, nobody can check.",
+        );
+    });
+}
+
+/// What a check is about, for people.
+fn means(name: &str, ok: bool) -> String {
+    let (holds, fails) = match name {
+        "bundle" => ("All of its files are there", "Its files are not all there, or others are among them"),
+        "recipe" => ("Its recipe is whole", "Its recipe is damaged"),
+        "metadata" => ("What it says of itself follows from its recipe", "What it says of itself does not follow from its recipe, or is about other content"),
+        "attestation" | "attestations" => ("Its maker signed for it", "What its maker signed is about something else"),
+        "store" => ("The store has every block of it, unchanged", "The store has lost a part of it, or has other bytes in its place"),
+        "film" => ("The film is made of its frames", "The film or the poster is not made of its frames"),
+        "trajectory" => ("Its checkpoints lead to the root that its token names", "Its checkpoints do not lead to the root that its token names"),
+        "simulation" => ("The simulation was run again, and every checkpoint is the same", "The simulation, run again, gives something else"),
+        "motion" => ("The motion in it is that of the simulation", "The motion in it is not that of the simulation"),
+        "pixels" => ("A part of a frame was drawn again, and is the same", "A part of a frame, drawn again, is different"),
+        "token" => ("Its token commits to all of this", "Its token does not commit to this"),
+        other => return capitalised(other),
+    };
+    if ok { holds.into() } else { fails.into() }
+}
+
+/// An address as people write it: with the checksum of EIP-55, or without capital letters.
+fn address(text: &str) -> Result<Address, String> {
+    let digits = text.strip_prefix("0x").unwrap_or_default();
+    if digits.len() != 40 || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return Err("An address is 0x and 40 hexadecimal digits".into());
+    }
+    let mixed = digits.bytes().any(|d| d.is_ascii_uppercase()) && digits.bytes().any(|d| d.is_ascii_lowercase());
+    let to: Address = text.parse().map_err(|_| "An address is 0x and 40 hexadecimal digits".to_owned())?;
+    if to == Address::ZERO {
+        return Err("Nobody has that address: what is sent there is lost".into());
+    }
+    if mixed && to.to_checksum(None) != text {
+        return Err("A digit of it is wrong: its capital letters do not fit (EIP-55)".into());
+    }
+    Ok(to)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_with_a_slip_are_refused() {
+        let right = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed";
+        assert!(address(right).is_ok());
+        assert!(address(&right.to_lowercase()).is_ok());
+        assert!(address(&right.replace("aAeb", "AAeb")).unwrap_err().contains("EIP-55"));
+        for wrong in ["", "0x", "5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", "0x0000000000000000000000000000000000000000"] {
+            assert!(address(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn every_check_has_words() {
+        let names = [
+            "bundle", "recipe", "metadata", "attestation", "attestations", "store", "film", "trajectory", "simulation",
+            "motion", "pixels", "token",
+        ];
+        for name in names {
+            assert_ne!(means(name, true), means(name, false));
+            assert_ne!(means(name, true), capitalised(name));
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! The wallet: the key of this home, which is never shown.
+
+use bevy_egui::egui::{self, RichText, Ui};
+use seedstorm_mint::keystore::Password;
+use seedstorm_studio::{
+    Home,
+    wallet::{self, MIN_PASSWORD, Protection, Wallet},
+};
+
+use crate::{
+    app::Gallery,
+    icons,
+    text::ether,
+    theme::{self, APART, NEAR},
+    widgets,
+    work::Job,
+};
+
+use super::make::in_words;
+
+/// The page.
+#[derive(Default)]
+pub struct WalletPage {
+    looking: Option<Job<Wallet>>,
+    seen: Option<Wallet>,
+    tab: Tab,
+    secret: String,
+    password: String,
+    again: String,
+    work: Option<Job<Option<Home>>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+enum Tab {
+    #[default]
+    Create,
+    Import,
+}
+
+impl WalletPage {
+    /// Takes what was typed, and leaves nothing of it behind.
+    fn taken(field: &mut String) -> Password {
+        Password::new(std::mem::take(field))
+    }
+}
+
+/// The page.
+pub fn show(ui: &mut Ui, gallery: &mut Gallery) {
+    attend(gallery);
+    let page = widgets::page(ui);
+    egui::CentralPanel::default().frame(page).show(ui, |ui| {
+        widgets::title(ui, "Wallet");
+        widgets::quiet(ui, "The key that signs what you make and owns what you mint. It never leaves its file, and is never shown.");
+        ui.add_space(APART);
+        let Some(seen) = gallery.wallet.seen.clone() else {
+            ui.spinner();
+            return;
+        };
+        ui.set_max_width(560.0);
+        match seen.protection {
+            Protection::NoKey => no_key(ui, gallery),
+            _ => key(ui, gallery, &seen),
+        }
+    });
+}
+
+fn attend(gallery: &mut Gallery) {
+    let page = &mut gallery.wallet;
+    if page.seen.is_none() && page.looking.is_none() {
+        let home = gallery.home.clone();
+        page.looking = Some(Job::start(move |_| wallet::look(&home)));
+    }
+    if let Some(looked) = page.looking.as_ref().and_then(Job::take) {
+        page.looking = None;
+        match looked {
+            Ok(seen) => page.seen = Some(seen),
+            Err(error) => gallery.trouble = Some(in_words(&error)),
+        }
+    }
+    if let Some(done) = page.work.as_ref().and_then(Job::take) {
+        (page.work, page.seen) = (None, None);
+        match done {
+            Ok(Some(home)) => gallery.home = home,
+            Ok(None) => {}
+            Err(error) => gallery.trouble = Some(in_words(&error)),
+        }
+    }
+}
+
+fn key(ui: &mut Ui, gallery: &mut Gallery, seen: &Wallet) {
+    let colors = theme::palette(ui);
+    widgets::card(ui).show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        if let Some(address) = seen.address {
+            widgets::code(ui, "Address", &address.to_string());
+        }
+        widgets::fact(ui, "Balance", &format!("{} of test ether, on the embedded chain", ether(seen.balance)));
+        let (icon, words, color) = match seen.protection {
+            Protection::Locked => (icons::LOCKED, "Locked: it takes your password to make, mint and transfer.", colors.accent),
+            Protection::Unlocked => (icons::UNLOCKED, "Unlocked until the app is closed.", colors.good),
+            _ => (icons::UNLOCKED, "Open: its password is kept beside it. It is meant for test ether alone.", colors.quiet),
+        };
+        ui.horizontal_top(|ui| {
+            ui.label(RichText::new(icon).color(color));
+            ui.add(egui::Label::new(words).wrap());
+        });
+    });
+    if seen.protection == Protection::Locked {
+        ui.add_space(APART);
+        password(ui, "Password", &mut gallery.wallet.password);
+        let ready = gallery.wallet.work.is_none() && !gallery.wallet.password.is_empty();
+        let entered = ui.input(|input| input.key_pressed(egui::Key::Enter));
+        if ready && (ui.add_enabled_ui(ready, |ui| widgets::primary(ui, "Unlock")).inner.clicked() || entered) {
+            let (home, given) = (gallery.home.clone(), WalletPage::taken(&mut gallery.wallet.password));
+            gallery.wallet.work = Some(Job::start(move |_| wallet::unlock(&home, given).map(Some)));
+        }
+        busy(ui, gallery);
+    }
+    ui.add_space(NEAR);
+    let file = gallery.home.keys().join("key.json");
+    widgets::quiet(ui, format!("Keep a copy of {}: whoever loses it loses what it owns.", file.display()));
+}
+
+fn no_key(ui: &mut Ui, gallery: &mut Gallery) {
+    widgets::quiet(ui, "There is no key yet. The first piece makes one by itself; here you give it a password of your own, or bring the key that you have.");
+    ui.add_space(NEAR);
+    ui.horizontal(|ui| {
+        ui.selectable_value(&mut gallery.wallet.tab, Tab::Create, "A new key");
+        ui.selectable_value(&mut gallery.wallet.tab, Tab::Import, "A key that I have");
+    });
+    let page = &mut gallery.wallet;
+    if page.tab == Tab::Import {
+        password(ui, "The key: 64 hexadecimal digits, or the path of a keystore's file", &mut page.secret);
+    }
+    password(ui, "Password", &mut page.password);
+    password(ui, "Password once more", &mut page.again);
+    let long = page.password.chars().count() >= MIN_PASSWORD;
+    let words = match (page.password.is_empty(), long, page.password == page.again) {
+        (true, ..) => "",
+        (_, false, _) => "It has at least eight letters.",
+        (_, _, false) => "The two are not the same yet.",
+        _ => "Nobody can bring it back if you forget it.",
+    };
+    widgets::quiet(ui, words);
+    let ready = long && page.password == page.again && page.work.is_none();
+    let name = if page.tab == Tab::Create { "Create the key" } else { "Import the key" };
+    if ui.add_enabled_ui(ready, |ui| widgets::primary(ui, name)).inner.clicked() {
+        let home = gallery.home.clone();
+        let (given, secret) = (WalletPage::taken(&mut page.password), WalletPage::taken(&mut page.secret));
+        drop(WalletPage::taken(&mut page.again));
+        let imports = page.tab == Tab::Import;
+        page.work = Some(Job::start(move |_| {
+            if imports {
+                wallet::import(&home, &secret, &given)?;
+            } else {
+                wallet::create(&home, &given)?;
+            }
+            wallet::unlock(&home, given).map(Some)
+        }));
+    }
+    busy(ui, gallery);
+}
+
+/// Keys are slow to open, so that guessing is.
+fn busy(ui: &mut Ui, gallery: &Gallery) {
+    if gallery.wallet.work.is_some() {
+        ui.horizontal(|ui| {
+            ui.spinner();
+            widgets::quiet(ui, "A moment: this takes long, so that guessing does.");
+        });
+    }
+}
+
+fn password(ui: &mut Ui, name: &str, value: &mut String) {
+    widgets::quiet(ui, name);
+    let field = ui.add(egui::TextEdit::singleline(value).password(true).char_limit(512).desired_width(360.0));
+    field.widget_info(|| egui::WidgetInfo::labeled(egui::WidgetType::TextEdit, true, name));
+}

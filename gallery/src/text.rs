@@ -1,0 +1,75 @@
+//! Text that somebody else wrote, made fit to be shown.
+
+/// The most letters of a line that is shown.
+const MOST: usize = 400;
+
+/// The text with what would change how its neighbours are read or drawn as visible marks: control characters, and the
+/// characters that turn the direction of writing; and no longer than a screen.
+pub fn plain(text: &str) -> String {
+    let mut shown: String = text.chars().take(MOST).map(|letter| if is_mischief(letter) { '\u{fffd}' } else { letter }).collect();
+    if text.chars().nth(MOST).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+fn is_mischief(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter, '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// A long name by its beginning and its end.
+pub fn short(text: &str) -> String {
+    let letters: Vec<char> = text.chars().collect();
+    if letters.len() <= 20 {
+        return text.into();
+    }
+    letters[..10].iter().chain(&['…']).chain(&letters[letters.len() - 6..]).collect()
+}
+
+/// A name with its first letter large, as titles and labels have it.
+pub fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// A time that somebody waits.
+pub fn duration(time: std::time::Duration) -> String {
+    match time.as_secs() {
+        seconds @ ..60 => format!("{seconds} s"),
+        seconds @ 60..3600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
+        seconds => format!("{} h {:02} min", seconds / 3600, seconds / 60 % 60),
+    }
+}
+
+/// Wei as ether, to as many places as tell it from nothing.
+pub fn ether(wei: seedstorm_mint::U256) -> String {
+    let ether = wei.to_string().parse::<f64>().unwrap_or(0.0) / 1e18;
+    match ether {
+        0.0 => "0 ETH".into(),
+        ..1e-9 => format!("{ether:.3e} ETH"),
+        ..1e-3 => format!("{:.9} ETH", ether).trim_end_matches('0').replace(". ", " "),
+        ..10.0 => format!("{ether:.6} ETH"),
+        _ => format!("{ether:.2} ETH"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mischief_is_shown_as_such() {
+        assert_eq!(plain("a\u{202e}b\nc\u{200f}\u{7}"), "a\u{fffd}b\u{fffd}c\u{fffd}\u{fffd}");
+        assert_eq!(plain("<script>&amp;"), "<script>&amp;");
+        assert_eq!(plain(&"x".repeat(1000)).chars().count(), MOST + 1);
+    }
+
+    #[test]
+    fn names_times_and_sums_are_short() {
+        assert_eq!(short("0x0123456789abcdef0123456789abcdef"), "0x01234567…abcdef");
+        assert_eq!(duration(std::time::Duration::from_secs(3725)), "1 h 02 min");
+        assert_eq!(ether(seedstorm_mint::U256::from(2_500_000_000_000_000_000_u64)), "2.500000 ETH");
+        assert_eq!(capitalised("émail"), "Émail");
+    }
+}

@@ -1,0 +1,185 @@
+//! What pages are put together from.
+
+use bevy_egui::egui::{
+    self, Align, Align2, Color32, CornerRadius, FontId, Frame, Layout, Margin, Rect, Response, RichText, Sense, Stroke,
+    StrokeKind, TextureHandle, Ui, Vec2, WidgetInfo, WidgetType, pos2,
+};
+use seedstorm_render::image_file::Rgb8Image;
+
+use crate::{
+    icons,
+    theme::{self, APART, FAR, NEAR, TIGHT},
+};
+
+/// The one thing that a page is there for.
+pub fn primary(ui: &mut Ui, text: &str) -> Response {
+    let colors = theme::palette(ui);
+    ui.add(egui::Button::new(RichText::new(text).color(colors.on_accent).strong()).fill(colors.accent).stroke(Stroke::NONE))
+}
+
+/// A button with an icon before its name.
+pub fn button(ui: &mut Ui, icon: &str, text: &str) -> Response {
+    named(ui.button(format!("{icon}  {text}")), text)
+}
+
+/// A button that stays pressed.
+pub fn toggle(ui: &mut Ui, on: bool, icon: &str, text: &str) -> Response {
+    let response = ui.add(egui::Button::selectable(on, format!("{icon}  {text}")).frame_when_inactive(true));
+    named(response, text)
+}
+
+/// An icon alone; `name` is what it is called by who cannot see it, and what its tip says.
+pub fn icon_button(ui: &mut Ui, icon: &str, name: &str) -> Response {
+    named(ui.add(egui::Button::new(RichText::new(icon).size(16.0)).frame(false)), name).on_hover_text(name)
+}
+
+/// Gives a widget a name other than the text that stands on it.
+pub fn named(response: Response, name: &str) -> Response {
+    let enabled = response.enabled();
+    response.widget_info(|| WidgetInfo::labeled(WidgetType::Button, enabled, name));
+    response
+}
+
+/// Text that is there, but not what one came for.
+pub fn quiet(ui: &mut Ui, text: impl Into<String>) -> Response {
+    let color = theme::palette(ui).quiet;
+    ui.add(egui::Label::new(RichText::new(text.into()).color(color)).wrap())
+}
+
+/// A heading over a group.
+pub fn heading(ui: &mut Ui, text: &str) {
+    ui.add_space(NEAR);
+    ui.heading(text);
+}
+
+/// A page's title.
+pub fn title(ui: &mut Ui, text: &str) -> Response {
+    ui.label(RichText::new(text).text_style(theme::title()))
+}
+
+/// A name at the beginning of a line, so wide.
+pub fn column(ui: &mut Ui, width: f32, name: &str) -> Response {
+    let color = theme::palette(ui).quiet;
+    let (rect, _) = ui.allocate_exact_size(Vec2::new(width, 18.0), Sense::hover());
+    let layout = Layout::left_to_right(Align::Center);
+    let mut inner = ui.new_child(egui::UiBuilder::new().max_rect(rect).layout(layout));
+    inner.add(egui::Label::new(RichText::new(name).color(color)).truncate())
+}
+
+/// A name and what it stands for, one below the other where the line is short.
+pub fn fact(ui: &mut Ui, name: &str, value: &str) {
+    ui.horizontal_top(|ui| {
+        column(ui, 112.0, name);
+        ui.add(egui::Label::new(value).wrap());
+    });
+}
+
+/// The same for what machines read: shortened, and copied with a click.
+pub fn code(ui: &mut Ui, name: &str, value: &str) {
+    ui.horizontal(|ui| {
+        column(ui, 112.0, name);
+        ui.label(RichText::new(crate::text::short(value)).monospace()).on_hover_text(value);
+        if icon_button(ui, icons::COPY, &format!("Copy {}", name.to_lowercase())).clicked() {
+            ui.ctx().copy_text(value.into());
+        }
+    });
+}
+
+/// Something that stands out of the page.
+pub fn card(ui: &Ui) -> Frame {
+    let colors = theme::palette(ui);
+    Frame::new().fill(colors.raised).stroke(Stroke::new(1.0, colors.line)).corner_radius(10).inner_margin(Margin::same(APART as i8))
+}
+
+/// The ground of a page, with its margins.
+pub fn page(ui: &Ui) -> Frame {
+    Frame::new().fill(theme::palette(ui).ground).inner_margin(Margin::symmetric(FAR as i8, 24))
+}
+
+/// What a page shows where there is nothing yet; whether the button was pressed.
+pub fn empty(ui: &mut Ui, icon: &str, words: &str, what_to_do: &str, button: &str) -> bool {
+    let colors = theme::palette(ui);
+    ui.with_layout(Layout::top_down(Align::Center), |ui| {
+        ui.add_space((ui.available_height() * 0.22).max(APART));
+        ui.label(RichText::new(icon).size(44.0).color(colors.quiet));
+        ui.label(RichText::new(words).text_style(theme::title()));
+        ui.add(egui::Label::new(RichText::new(what_to_do).color(colors.quiet)).wrap().halign(Align::Center));
+        ui.add_space(NEAR);
+        !button.is_empty() && primary(ui, button).clicked()
+    })
+    .inner
+}
+
+/// Words about something that went wrong, or that is to be known.
+pub fn notice(ui: &mut Ui, icon: &str, color: Color32, words: &str) {
+    let colors = theme::palette(ui);
+    Frame::new().fill(colors.raised).stroke(Stroke::new(1.0, color)).corner_radius(8).inner_margin(Margin::same(10)).show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        ui.horizontal_top(|ui| {
+            ui.label(RichText::new(icon).color(color).size(16.0));
+            ui.add(egui::Label::new(words).wrap());
+        });
+    });
+}
+
+/// How much of something is done.
+pub fn progress(ui: &mut Ui, share: f32, words: &str) {
+    let colors = theme::palette(ui);
+    let (rect, response) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 6.0), Sense::hover());
+    ui.painter().rect_filled(rect, 3.0, colors.line);
+    let mut done = rect;
+    done.set_width(rect.width() * share.clamp(0.0, 1.0));
+    ui.painter().rect_filled(done, 3.0, colors.accent);
+    response.widget_info(|| WidgetInfo::labeled(WidgetType::ProgressIndicator, true, words));
+    if !words.is_empty() {
+        quiet(ui, words);
+    }
+}
+
+/// How common a value is, as a short bar: full for what every seed has.
+pub fn rarity(ui: &mut Ui, share: f64) {
+    let colors = theme::palette(ui);
+    let (rect, response) = ui.allocate_exact_size(Vec2::new(40.0, 4.0), Sense::hover());
+    ui.painter().rect_filled(rect, 2.0, colors.line);
+    let mut part = rect;
+    part.set_width((rect.width() * share as f32).max(2.0));
+    ui.painter().rect_filled(part, 2.0, if share < 0.1 { colors.accent } else { colors.quiet });
+    response.on_hover_text(format!("{:.1} % of all seeds have this", 100.0 * share));
+}
+
+/// A picture that fills `rect` with round corners, as much of its middle as fits.
+pub fn picture(ui: &Ui, texture: egui::TextureId, size: Vec2, rect: Rect, round: u8) {
+    let shape = rect.width() / rect.height().max(1.0);
+    let own = size.x / size.y.max(1.0);
+    let part = if own > shape { Vec2::new(shape / own, 1.0) } else { Vec2::new(1.0, own / shape) };
+    let uv = Rect::from_center_size(pos2(0.5, 0.5), part);
+    let image = egui::epaint::RectShape::filled(rect, CornerRadius::same(round), Color32::WHITE).with_texture(texture, uv);
+    ui.painter().add(image);
+}
+
+/// A frame of film, whole, in the middle of `rect`; where it lies.
+pub fn whole_picture(ui: &Ui, texture: &TextureHandle, rect: Rect, round: u8) -> Rect {
+    let size = texture.size_vec2();
+    let scale = (rect.width() / size.x).min(rect.height() / size.y);
+    let place = Rect::from_center_size(rect.center(), size * scale);
+    picture(ui, texture.id(), size, place, round);
+    place
+}
+
+/// The place of a picture that is not there yet, or will not come.
+pub fn placeholder(ui: &Ui, rect: Rect, words: &str) {
+    let colors = theme::palette(ui);
+    ui.painter().rect(rect, CornerRadius::same(8), colors.panel, Stroke::new(1.0, colors.line), StrokeKind::Inside);
+    if !words.is_empty() {
+        let font = FontId::proportional(12.0);
+        let galley = ui.painter().layout(words.to_owned(), font, colors.quiet, rect.width() - 2.0 * NEAR);
+        let place = Align2::CENTER_CENTER.align_size_within_rect(galley.size(), rect.shrink(TIGHT));
+        ui.painter().galley(place.min, galley, colors.quiet);
+    }
+}
+
+/// A picture of ours as a texture.
+pub fn texture(context: &egui::Context, name: &str, image: &Rgb8Image) -> TextureHandle {
+    let picture = egui::ColorImage::from_rgb([image.width, image.height], &image.pixels);
+    context.load_texture(name, picture, egui::TextureOptions::LINEAR)
+}
