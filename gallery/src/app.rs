@@ -78,6 +78,7 @@ impl Gallery {
 
 /// How often a frame is drawn where something moves, and where nothing does.
 const MOVING: Duration = Duration::from_millis(16);
+const SLOWLY: Duration = Duration::from_millis(40);
 const FILM: Duration = Duration::from_millis(125);
 const RESTING: Duration = Duration::from_millis(250);
 
@@ -120,7 +121,8 @@ pub fn run(gallery: Gallery, size: [u32; 2], drive: Option<Drive>) -> ExitCode {
 fn pace(mut settings: ResMut<WinitSettings>, gallery: Res<Gallery>, views: Res<Views>) {
     let films = gallery.collection.plays() || gallery.make.plays() || gallery.make.under_way().is_some();
     let wait = match (views.playing || views.is_changing(), films) {
-        (true, _) => MOVING,
+        (true, _) if !views.slow => MOVING,
+        (true, _) => SLOWLY,
         // Where a processor draws, each frame of the interface takes time from a frame of the film.
         (false, true) if views.slow => FILM,
         (false, true) => MOVING,

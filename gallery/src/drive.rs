@@ -65,7 +65,8 @@ impl Drive {
         let text = String::from_utf8(text).map_err(|error| format!("{}: {error}", path.display()))?;
         let lines = text.lines().map(str::trim).enumerate();
         let steps = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#')).map(|(number, line)| {
-            let step = Step::parse(line).ok_or_else(|| format!("{}:{}: `{line}` is no step", path.display(), number + 1))?;
+            let step =
+                Step::parse(line).ok_or_else(|| format!("{}:{}: `{line}` is no step", path.display(), number + 1))?;
             Ok((number + 1, step))
         });
         let steps = steps.collect::<Result<_, String>>()?;
@@ -104,7 +105,9 @@ impl Step {
                 let (name, notches) = first()?;
                 Some(Self::Scroll { name, notches: notches.parse().ok()? })
             }
-            "shot" => alone().filter(|name| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')).map(Self::Shot),
+            "shot" => {
+                alone().filter(|name| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')).map(Self::Shot)
+            }
             "run" if !rest.is_empty() => Some(Self::Run(rest.to_owned())),
             "pause" => Some(Self::Pause(seconds(rest)?)),
             _ => None,
@@ -121,10 +124,8 @@ impl Plugin for DrivePlugin {
         let (steps, shots) = (self.0.steps.clone(), self.0.shots.clone());
         let own = Arc::clone(&shared);
         std::thread::spawn(move || {
-            let began = Instant::now();
             let result = Driver::new(own.clone(), shots).and_then(|mut driver| {
                 for (line, step) in steps {
-                    eprintln!("{:?} frames {} {step:?}", began.elapsed(), lock(&own).frames);
                     if let Err(problem) = driver.take(&step) {
                         // What it looked like says more than words.
                         let _ = driver.take(&Step::Shot("failed".into()));
@@ -188,7 +189,12 @@ fn look(
                 let rect = node.bounds()?;
                 let text = node.label().filter(|text| !text.is_empty()).or(node.value())?.to_owned();
                 let rect = [rect.x0, rect.y0, rect.x1, rect.y1].map(|c| c * scale);
-                Some(Seen { text, control: node.supports_action(Action::Click) || node.supports_action(Action::Focus), enabled: !node.is_disabled(), rect })
+                Some(Seen {
+                    text,
+                    control: node.supports_action(Action::Click) || node.supports_action(Action::Focus),
+                    enabled: !node.is_disabled(),
+                    rect,
+                })
             })
             .collect();
     }
@@ -236,7 +242,10 @@ mod linux {
     use x11rb::{
         connection::Connection,
         protocol::{
-            xproto::{BUTTON_PRESS_EVENT, BUTTON_RELEASE_EVENT, ConnectionExt as _, InputFocus, KEY_PRESS_EVENT, KEY_RELEASE_EVENT, MOTION_NOTIFY_EVENT, Window},
+            xproto::{
+                BUTTON_PRESS_EVENT, BUTTON_RELEASE_EVENT, ConnectionExt as _, InputFocus, KEY_PRESS_EVENT,
+                KEY_RELEASE_EVENT, MOTION_NOTIFY_EVENT, Window,
+            },
             xtest::ConnectionExt as _,
         },
         rust_connection::RustConnection,
@@ -290,7 +299,7 @@ mod linux {
                 Step::Click(name) => {
                     self.point_at(name)?;
                     self.press(1, true)?;
-                    self.rest(60);
+                    self.frames(1)?;
                     self.press(1, false)?;
                     self.frames(3)
                 }
@@ -298,7 +307,8 @@ mod linux {
                 Step::Key(key) => {
                     let mut parts: Vec<&str> = key.split('+').collect();
                     let last = parts.pop().unwrap_or_default();
-                    let with: Vec<u32> = parts.iter().map(|part| if *part == "Ctrl" { CONTROL } else { SHIFT }).collect();
+                    let with: Vec<u32> =
+                        parts.iter().map(|part| if *part == "Ctrl" { CONTROL } else { SHIFT }).collect();
                     let named = KEYS.iter().find(|(name, _)| *name == last).map(|(_, symbol)| *symbol);
                     let letter = || last.chars().next().filter(|_| last.len() == 1).map(u32::from);
                     self.key(named.or_else(letter).ok_or_else(|| format!("there is no key `{last}`"))?, &with)?;
@@ -307,6 +317,7 @@ mod linux {
                 Step::Drag { name, by } => {
                     self.point_at(name)?;
                     self.press(1, true)?;
+                    self.frames(2)?;
                     let [x, y] = self.pointer;
                     self.glide([x + by[0], y + by[1]])?;
                     self.press(1, false)?;
@@ -409,7 +420,8 @@ mod linux {
         fn key(&mut self, symbol: u32, with: &[u32]) -> Result<(), String> {
             self.place()?;
             let (code, shifted) = self.code(symbol)?;
-            let mut held: Vec<u8> = with.iter().map(|symbol| Ok(self.code(*symbol)?.0)).collect::<Result<_, String>>()?;
+            let mut held: Vec<u8> =
+                with.iter().map(|symbol| Ok(self.code(*symbol)?.0)).collect::<Result<_, String>>()?;
             if shifted {
                 held.push(self.code(SHIFT)?.0);
             }
@@ -450,11 +462,13 @@ mod linux {
             let window = match self.window {
                 Some(window) => window,
                 None => {
-                    let tree = self.display.query_tree(self.root).map_err(|e| error(&e))?.reply().map_err(|e| error(&e))?;
+                    let tree =
+                        self.display.query_tree(self.root).map_err(|e| error(&e))?.reply().map_err(|e| error(&e))?;
                     // The largest that is shown: there is no other program on the display that it is driven on.
                     let mut largest = (0, 0);
                     for child in tree.children {
-                        let shape = self.display.get_geometry(child).map_err(|e| error(&e))?.reply().map_err(|e| error(&e))?;
+                        let shape =
+                            self.display.get_geometry(child).map_err(|e| error(&e))?.reply().map_err(|e| error(&e))?;
                         let area = u32::from(shape.width) * u32::from(shape.height);
                         largest = largest.max((area, child));
                     }

@@ -1,4 +1,5 @@
-//! The icons that the app uses, as letters of Phosphor's regular weight.
+//! The icons that the app uses, as letters of Phosphor's regular weight. `assets/fonts/Phosphor.ttf` holds these alone, as
+//! `pyftsubset Phosphor.ttf --unicodes=…` cuts them out.
 
 pub const DICE: &str = "\u{e1ee}";
 pub const HEART: &str = "\u{e2a8}";

@@ -75,9 +75,11 @@ fn run(arguments: Arguments) -> Result<ExitCode, String> {
             .into());
     }
     if cfg!(target_os = "linux") && ["DISPLAY", "WAYLAND_DISPLAY"].iter().all(|name| std::env::var_os(name).is_none()) {
-        return Err("there is no display here (neither DISPLAY nor WAYLAND_DISPLAY is set). `xvfb-run` brings one; all of it \
+        return Err(
+            "there is no display here (neither DISPLAY nor WAYLAND_DISPLAY is set). `xvfb-run` brings one; all of it \
              works from the command line too: `seedstorm help`"
-            .into());
+                .into(),
+        );
     }
     let home = Home::default_place().map_err(|error| error.to_string())?;
     let mut gallery = app::Gallery::new(home, arguments.backend);

@@ -6,7 +6,8 @@ const MOST: usize = 400;
 /// The text with what would change how its neighbours are read or drawn as visible marks: control characters, and the
 /// characters that turn the direction of writing; and no longer than a screen.
 pub fn plain(text: &str) -> String {
-    let mut shown: String = text.chars().take(MOST).map(|letter| if is_mischief(letter) { '\u{fffd}' } else { letter }).collect();
+    let mut shown: String =
+        text.chars().take(MOST).map(|letter| if is_mischief(letter) { '\u{fffd}' } else { letter }).collect();
     if text.chars().nth(MOST).is_some() {
         shown.push('…');
     }

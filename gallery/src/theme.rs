@@ -1,8 +1,8 @@
 //! How the app looks: one scale of type, one of space, and few colours, so that the art is the colour.
 
 use bevy_egui::egui::{
-    self, Color32, Context, CornerRadius, FontData, FontDefinitions, FontFamily, FontId, Margin, Shadow, Stroke, TextStyle,
-    Theme, Vec2, Visuals,
+    self, Color32, Context, CornerRadius, FontData, FontDefinitions, FontFamily, FontId, Margin, Shadow, Stroke,
+    TextStyle, Theme, Vec2, Visuals,
     style::{Selection, WidgetVisuals},
 };
 
@@ -34,22 +34,27 @@ fn display() -> FontFamily {
 }
 
 /// Our typefaces; before each the icons, whose places in Unicode Inter uses for
-/// letters of its own; after each what egui brings for other scripts.
+/// letters of its own.
 fn fonts() -> FontDefinitions {
-    let mut fonts = FontDefinitions::default();
-    let files: [(&str, &'static [u8]); 4] = [
+    let mut fonts = FontDefinitions::empty();
+    let files: [(&str, &'static [u8]); 5] = [
         ("inter", include_bytes!("../../assets/fonts/Inter-Regular.ttf")),
         ("inter-strong", include_bytes!("../../assets/fonts/Inter-SemiBold.ttf")),
         ("serif", include_bytes!("../../assets/fonts/InstrumentSerif-Regular.ttf")),
+        ("mono", include_bytes!("../../assets/fonts/JetBrainsMono-Regular.ttf")),
         ("icons", include_bytes!("../../assets/fonts/Phosphor.ttf")),
     ];
     for (name, bytes) in files {
         fonts.font_data.insert(name.into(), FontData::from_static(bytes).into());
     }
-    let others = fonts.families.get(&FontFamily::Proportional).cloned().unwrap_or_default();
-    for (family, first) in [(FontFamily::Proportional, "inter"), (strong(), "inter-strong"), (display(), "serif")] {
-        let list = ["icons", first].map(String::from).into_iter().chain(others.iter().cloned()).collect();
-        fonts.families.insert(family, list);
+    let families = [
+        (FontFamily::Proportional, "inter"),
+        (FontFamily::Monospace, "mono"),
+        (strong(), "inter-strong"),
+        (display(), "serif"),
+    ];
+    for (family, first) in families {
+        fonts.families.insert(family, ["icons", first, "inter"].map(String::from).into());
     }
     fonts
 }
@@ -148,7 +153,8 @@ fn visuals(theme: Theme, colors: &Palette) -> Visuals {
     widgets.hovered = widget(colors.raised, colors.quiet, colors.text);
     widgets.active = widget(colors.line, colors.accent, colors.text);
     widgets.open = widget(colors.raised, colors.quiet, colors.text);
-    visuals.selection = Selection { bg_fill: colors.accent.gamma_multiply(0.35), stroke: Stroke::new(1.0, colors.text) };
+    visuals.selection =
+        Selection { bg_fill: colors.accent.gamma_multiply(0.35), stroke: Stroke::new(1.0, colors.text) };
     visuals.weak_text_color = Some(colors.quiet);
     visuals.hyperlink_color = colors.accent;
     visuals.faint_bg_color = colors.raised;
@@ -185,7 +191,11 @@ mod tests {
             for ground in [colors.ground, colors.panel, colors.raised] {
                 assert!(contrast(colors.text, ground) > 10.0);
                 for quieter in [colors.quiet, colors.accent, colors.good, colors.bad] {
-                    assert!(contrast(quieter, ground) > 4.5, "{quieter:?} on {ground:?}: {}", contrast(quieter, ground));
+                    assert!(
+                        contrast(quieter, ground) > 4.5,
+                        "{quieter:?} on {ground:?}: {}",
+                        contrast(quieter, ground)
+                    );
                 }
             }
             assert!(contrast(colors.on_accent, colors.accent) > 4.5);

@@ -14,7 +14,11 @@ use crate::{
 /// The one thing that a page is there for.
 pub fn primary(ui: &mut Ui, text: &str) -> Response {
     let colors = theme::palette(ui);
-    ui.add(egui::Button::new(RichText::new(text).color(colors.on_accent).strong()).fill(colors.accent).stroke(Stroke::NONE))
+    ui.add(
+        egui::Button::new(RichText::new(text).color(colors.on_accent).strong())
+            .fill(colors.accent)
+            .stroke(Stroke::NONE),
+    )
 }
 
 /// A button with an icon before its name.
@@ -85,10 +89,24 @@ pub fn code(ui: &mut Ui, name: &str, value: &str) {
     });
 }
 
+/// A field of one line.
+pub fn line(text: &mut String) -> egui::TextEdit<'_> {
+    egui::TextEdit::singleline(text).margin(Margin::symmetric(8, 6))
+}
+
+/// A field of several lines.
+pub fn lines(text: &mut String) -> egui::TextEdit<'_> {
+    egui::TextEdit::multiline(text).margin(Margin::symmetric(8, 6))
+}
+
 /// Something that stands out of the page.
 pub fn card(ui: &Ui) -> Frame {
     let colors = theme::palette(ui);
-    Frame::new().fill(colors.raised).stroke(Stroke::new(1.0, colors.line)).corner_radius(10).inner_margin(Margin::same(APART as i8))
+    Frame::new()
+        .fill(colors.raised)
+        .stroke(Stroke::new(1.0, colors.line))
+        .corner_radius(10)
+        .inner_margin(Margin::same(APART as i8))
 }
 
 /// The ground of a page, with its margins.
@@ -113,13 +131,18 @@ pub fn empty(ui: &mut Ui, icon: &str, words: &str, what_to_do: &str, button: &st
 /// Words about something that went wrong, or that is to be known.
 pub fn notice(ui: &mut Ui, icon: &str, color: Color32, words: &str) {
     let colors = theme::palette(ui);
-    Frame::new().fill(colors.raised).stroke(Stroke::new(1.0, color)).corner_radius(8).inner_margin(Margin::same(10)).show(ui, |ui| {
-        ui.set_width(ui.available_width());
-        ui.horizontal_top(|ui| {
-            ui.label(RichText::new(icon).color(color).size(16.0));
-            ui.add(egui::Label::new(words).wrap());
+    Frame::new()
+        .fill(colors.raised)
+        .stroke(Stroke::new(1.0, color))
+        .corner_radius(8)
+        .inner_margin(Margin::same(10))
+        .show(ui, |ui| {
+            ui.set_width(ui.available_width());
+            ui.horizontal_top(|ui| {
+                ui.label(RichText::new(icon).color(color).size(16.0));
+                ui.add(egui::Label::new(words).wrap());
+            });
         });
-    });
 }
 
 /// How much of something is done.
@@ -153,7 +176,8 @@ pub fn picture(ui: &Ui, texture: egui::TextureId, size: Vec2, rect: Rect, round:
     let own = size.x / size.y.max(1.0);
     let part = if own > shape { Vec2::new(shape / own, 1.0) } else { Vec2::new(1.0, own / shape) };
     let uv = Rect::from_center_size(pos2(0.5, 0.5), part);
-    let image = egui::epaint::RectShape::filled(rect, CornerRadius::same(round), Color32::WHITE).with_texture(texture, uv);
+    let image =
+        egui::epaint::RectShape::filled(rect, CornerRadius::same(round), Color32::WHITE).with_texture(texture, uv);
     ui.painter().add(image);
 }
 
@@ -175,6 +199,43 @@ pub fn placeholder(ui: &Ui, rect: Rect, words: &str) {
         let galley = ui.painter().layout(words.to_owned(), font, colors.quiet, rect.width() - 2.0 * NEAR);
         let place = Align2::CENTER_CENTER.align_size_within_rect(galley.size(), rect.shrink(TIGHT));
         ui.painter().galley(place.min, galley, colors.quiet);
+    }
+}
+
+/// A picture that changes. What is new is shown once it has come to the graphics device: until then, what was there stays.
+#[derive(Default)]
+pub struct Screen {
+    textures: [Option<TextureHandle>; 2],
+    front: usize,
+    /// In which pass of the interface the other texture was written.
+    written: Option<u64>,
+}
+
+impl Screen {
+    /// How many passes a texture takes to the device.
+    const PASSES: u64 = 2;
+
+    /// Whether another picture can be taken already.
+    pub fn is_ready(&self) -> bool {
+        self.written.is_none()
+    }
+
+    /// Takes another picture.
+    pub fn set(&mut self, context: &egui::Context, image: &Rgb8Image) {
+        let picture = egui::ColorImage::from_rgb([image.width, image.height], &image.pixels);
+        match &mut self.textures[1 - self.front] {
+            Some(texture) => texture.set(picture, egui::TextureOptions::LINEAR),
+            none => *none = Some(context.load_texture("screen", picture, egui::TextureOptions::LINEAR)),
+        }
+        self.written = Some(context.cumulative_pass_nr());
+    }
+
+    /// What is shown now.
+    pub fn texture(&mut self, context: &egui::Context) -> Option<&TextureHandle> {
+        if self.written.is_some_and(|pass| context.cumulative_pass_nr() >= pass + Self::PASSES) {
+            (self.front, self.written) = (1 - self.front, None);
+        }
+        self.textures[self.front].as_ref()
     }
 }
 

@@ -198,7 +198,10 @@ pub fn address(path: &Path) -> Result<Option<Address>, KeystoreError> {
     let format = |problem: String| KeystoreError::Format { path: path.to_owned(), problem };
     let bytes = files::read_bounded(path, MAX_KEY_FILE_BYTES).map_err(io_error(path))?;
     let document: Document = serde_json::from_slice(&bytes).map_err(|error| format(error.to_string()))?;
-    document.address.map(|text| text.parse().map_err(|error: alloy::hex::FromHexError| format(format!("address: {error}")))).transpose()
+    document
+        .address
+        .map(|text| text.parse().map_err(|error: alloy::hex::FromHexError| format(format!("address: {error}"))))
+        .transpose()
 }
 
 /// Unlocks the key in a file.

@@ -204,7 +204,7 @@ pub fn quote(home: &Home, mint: &Mint, royalty_bps: u16) -> Result<Quote, Studio
     chain.fund(key.address())?;
     let balance = chain.balance(key.address())?;
     let known = deployment(home)?;
-    let mint = Mint { to: key.address(), ..mint.clone() };
+    let mint = Mint { to: key.address(), ..*mint };
     runtime()?.block_on(async {
         let collection = collection(chain.provider(key.clone()), &key, known, royalty_bps).await?;
         collection.mint(key.address(), &mint).await

@@ -311,8 +311,7 @@ pub fn describe(home: &Home, recipe: &Recipe, name: &str, description: &str) -> 
     let mut bundle = Bundle::open(&folder)?;
     let content = bundle.content_cids()?;
     let (given, _) = bundle.metadata(&content)?;
-    let options =
-        Options { name: Some(name.into()), description: Some(description.into()), ..Options::default() };
+    let options = Options { name: Some(name.into()), description: Some(description.into()), ..Options::default() };
     if Ledger::read(home)?.find_recipe(&recipe.cid())?.is_some() {
         options.as_given(&given)?;
         return Ok(given);

@@ -46,7 +46,8 @@ pub fn look(home: &Home) -> Result<Wallet, StudioError> {
         return Ok(Wallet { address: None, protection: Protection::NoKey, balance: U256::ZERO });
     }
     let address = keystore::address(&path)?;
-    let given = home.password().is_some() || std::env::var_os(keystore::PASSWORD_VARIABLE).is_some_and(|p| !p.is_empty());
+    let given =
+        home.password().is_some() || std::env::var_os(keystore::PASSWORD_VARIABLE).is_some_and(|p| !p.is_empty());
     let protection = match (given, home.keys().join(keystore::PASSWORD_FILE).exists()) {
         (true, _) => Protection::Unlocked,
         (false, true) => Protection::Kept,

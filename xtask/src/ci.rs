@@ -8,7 +8,7 @@ use miette::Result;
 
 use crate::summary::{Row, Summary, Verdict};
 use crate::workspace::Workspace;
-use crate::{contracts, deny, fuzz, peers, process, setup, studio, wasm};
+use crate::{contracts, deny, fuzz, gallery, peers, process, setup, studio, wasm};
 
 /// What to check, and what to do when a check fails.
 #[derive(Debug, Args)]
@@ -56,6 +56,8 @@ enum Step {
     Doc,
     /// The built binary makes a short draft of each scenario, mints it and verifies it
     Make,
+    /// The gallery is used by scripts under Xvfb: a piece is made, minted, verified and tampered with, and the app is killed
+    Gallery,
     /// Parsers of foreign bytes are fuzzed, a minute each
     Fuzz,
 }
@@ -110,6 +112,7 @@ impl Step {
                     .map(silent)
             }
             Self::Make => studio::make_and_verify_drafts(workspace),
+            Self::Gallery => gallery::check(workspace),
             Self::Fuzz => fuzz::check(workspace),
         }
     }

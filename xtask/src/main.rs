@@ -12,6 +12,7 @@ mod deny;
 mod evidence;
 mod full;
 mod fuzz;
+mod gallery;
 mod images;
 mod machine;
 mod peers;

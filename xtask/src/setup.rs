@@ -15,6 +15,9 @@ use crate::workspace::{Workspace, write_atomically};
 /// Mesa's software Vulkan (lavapipe), and the loader that finds it.
 const VULKAN: [&str; 2] = ["mesa-vulkan-drivers", "libvulkan1"];
 
+/// A display without a screen, and what the gallery's windows take of X.
+const DISPLAY: [&str; 6] = ["xvfb", "libx11-6", "libx11-xcb1", "libxcursor1", "libxi6", "libxkbcommon-x11-0"];
+
 /// Python with what it takes to install Slither in a folder of its own.
 const PYTHON: [&str; 2] = ["python3", "python3-venv"];
 
@@ -90,6 +93,9 @@ fn system_packages() -> Result<()> {
     }
     if !has_chromium() {
         missing.push("chromium");
+    }
+    if process::ask(Command::new("Xvfb").arg("-help")).is_none() {
+        missing.extend(DISPLAY);
     }
     install(&missing)
 }

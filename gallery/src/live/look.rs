@@ -190,7 +190,8 @@ impl Texels {
 /// Looks around in a scene.
 pub fn surroundings(scene: &Scene) -> Surroundings {
     let target = point(scene.camera.target);
-    let strongest = scene.lights.iter().enumerate().max_by(|(_, a), (_, b)| power(a).total_cmp(&power(b))).map(|(i, _)| i);
+    let strongest =
+        scene.lights.iter().enumerate().max_by(|(_, a), (_, b)| power(a).total_cmp(&power(b))).map(|(i, _)| i);
     let others: Vec<&AreaLight> = scene
         .lights
         .iter()
@@ -232,7 +233,8 @@ pub fn surroundings(scene: &Scene) -> Surroundings {
 
 fn cube(edge: usize, steps: usize, texels: Vec<u8>) -> Image {
     let size = Extent3d { width: edge as u32, height: edge as u32, depth_or_array_layers: 6 };
-    let mut image = Image::new_uninit(size, TextureDimension::D2, TextureFormat::Rgba16Float, RenderAssetUsages::RENDER_WORLD);
+    let mut image =
+        Image::new_uninit(size, TextureDimension::D2, TextureFormat::Rgba16Float, RenderAssetUsages::RENDER_WORLD);
     image.texture_descriptor.mip_level_count = steps as u32;
     image.data = Some(texels);
     image.texture_view_descriptor =

@@ -24,7 +24,7 @@ use super::{
     orbit::Orbit,
     world::LiveWorld,
 };
-use crate::work::Awaited;
+use crate::{widgets::Screen, work::Awaited};
 
 use wgpu::DeviceType;
 
@@ -74,13 +74,12 @@ pub struct View {
     drawn: Option<(Orbit, UVec2)>,
     left: u32,
     target: Option<(Handle<Image>, egui::TextureId, UVec2)>,
-    sketch: Option<egui::TextureHandle>,
+    sketch: Option<Screen>,
 }
 
 /// A moment, ready to be drawn.
 struct Present {
     time: f64,
-    simulated: bool,
     orbit: Orbit,
     scene: Scene,
     baked: Vec<Baked>,
@@ -90,7 +89,6 @@ struct Present {
 /// What is drawn.
 struct Shown {
     time: f64,
-    simulated: bool,
     orbit: Orbit,
     size: UVec2,
     scene: Scene,
@@ -105,7 +103,17 @@ impl Views {
         let open = |recipe: &Recipe| {
             let world = LiveWorld::start(recipe, backend)?;
             let recipe = recipe.clone();
-            Ok(View { recipe, world, wanted: None, baking: None, shown: None, drawn: None, left: 0, target: None, sketch: None })
+            Ok(View {
+                recipe,
+                world,
+                wanted: None,
+                baking: None,
+                shown: None,
+                drawn: None,
+                left: 0,
+                target: None,
+                sketch: None,
+            })
         };
         self.close();
         self.views = recipes.iter().take(MOST).map(open).collect::<Result<_, SimError>>()?;
@@ -133,10 +141,10 @@ impl View {
     }
 
     /// The picture of it, and its size in pixels; `None` before there is one.
-    pub fn texture(&self) -> Option<(egui::TextureId, egui::Vec2)> {
+    pub fn texture(&mut self, context: &egui::Context) -> Option<(egui::TextureId, egui::Vec2)> {
         self.shown.as_ref()?;
-        if let Some(sketch) = &self.sketch {
-            return Some((sketch.id(), sketch.size_vec2()));
+        if let Some(sketch) = &mut self.sketch {
+            return sketch.texture(context).map(|texture| (texture.id(), texture.size_vec2()));
         }
         self.target.as_ref().map(|(_, id, size)| (*id, egui::Vec2::new(size.x as f32, size.y as f32)))
     }
@@ -222,12 +230,13 @@ fn bake_views(mut views: ResMut<Views>) {
     for at in 0..count {
         let view = &mut views.views[(turn + at) % count];
         let Some(size) = view.wanted else { continue };
-        let simulated = view.world.simulated() >= time;
+        // As far as it was simulated.
+        let time = time.min(view.world.simulated());
         let is_shown = view.shown.as_ref().is_some_and(|shown| {
             let as_seen = shown.scene.haze.is_none() || (shown.orbit == orbit && shown.size == size);
-            shown.time == time && shown.simulated == simulated && as_seen
+            shown.time == time && as_seen
         });
-        if is_shown && simulated || view.baking.is_some() || under_way >= most {
+        if is_shown || view.baking.is_some() || under_way >= most {
             continue;
         }
         let Some(scene) = view.world.scene(time) else { continue };
@@ -238,7 +247,7 @@ fn bake_views(mut views: ResMut<Views>) {
             .spawn(async move {
                 let sketch = scene.haze.is_some().then(|| sketch(&scene, orbit, size)).flatten();
                 let baked = if sketch.is_some() { vec![] } else { bake(&scene) };
-                tell.tell(Present { time, simulated, orbit, scene, baked, sketch });
+                tell.tell(Present { time, orbit, scene, baked, sketch });
             })
             .detach();
     }
@@ -270,6 +279,10 @@ fn draw_views(
         }
     }
     for (slot, view) in views.views.iter_mut().enumerate() {
+        // What was sketched last has yet to come to the screen.
+        if view.sketch.as_ref().is_some_and(|sketch| !sketch.is_ready()) {
+            continue;
+        }
         let Some(baking) = &view.baking else { continue };
         let lost = baking.is_lost();
         let Some(present) = baking.take() else {
@@ -282,15 +295,11 @@ fn draw_views(
         for (entity, _) in there.iter().filter(|(_, of)| of.slot == slot && of.generation == generation) {
             commands.entity(entity).despawn();
         }
-        let Present { time, simulated, orbit, scene, baked, sketch } = present;
+        let Present { time, orbit, scene, baked, sketch } = present;
         let size = view.wanted.unwrap_or_default();
         if let (Some(image), Ok(context)) = (&sketch, contexts.ctx_mut()) {
-            let picture = egui::ColorImage::from_rgb([image.width, image.height], &image.pixels);
-            match &mut view.sketch {
-                Some(texture) => texture.set(picture, egui::TextureOptions::LINEAR),
-                None => view.sketch = Some(context.load_texture("sketch", picture, egui::TextureOptions::LINEAR)),
-            }
-            view.shown = Some(Shown { time, simulated, orbit, size, scene });
+            view.sketch.get_or_insert_default().set(context, image);
+            view.shown = Some(Shown { time, orbit, size, scene });
             continue;
         }
         let layer = RenderLayers::layer(slot + 1);
@@ -347,7 +356,7 @@ fn draw_views(
             commands.entity(eye).insert(look::exposure(&scene));
         }
         view.left = DRAWN;
-        view.shown = Some(Shown { time, simulated, orbit, size, scene });
+        view.shown = Some(Shown { time, orbit, size, scene });
     }
 }
 

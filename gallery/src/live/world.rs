@@ -10,8 +10,8 @@ use std::{
 
 use seedstorm_sim::{
     Backend, Genome, Recipe, SimError, resolve,
-    scene::Scene,
     scenario::{Chosen, Stage},
+    scene::Scene,
     trajectory::Snapshot,
     world::Plan,
 };

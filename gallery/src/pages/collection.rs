@@ -140,7 +140,7 @@ pub fn show(ui: &mut Ui, gallery: &mut Gallery) {
                     gallery.collection.refresh();
                 }
                 let hint = format!("{}  Scenario, trait or name", icons::SEARCH);
-                let field = egui::TextEdit::singleline(&mut gallery.collection.search).hint_text(hint).desired_width(260.0);
+                let field = widgets::line(&mut gallery.collection.search).hint_text(hint).desired_width(260.0);
                 let field = ui.add(field.char_limit(100));
                 field.widget_info(|| egui::WidgetInfo::labeled(egui::WidgetType::TextEdit, true, "Search"));
             });

@@ -25,7 +25,7 @@ pub struct Film {
     total: u32,
     fps: u32,
     shared: Arc<Shared>,
-    texture: Option<egui::TextureHandle>,
+    screen: widgets::Screen,
     shown: Option<usize>,
     began: Instant,
     /// Stands still at this frame.
@@ -65,7 +65,15 @@ impl Film {
                 }
             }
         });
-        Self { total, fps: fps.max(1), shared, texture: None, shown: None, began: Instant::now(), still: None }
+        Self {
+            total,
+            fps: fps.max(1),
+            shared,
+            screen: Default::default(),
+            shown: None,
+            began: Instant::now(),
+            still: None,
+        }
     }
 
     /// How many frames are there.
@@ -83,16 +91,12 @@ impl Film {
         }
         let playing = (self.began.elapsed().as_secs_f64() * f64::from(self.fps)) as usize % there;
         let number = self.still.unwrap_or(playing).min(there - 1);
-        if self.shown != Some(number) {
+        if self.shown != Some(number) && self.screen.is_ready() {
             let image = Arc::clone(&lock(&self.shared.frames)[number]);
-            let picture = egui::ColorImage::from_rgb([image.width, image.height], &image.pixels);
-            match &mut self.texture {
-                Some(texture) => texture.set(picture, egui::TextureOptions::LINEAR),
-                None => self.texture = Some(ui.ctx().load_texture("film", picture, egui::TextureOptions::LINEAR)),
-            }
+            self.screen.set(ui.ctx(), &image);
             self.shown = Some(number);
         }
-        if let Some(texture) = &self.texture {
+        if let Some(texture) = self.screen.texture(ui.ctx()) {
             widgets::whole_picture(ui, texture, rect, 8);
         }
         if let Some(problem) = &*lock(&self.shared.problem) {

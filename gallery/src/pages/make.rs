@@ -411,17 +411,18 @@ fn details(ui: &mut Ui, item: &mut Item) -> Option<Wish> {
             ui.label(RichText::new(format!("{}  Finished", icons::CHECK)).color(colors.good));
             ui.label(RichText::new("Name").color(colors.quiet));
             let width = ui.available_width().min(420.0);
-            let field = ui.add(egui::TextEdit::singleline(&mut item.name).char_limit(MAX_NAME).desired_width(width));
+            let field = ui.add(widgets::line(&mut item.name).char_limit(MAX_NAME).desired_width(width));
             label(field, "Name");
             item.name.retain(is_plain);
             ui.label(RichText::new("Description").color(colors.quiet));
-            let text = egui::TextEdit::multiline(&mut item.description).char_limit(MAX_DESCRIPTION).desired_rows(2);
+            let text = widgets::lines(&mut item.description).char_limit(MAX_DESCRIPTION).desired_rows(2);
             label(ui.add(text.desired_width(width)), "Description");
             item.description.retain(|letter| is_plain(letter) || letter == '\n');
             ui.horizontal(|ui| {
                 ui.label(RichText::new("Royalty").color(colors.quiet));
                 let royalty = egui::DragValue::new(&mut item.royalty_percent).range(0.0..=10.0).speed(0.1).suffix(" %");
-                ui.add(royalty).on_hover_text("Of each resale, for all of your collection: it is set with its first token");
+                ui.add(royalty)
+                    .on_hover_text("Of each resale, for all of your collection: it is set with its first token");
             });
             ui.horizontal(|ui| {
                 let ready = !item.name.trim().is_empty();

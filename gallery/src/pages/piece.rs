@@ -217,8 +217,11 @@ impl PiecePage {
     }
 
     fn export(&mut self, ui: &mut Ui, gallery: &Gallery) {
-        widgets::quiet(ui, "As a CAR archive, which other stores and IPFS nodes read; or as a folder, by a name without `.car`.");
-        let field = ui.add(egui::TextEdit::singleline(&mut self.place).desired_width(ui.available_width()));
+        widgets::quiet(
+            ui,
+            "As a CAR archive, which other stores and IPFS nodes read; or as a folder, by a name without `.car`.",
+        );
+        let field = ui.add(widgets::line(&mut self.place).desired_width(ui.available_width()));
         field.widget_info(|| egui::WidgetInfo::labeled(egui::WidgetType::TextEdit, true, "Where to"));
         let path = PathBuf::from(self.place.trim());
         if ui.button("Write it").clicked() && self.work.is_none() {
@@ -260,7 +263,7 @@ impl PiecePage {
             return;
         }
         widgets::quiet(ui, "To which address?");
-        let field = egui::TextEdit::singleline(&mut self.to).hint_text("0x…").char_limit(64);
+        let field = widgets::line(&mut self.to).hint_text("0x…").char_limit(64);
         let field = ui.add(field.font(egui::TextStyle::Monospace).desired_width(ui.available_width()));
         field.widget_info(|| egui::WidgetInfo::labeled(egui::WidgetType::TextEdit, true, "Address"));
         match address(self.to.trim()) {
@@ -288,7 +291,10 @@ impl PiecePage {
                     let words = match (progress.stage, done) {
                         (None, 0) => "Reading what there is…".into(),
                         (None, _) => "Partly checked: drawing a part of a frame again".into(),
-                        (Some(stage), _) => format!("Partly checked: {}, checkpoint {done} of {of}", stage_name(Some(stage)).to_lowercase()),
+                        (Some(stage), _) => format!(
+                            "Partly checked: {}, checkpoint {done} of {of}",
+                            stage_name(Some(stage)).to_lowercase()
+                        ),
                     };
                     widgets::progress(ui, progress.share, &words);
                     checkpoints(ui, &progress);
@@ -324,14 +330,16 @@ impl PiecePage {
             widgets::code(ui, "Content", &metadata.bundle.to_string());
             widgets::code(ui, "Simulation", &hex(&metadata.sim_root));
             widgets::fact(ui, "Engine", &plain(&metadata.engine));
-            let renderer = if metadata.renderer == "cpu" { "cpu, the canonical tracer".into() } else { plain(&metadata.renderer) };
+            let renderer =
+                if metadata.renderer == "cpu" { "cpu, the canonical tracer".into() } else { plain(&metadata.renderer) };
             widgets::fact(ui, "Drawn by", &renderer);
         }
         let Some(known) = &self.known else { return };
         match &known.recipe {
             Ok(recipe) => {
                 let film = &recipe.film;
-                let words = format!("{} frames of {} × {}, {} a second", film.frames, film.width, film.height, film.fps);
+                let words =
+                    format!("{} frames of {} × {}, {} a second", film.frames, film.width, film.height, film.fps);
                 widgets::fact(ui, "Film", &words);
             }
             Err(problem) => widgets::fact(ui, "Recipe", &plain(problem)),
@@ -339,7 +347,11 @@ impl PiecePage {
         match &known.attestations {
             Ok(attestations) => {
                 for attestation in attestations {
-                    let words = format!("{}, on {}", short(&attestation.signer().to_string()), plain(&attestation.claim().backend));
+                    let words = format!(
+                        "{}, on {}",
+                        short(&attestation.signer().to_string()),
+                        plain(&attestation.claim().backend)
+                    );
                     widgets::fact(ui, "Signed by", &words);
                 }
             }
@@ -454,14 +466,28 @@ fn means(name: &str, ok: bool) -> String {
     let (holds, fails) = match name {
         "bundle" => ("All of its files are there", "Its files are not all there, or others are among them"),
         "recipe" => ("Its recipe is whole", "Its recipe is damaged"),
-        "metadata" => ("What it says of itself follows from its recipe", "What it says of itself does not follow from its recipe, or is about other content"),
+        "metadata" => (
+            "What it says of itself follows from its recipe",
+            "What it says of itself does not follow from its recipe, or is about other content",
+        ),
         "attestation" | "attestations" => ("Its maker signed for it", "What its maker signed is about something else"),
-        "store" => ("The store has every block of it, unchanged", "The store has lost a part of it, or has other bytes in its place"),
+        "store" => (
+            "The store has every block of it, unchanged",
+            "The store has lost a part of it, or has other bytes in its place",
+        ),
         "film" => ("The film is made of its frames", "The film or the poster is not made of its frames"),
-        "trajectory" => ("Its checkpoints lead to the root that its token names", "Its checkpoints do not lead to the root that its token names"),
-        "simulation" => ("The simulation was run again, and every checkpoint is the same", "The simulation, run again, gives something else"),
+        "trajectory" => (
+            "Its checkpoints lead to the root that its token names",
+            "Its checkpoints do not lead to the root that its token names",
+        ),
+        "simulation" => (
+            "The simulation was run again, and every checkpoint is the same",
+            "The simulation, run again, gives something else",
+        ),
         "motion" => ("The motion in it is that of the simulation", "The motion in it is not that of the simulation"),
-        "pixels" => ("A part of a frame was drawn again, and is the same", "A part of a frame, drawn again, is different"),
+        "pixels" => {
+            ("A part of a frame was drawn again, and is the same", "A part of a frame, drawn again, is different")
+        }
         "token" => ("Its token commits to all of this", "Its token does not commit to this"),
         other => return capitalised(other),
     };
@@ -499,7 +525,9 @@ mod tests {
         assert!(address(right).is_ok());
         assert!(address(&right.to_lowercase()).is_ok());
         assert!(address(&right.replace("aAeb", "AAeb")).unwrap_err().contains("EIP-55"));
-        for wrong in ["", "0x", "5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", "0x0000000000000000000000000000000000000000"] {
+        for wrong in
+            ["", "0x", "5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", "0x0000000000000000000000000000000000000000"]
+        {
             assert!(address(wrong).is_err(), "{wrong}");
         }
     }
@@ -507,8 +535,18 @@ mod tests {
     #[test]
     fn every_check_has_words() {
         let names = [
-            "bundle", "recipe", "metadata", "attestation", "attestations", "store", "film", "trajectory", "simulation",
-            "motion", "pixels", "token",
+            "bundle",
+            "recipe",
+            "metadata",
+            "attestation",
+            "attestations",
+            "store",
+            "film",
+            "trajectory",
+            "simulation",
+            "motion",
+            "pixels",
+            "token",
         ];
         for name in names {
             assert_ne!(means(name, true), means(name, false));

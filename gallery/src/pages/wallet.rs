@@ -50,7 +50,10 @@ pub fn show(ui: &mut Ui, gallery: &mut Gallery) {
     let page = widgets::page(ui);
     egui::CentralPanel::default().frame(page).show(ui, |ui| {
         widgets::title(ui, "Wallet");
-        widgets::quiet(ui, "The key that signs what you make and owns what you mint. It never leaves its file, and is never shown.");
+        widgets::quiet(
+            ui,
+            "The key that signs what you make and owns what you mint. It never leaves its file, and is never shown.",
+        );
         ui.add_space(APART);
         let Some(seen) = gallery.wallet.seen.clone() else {
             ui.spinner();
@@ -96,9 +99,15 @@ fn key(ui: &mut Ui, gallery: &mut Gallery, seen: &Wallet) {
         }
         widgets::fact(ui, "Balance", &format!("{} of test ether, on the embedded chain", ether(seen.balance)));
         let (icon, words, color) = match seen.protection {
-            Protection::Locked => (icons::LOCKED, "Locked: it takes your password to make, mint and transfer.", colors.accent),
+            Protection::Locked => {
+                (icons::LOCKED, "Locked: it takes your password to make, mint and transfer.", colors.accent)
+            }
             Protection::Unlocked => (icons::UNLOCKED, "Unlocked until the app is closed.", colors.good),
-            _ => (icons::UNLOCKED, "Open: its password is kept beside it. It is meant for test ether alone.", colors.quiet),
+            _ => (
+                icons::UNLOCKED,
+                "Open: its password is kept beside it. It is meant for test ether alone.",
+                colors.quiet,
+            ),
         };
         ui.horizontal_top(|ui| {
             ui.label(RichText::new(icon).color(color));
@@ -122,7 +131,10 @@ fn key(ui: &mut Ui, gallery: &mut Gallery, seen: &Wallet) {
 }
 
 fn no_key(ui: &mut Ui, gallery: &mut Gallery) {
-    widgets::quiet(ui, "There is no key yet. The first piece makes one by itself; here you give it a password of your own, or bring the key that you have.");
+    widgets::quiet(
+        ui,
+        "There is no key yet. The first piece makes one by itself; here you give it a password of your own, or bring the key that you have.",
+    );
     ui.add_space(NEAR);
     ui.horizontal(|ui| {
         ui.selectable_value(&mut gallery.wallet.tab, Tab::Create, "A new key");
@@ -173,6 +185,6 @@ fn busy(ui: &mut Ui, gallery: &Gallery) {
 
 fn password(ui: &mut Ui, name: &str, value: &mut String) {
     widgets::quiet(ui, name);
-    let field = ui.add(egui::TextEdit::singleline(value).password(true).char_limit(512).desired_width(360.0));
+    let field = ui.add(widgets::line(value).password(true).char_limit(512).desired_width(360.0));
     field.widget_info(|| egui::WidgetInfo::labeled(egui::WidgetType::TextEdit, true, name));
 }

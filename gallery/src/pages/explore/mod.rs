@@ -220,7 +220,10 @@ fn choose(ui: &mut Ui, gallery: &mut Gallery, views: &mut Views, pixels: f32) {
         egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
             ui.set_width(ui.available_width() - 12.0);
             widgets::title(ui, "What shall grow from a seed?");
-            widgets::quiet(ui, "Each is a world that is simulated while you look at it. Choose one, and roll its seeds.");
+            widgets::quiet(
+                ui,
+                "Each is a world that is simulated while you look at it. Choose one, and roll its seeds.",
+            );
             hints(ui, gallery);
             ui.add_space(APART);
             let columns = ((ui.available_width() + APART) / (300.0 + APART)).floor().clamp(1.0, 5.0);
@@ -233,9 +236,12 @@ fn choose(ui: &mut Ui, gallery: &mut Gallery, views: &mut Views, pixels: f32) {
                         let chosen = match tiles.get(number) {
                             Some((scenario, _)) => {
                                 let words = (scenario.title(), scenario.about());
-                                tile(ui, words, width, |ui, rect| view_into(ui, views, number, rect, pixels, 9)).then_some(number)
+                                tile(ui, words, width, |ui, rect| view_into(ui, views, number, rect, pixels, 9))
+                                    .then_some(number)
                             }
-                            None => tile(ui, ("surprise me", "Any seed of any of them"), width, dice).then(random_number),
+                            None => {
+                                tile(ui, ("surprise me", "Any seed of any of them"), width, dice).then(random_number)
+                            }
                         };
                         if let Some(number) = chosen {
                             gallery.explore.open(tiles[number % tiles.len()].0.name(), random_seed());
@@ -284,7 +290,7 @@ fn view_into(ui: &Ui, views: &mut Views, number: usize, rect: egui::Rect, pixels
     let Some(view) = views.views.get_mut(number) else { return };
     let size = Vec2::new(rect.width(), rect.height()) * pixels;
     view.wanted = Some(size.as_uvec2().clamp(UVec2::ONE, UVec2::splat(4096)));
-    match (view.texture(), view.world.failure()) {
+    match (view.texture(ui.ctx()), view.world.failure()) {
         (Some((id, size)), _) => widgets::picture(ui, id, size, rect, round),
         (None, Some(problem)) => widgets::placeholder(ui, rect, &problem),
         (None, None) => widgets::placeholder(ui, rect, "The first step…"),
@@ -376,7 +382,10 @@ fn scrubber(ui: &mut Ui, gallery: &mut Gallery, views: &mut Views) {
             };
             ui.add_sized([96.0, 20.0], egui::Label::new(RichText::new(words).color(colors.quiet)));
             let on = gallery.explore.preview.is_some();
-            if widgets::toggle(ui, on, icons::APERTURE, "Path-trace").on_hover_text("This moment as the film will show it").clicked() {
+            if widgets::toggle(ui, on, icons::APERTURE, "Path-trace")
+                .on_hover_text("This moment as the film will show it")
+                .clicked()
+            {
                 views.playing = false;
                 gallery.explore.preview = None;
                 gallery.explore.asked = !on;
@@ -414,11 +423,16 @@ fn stage(ui: &mut Ui, gallery: &mut Gallery, views: &mut Views, pixels: f32) {
         let count = views.views.len().max(1) as f32;
         for number in 0..views.views.len() {
             let left = whole.left() + whole.width() * number as f32 / count;
-            let size = egui::vec2(whole.width() / count - if number == 0 && count > 1.0 { 2.0 } else { 0.0 }, whole.height());
+            let size =
+                egui::vec2(whole.width() / count - if number == 0 && count > 1.0 { 2.0 } else { 0.0 }, whole.height());
             let rect = egui::Rect::from_min_size(egui::pos2(left, whole.top()), size);
             view_into(ui, views, number, rect, pixels, 0);
             if count > 1.0 {
-                let words = format!("{}  {}", ["A", "B"][number.min(1)], crate::text::short(&seed_text(views.views[number].recipe.seed)));
+                let words = format!(
+                    "{}  {}",
+                    ["A", "B"][number.min(1)],
+                    crate::text::short(&seed_text(views.views[number].recipe.seed))
+                );
                 caption(ui, rect.left_bottom() + egui::vec2(APART, -APART), Align2::LEFT_BOTTOM, &words);
             }
         }
@@ -428,7 +442,12 @@ fn stage(ui: &mut Ui, gallery: &mut Gallery, views: &mut Views, pixels: f32) {
         if let Some(preview) = &mut gallery.explore.preview {
             preview.show(ui, whole);
         } else if views.orbit != Default::default() {
-            caption(ui, whole.center_bottom() - egui::vec2(0.0, APART), Align2::CENTER_BOTTOM, "Double-click: back to the film's camera");
+            caption(
+                ui,
+                whole.center_bottom() - egui::vec2(0.0, APART),
+                Align2::CENTER_BOTTOM,
+                "Double-click: back to the film's camera",
+            );
         }
     });
 }

@@ -25,8 +25,7 @@ const EDGE: u32 = 960;
 /// A picture in the making; it is given up when it is dropped.
 pub struct Preview {
     shared: Arc<Shared>,
-    texture: Option<egui::TextureHandle>,
-    passes: usize,
+    screen: widgets::Screen,
 }
 
 #[derive(Default)]
@@ -67,16 +66,17 @@ impl Preview {
                 own.pass.store(PASSES.len() as u32, Ordering::Relaxed);
             });
         });
-        Some(Self { shared, texture: None, passes: 0 })
+        Some(Self { shared, screen: Default::default() })
     }
 
     /// Shows what there is of it over `rect`.
     pub fn show(&mut self, ui: &Ui, rect: egui::Rect) {
-        if let Some(image) = lock(&self.shared.latest).take() {
-            self.texture = Some(widgets::texture(ui.ctx(), "preview", &image));
-            self.passes += 1;
+        if self.screen.is_ready()
+            && let Some(image) = lock(&self.shared.latest).take()
+        {
+            self.screen.set(ui.ctx(), &image);
         }
-        if let Some(texture) = &self.texture {
+        if let Some(texture) = self.screen.texture(ui.ctx()) {
             widgets::picture(ui, texture.id(), texture.size_vec2(), rect, 0);
         }
         let pass = self.shared.pass.load(Ordering::Relaxed) as usize;

@@ -54,7 +54,7 @@ fn head(ui: &mut Ui, gallery: &mut Gallery, scenario: &'static dyn Scenario, see
     ui.horizontal(|ui| {
         let colors = theme::palette(ui);
         ui.label(RichText::new("Seed").color(colors.quiet));
-        let field = egui::TextEdit::singleline(&mut gallery.explore.typed)
+        let field = widgets::line(&mut gallery.explore.typed)
             .font(egui::TextStyle::Monospace)
             .desired_width(ui.available_width() - 40.0)
             .char_limit(80);
@@ -82,7 +82,10 @@ fn head(ui: &mut Ui, gallery: &mut Gallery, scenario: &'static dyn Scenario, see
             gallery.settings.like(&piece);
         }
         let compared = gallery.explore.beside.is_some();
-        if widgets::toggle(ui, compared, icons::COLUMNS, "Compare").on_hover_text("Another seed beside this one").clicked() {
+        if widgets::toggle(ui, compared, icons::COLUMNS, "Compare")
+            .on_hover_text("Another seed beside this one")
+            .clicked()
+        {
             gallery.explore.beside = if compared { None } else { gallery.explore.roll(scenario, genome) };
         }
     });
@@ -93,7 +96,9 @@ fn head(ui: &mut Ui, gallery: &mut Gallery, scenario: &'static dyn Scenario, see
                 if on { None } else { Some(Wall::start(wall::recipes(gallery, scenario, genome), gallery.backend)) };
         }
         if !gallery.explore.set.is_empty()
-            && widgets::button(ui, icons::RESET, "As the seed has it").on_hover_text("Take back what was set by hand").clicked()
+            && widgets::button(ui, icons::RESET, "As the seed has it")
+                .on_hover_text("Take back what was set by hand")
+                .clicked()
         {
             gallery.explore.set.clear();
         }
@@ -123,15 +128,21 @@ fn traits(ui: &mut Ui, gallery: &mut Gallery, scenario: &dyn Scenario, genome: &
             }
             widgets::column(ui, 76.0, &capitalised(&it.name));
             let Some(spec) = specs.iter().find(|spec| spec.name == it.name) else { return };
-            let text = if it.overridden { RichText::new(&it.value).color(colors.accent) } else { RichText::new(&it.value) };
-            egui::ComboBox::from_id_salt(&it.name).selected_text(text).width(106.0).show_ui(ui, |ui| {
-                for (number, option) in spec.options.iter().enumerate() {
-                    let words = format!("{}   {:.0} %", option.value, 100.0 * spec.rarity(number));
-                    if ui.selectable_label(it.value == option.value, words).clicked() {
-                        gallery.explore.set.insert(it.name.clone(), ParamValue::Text(option.value.to_string()));
+            let text =
+                if it.overridden { RichText::new(&it.value).color(colors.accent) } else { RichText::new(&it.value) };
+            egui::ComboBox::from_id_salt(&it.name)
+                .selected_text(text)
+                .width(106.0)
+                .show_ui(ui, |ui| {
+                    for (number, option) in spec.options.iter().enumerate() {
+                        let words = format!("{}   {:.0} %", option.value, 100.0 * spec.rarity(number));
+                        if ui.selectable_label(it.value == option.value, words).clicked() {
+                            gallery.explore.set.insert(it.name.clone(), ParamValue::Text(option.value.to_string()));
+                        }
                     }
-                }
-            }).response.on_hover_text(spec.about);
+                })
+                .response
+                .on_hover_text(spec.about);
             if it.overridden {
                 widgets::quiet(ui, "by hand");
             } else {
@@ -156,7 +167,7 @@ fn params(ui: &mut Ui, gallery: &mut Gallery, scenario: &dyn Scenario, genome: &
         ui.spacing_mut().slider_width = (ui.available_width() - 96.0).max(60.0);
         let slider = egui::Slider::new(&mut value, spec.min..=spec.max)
             .step_by(if spec.integer { 1.0 } else { 0.0 })
-            .max_decimals(3);
+            .max_decimals(if spec.integer { 0 } else { 3 });
         let slider = ui.add(slider);
         slider.widget_info(|| egui::WidgetInfo::slider(true, value, spec.name));
         if slider.on_hover_text(spec.about).changed() {

@@ -104,7 +104,11 @@ pub fn show(ui: &mut Ui, gallery: &mut Gallery, scenario: &dyn Scenario) {
             });
         });
         let hung = wall.textures.iter().flatten().count();
-        let words = format!("{hung} of {} seeds of {}, after the first part of their time. Choose one to look at it.", wall.seeds.len(), scenario.title());
+        let words = format!(
+            "{hung} of {} seeds of {}, after the first part of their time. Choose one to look at it.",
+            wall.seeds.len(),
+            scenario.title()
+        );
         widgets::progress(ui, hung as f32 / wall.seeds.len().max(1) as f32, &words);
         ui.add_space(NEAR);
         egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
