@@ -456,6 +456,8 @@ fn stage(ui: &mut Ui, gallery: &mut Gallery, views: &mut Views, pixels: f32) {
 fn caption(ui: &Ui, at: egui::Pos2, align: Align2, words: &str) {
     let galley = ui.painter().layout_no_wrap(words.into(), FontId::proportional(12.0), egui::Color32::WHITE);
     let rect = align.anchor_size(at, galley.size() + egui::vec2(16.0, 8.0));
+    let said = ui.interact(rect, ui.id().with(("caption", align, at.x as i32)), Sense::empty());
+    said.widget_info(|| egui::WidgetInfo::labeled(egui::WidgetType::Label, true, words));
     ui.painter().rect_filled(rect, 12.0, egui::Color32::from_black_alpha(150));
     ui.painter().galley(rect.min + egui::vec2(8.0, 4.0), galley, egui::Color32::WHITE);
 }

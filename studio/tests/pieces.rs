@@ -1,0 +1,157 @@
+//! What a home has, what it is called and costs, and whose it is: what the gallery shows.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::{fs, path::Path, sync::Mutex};
+
+use seedstorm_mint::{Address, Mint, block::raw_cid};
+use seedstorm_sim::{Backend, Film, Recipe, recipe::ParamValue};
+use seedstorm_studio::{
+    Home, Observer, Quiet, Stage, StudioError, export,
+    ledger::{self, Ledger, ROYALTY_BPS},
+    make,
+    make::{Options, describe},
+    picture,
+    pieces::pieces,
+    verify::{self, Wishes},
+};
+
+fn recipe(seed: u64) -> Recipe {
+    let film = Film { frames: 3, fps: 12, width: 48, height: 32, samples: 1, renderer: "cpu".into() };
+    let mut recipe = Recipe::new("bloom@1", seed.into(), film).unwrap();
+    recipe.params.extend([("arms", 5.0), ("rings", 3.0)].map(|(k, v)| (k.to_owned(), ParamValue::Number(v))));
+    recipe
+}
+
+fn unminted() -> Options {
+    Options { backend: Backend::Cpu, mint: false, ..Options::default() }
+}
+
+/// Notes which checkpoints were compared, and what came of it.
+#[derive(Default)]
+struct Compared(Mutex<Vec<(u32, u32, bool)>>);
+
+impl Observer for Compared {
+    fn begin(&self, _: Stage, _: u64) {}
+    fn reached(&self, _: u64) {}
+    fn end(&self, _: Stage) {}
+    fn compared(&self, checkpoint: u32, of: u32, equal: bool) {
+        self.0.lock().unwrap().push((checkpoint, of, equal));
+    }
+}
+
+#[test]
+fn a_piece_is_listed_named_priced_minted_and_given_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = Home::open(folder.path().join("home")).unwrap();
+    assert!(pieces(&home).unwrap().is_empty());
+
+    let recipe = recipe(7);
+    make(&home, &recipe, &unminted(), &Quiet).unwrap();
+    make(&home, &self::recipe(8), &unminted(), &Quiet).unwrap();
+    let listed = pieces(&home).unwrap();
+    assert_eq!(listed.len(), 2);
+    assert!(listed.iter().all(|piece| piece.token.is_none()));
+    let piece = listed.iter().find(|piece| piece.recipe == recipe.cid()).unwrap();
+    assert_eq!(piece.recipe(&home).unwrap(), recipe);
+    assert_eq!(piece.poster(&home).unwrap().width, 48);
+    assert_eq!(piece.attestations(&home).unwrap().len(), 1);
+    assert_eq!(make::frame_so_far(&home, &recipe, 2).unwrap().height, 32);
+    assert!(make::frame_so_far(&home, &recipe, 3).is_none());
+
+    // Its name can change as often as one likes before there is a token, and with a token no more.
+    assert!(describe(&home, &recipe, &"x".repeat(100_000), "").is_err());
+    let metadata = describe(&home, &recipe, "First light", "The first.").unwrap();
+    assert_eq!(piece.metadata(&home).unwrap().name, "First light");
+
+    // What is said to be paid is what is paid, and asking costs nothing.
+    let mint = Mint {
+        to: Address::ZERO,
+        metadata: raw_cid(&metadata.to_json().unwrap()),
+        recipe: recipe.cid(),
+        sim_root: metadata.sim_root,
+    };
+    let quote = ledger::quote(&home, &mint, ROYALTY_BPS).unwrap();
+    assert!(quote.new_collection && quote.cost > seedstorm_mint::U256::ZERO && quote.cost < quote.balance);
+    assert!(!home.chain().exists() && !home.collection().exists());
+    let minted = make(&home, &recipe, &Options { mint: true, ..unminted() }, &Quiet).unwrap().minted.unwrap();
+    let owner = minted.token.owner;
+    assert_eq!(minted.token.metadata, mint.metadata);
+    let paid = quote.balance - seedstorm_mint::EmbeddedChain::open(home.chain()).unwrap().balance(owner).unwrap();
+    assert_eq!(paid, quote.cost);
+    assert!(matches!(describe(&home, &recipe, "Another", "The first."), Err(StudioError::Named(_))));
+    assert_eq!(describe(&home, &recipe, "First light", "The first.").unwrap(), metadata);
+
+    // Tokens come after what is not minted, with their metadata out of the store.
+    let listed = pieces(&home).unwrap();
+    assert_eq!((listed[0].token.is_none(), listed[1].name()), (true, "1".to_owned()));
+    let token = &listed[1];
+    assert_eq!(token.metadata(&home).unwrap(), metadata);
+
+    // Another's price knows the collection.
+    let other = describe(&home, &self::recipe(8), "Second", "Another.").unwrap();
+    let mint = Mint { metadata: raw_cid(&other.to_json().unwrap()), recipe: self::recipe(8).cid(), ..mint };
+    let second = ledger::quote(&home, &mint, ROYALTY_BPS).unwrap();
+    assert!(!second.new_collection && second.cost < quote.cost);
+
+    // It is given away once: afterwards it is another's.
+    let ledger = Ledger::write(&home, ROYALTY_BPS).unwrap();
+    let to: Address = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed".parse().unwrap();
+    assert_eq!(ledger.transfer(1, to).unwrap().owner, to);
+    assert!(ledger.transfer(1, owner).unwrap_err().to_string().contains("belongs to"));
+    assert!(matches!(ledger.transfer(2, owner), Err(StudioError::NoSuchPiece(_) | StudioError::Mint(_))));
+    let history = Ledger::read(&home).unwrap().history(1).unwrap();
+    let owners: Vec<Address> = history.iter().map(|moved| moved.to).collect();
+    assert_eq!((owners, history[0].from), (vec![owner, to], Address::ZERO));
+    let token = Ledger::read(&home).unwrap().tokens().unwrap().remove(0);
+    assert_eq!(token.owner, to);
+
+    // It can be taken elsewhere, and what is there is not written over.
+    let (car, _) = export::car(&home, "1", Some(&folder.path().join("piece.car"))).unwrap();
+    assert!(car.metadata().unwrap().len() > 1000);
+    let out = folder.path().join("taken/along");
+    export::folder(&home, "1", &out).unwrap();
+    assert_eq!(
+        fs::read(out.join("film.mp4")).unwrap(),
+        fs::read(listed[1].folder.as_ref().unwrap().join("film.mp4")).unwrap()
+    );
+    assert!(export::folder(&home, "1", &out).is_err());
+    assert!(export::folder(&home, "99", &folder.path().join("none")).is_err());
+    assert!(!folder.path().join("none").exists());
+
+    // Without its folder, the store has all of it; a store that lost a block says so, and no more than that breaks.
+    fs::remove_dir_all(listed[1].folder.as_ref().unwrap()).unwrap();
+    let stored = pieces(&home).unwrap().into_iter().find(|piece| piece.token.is_some()).unwrap();
+    assert!(stored.folder.is_none());
+    assert_eq!(stored.poster(&home).unwrap().width, 48);
+    assert_eq!(stored.frame(&home, 1).unwrap().height, 32);
+    assert_eq!(stored.attestations(&home).unwrap().len(), 1);
+    fs::remove_dir_all(home.store()).unwrap();
+    assert!(stored.metadata(&home).is_err() && stored.poster(&home).is_err());
+    assert_eq!(pieces(&home).unwrap().len(), 2);
+}
+
+#[test]
+fn verification_goes_checkpoint_by_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = Home::open(folder.path()).unwrap();
+    let made = make(&home, &recipe(7), &unminted(), &Quiet).unwrap();
+    let check = |bundle: &Path| {
+        let compared = Compared::default();
+        let wishes = Wishes { backend: Backend::Cpu, unminted: true };
+        let report = verify::verify(&home, bundle.to_str().unwrap(), wishes, &compared).unwrap();
+        (report.ok, compared.0.into_inner().unwrap())
+    };
+    let (ok, compared) = check(&made.bundle);
+    assert!(ok && compared.len() > 2);
+    for (at, (checkpoint, of, equal)) in compared.iter().enumerate() {
+        assert_eq!((*checkpoint as usize, *of as usize, *equal), (at, compared.len(), true));
+    }
+}
+
+#[test]
+fn a_glance_is_a_picture_and_can_be_given_up() {
+    let image = picture::glance(&recipe(7), Backend::Cpu, 0.1, [24, 1], &|| false).unwrap();
+    assert_eq!((image.width, image.height), (24, 24));
+    assert!(image.pixels.iter().any(|byte| *byte != image.pixels[0]));
+    assert!(matches!(picture::glance(&recipe(7), Backend::Cpu, 1.0, [24, 1], &|| true), Err(StudioError::Stopped)));
+}
