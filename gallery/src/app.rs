@@ -3,6 +3,7 @@
 use std::{process::ExitCode, time::Duration};
 
 use bevy::{
+    core_pipeline::tonemapping::Tonemapping,
     log::{Level, LogPlugin},
     prelude::*,
     window::PresentMode,
@@ -79,7 +80,7 @@ impl Gallery {
 /// How often a frame is drawn where something moves, and where nothing does.
 const MOVING: Duration = Duration::from_millis(16);
 const SLOWLY: Duration = Duration::from_millis(40);
-const FILM: Duration = Duration::from_millis(125);
+const FILM: Duration = Duration::from_millis(250);
 const RESTING: Duration = Duration::from_millis(250);
 
 /// How long a world is played, whatever its own duration, seconds.
@@ -104,7 +105,8 @@ pub fn run(gallery: Gallery, size: [u32; 2], drive: Option<Drive>) -> ExitCode {
         .insert_resource(gallery)
         .insert_resource(ClearColor(Color::BLACK))
         .add_systems(Startup, |mut commands: Commands| {
-            commands.spawn((Camera2d, bevy_egui::PrimaryEguiContext));
+            // The interface smooths its own edges, and its colours are as they are.
+            commands.spawn((Camera2d, Msaa::Off, Tonemapping::None, bevy_egui::PrimaryEguiContext));
         })
         .add_systems(Update, pace)
         .add_systems(EguiPrimaryContextPass, draw);

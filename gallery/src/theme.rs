@@ -131,6 +131,8 @@ pub fn dress(context: &Context) {
         space.window_margin = Margin::same(APART as i8);
         space.menu_margin = Margin::same(NEAR as i8);
         space.slider_width = 150.0;
+        // What is to be copied has a button for that.
+        style.interaction.selectable_labels = false;
         style.animation_time = 0.12;
     });
 }

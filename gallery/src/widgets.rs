@@ -61,6 +61,16 @@ pub fn title(ui: &mut Ui, text: &str) -> Response {
     ui.label(RichText::new(text).text_style(theme::title()))
 }
 
+/// A ring that turns as often as the page is drawn anyway. egui's own asks for every frame that can be drawn, which takes
+/// the processor from the very work that is waited for.
+pub fn busy(ui: &mut Ui) {
+    let color = theme::palette(ui).accent;
+    let (rect, _) = ui.allocate_exact_size(Vec2::splat(18.0), Sense::hover());
+    let time = ui.input(|input| input.time) as f32;
+    let points = (0..=16).map(|i| rect.center() + 7.0 * Vec2::angled(time * 5.0 + i as f32 * 0.28)).collect();
+    ui.painter().add(egui::Shape::line(points, Stroke::new(2.0, color)));
+}
+
 /// A name at the beginning of a line, so wide.
 pub fn column(ui: &mut Ui, width: f32, name: &str) -> Response {
     let color = theme::palette(ui).quiet;

@@ -120,7 +120,7 @@ pub fn show(ui: &mut Ui, gallery: &mut Gallery) {
         let Some(count) = gallery.collection.entries.as_ref().map(Vec::len) else {
             widgets::title(ui, "Collection");
             ui.horizontal(|ui| {
-                ui.spinner();
+                widgets::busy(ui);
                 let share = gallery.collection.listing.as_ref().map_or(0.0, |job| job.progress().share);
                 widgets::quiet(ui, format!("Reading the chain and the store, {:.0} %", 100.0 * share));
             });

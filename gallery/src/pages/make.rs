@@ -436,14 +436,14 @@ fn details(ui: &mut Ui, item: &mut Item) -> Option<Wish> {
         }
         State::Quoting(_) => {
             ui.horizontal(|ui| {
-                ui.spinner();
+                widgets::busy(ui);
                 ui.label("Asking what it costs…");
             });
         }
         State::Quoted(quote) => wish = quoted(ui, &item.name, quote),
         State::Minting(_) => {
             ui.horizontal(|ui| {
-                ui.spinner();
+                widgets::busy(ui);
                 ui.label("Minting…");
             });
         }

@@ -80,7 +80,7 @@ pub fn navigation(ui: &mut Ui, gallery: &mut Gallery) {
                     });
                 if let Some((share, name)) = gallery.make.under_way() {
                     widgets::quiet(ui, format!("{:.0} %  {name}", 100.0 * share));
-                    ui.spinner();
+                    widgets::busy(ui);
                 }
             });
         });

@@ -56,7 +56,7 @@ pub fn show(ui: &mut Ui, gallery: &mut Gallery) {
         );
         ui.add_space(APART);
         let Some(seen) = gallery.wallet.seen.clone() else {
-            ui.spinner();
+            widgets::busy(ui);
             return;
         };
         ui.set_max_width(560.0);
@@ -177,7 +177,7 @@ fn no_key(ui: &mut Ui, gallery: &mut Gallery) {
 fn busy(ui: &mut Ui, gallery: &Gallery) {
     if gallery.wallet.work.is_some() {
         ui.horizontal(|ui| {
-            ui.spinner();
+            widgets::busy(ui);
             widgets::quiet(ui, "A moment: this takes long, so that guessing does.");
         });
     }
