@@ -428,7 +428,14 @@ mod linux {
             for code in &held {
                 self.send(KEY_PRESS_EVENT, *code, [0, 0])?;
             }
+            if !with.is_empty() {
+                // The app looks at what is held when a frame begins.
+                self.frames(2)?;
+            }
             self.send(KEY_PRESS_EVENT, code, [0, 0])?;
+            if !with.is_empty() {
+                self.frames(2)?;
+            }
             self.rest(15);
             self.send(KEY_RELEASE_EVENT, code, [0, 0])?;
             for code in held.iter().rev() {

@@ -207,7 +207,7 @@ impl Studio {
 }
 
 /// Frames of the drafts that are made: of clear water, one of them takes ten seconds and more.
-const FRAMES: u32 = 12;
+const FRAMES: u32 = 6;
 
 /// Makes a short draft of the piece that the README shows of each scenario, in a home of its own, mints it, and verifies
 /// it against the chain.
