@@ -200,6 +200,16 @@ pub fn whole_picture(ui: &Ui, texture: &TextureHandle, rect: Rect, round: u8) ->
     place
 }
 
+/// Words on a picture.
+pub fn caption(ui: &Ui, at: egui::Pos2, align: Align2, words: &str) {
+    let galley = ui.painter().layout_no_wrap(words.into(), FontId::proportional(12.0), egui::Color32::WHITE);
+    let rect = align.anchor_size(at, galley.size() + egui::vec2(16.0, 8.0));
+    let said = ui.interact(rect, ui.id().with(("caption", align, at.x as i32)), Sense::empty());
+    said.widget_info(|| egui::WidgetInfo::labeled(egui::WidgetType::Label, true, words));
+    ui.painter().rect_filled(rect, 12.0, egui::Color32::from_black_alpha(150));
+    ui.painter().galley(rect.min + egui::vec2(8.0, 4.0), galley, egui::Color32::WHITE);
+}
+
 /// The place of a picture that is not there yet, or will not come.
 pub fn placeholder(ui: &Ui, rect: Rect, words: &str) {
     let colors = theme::palette(ui);

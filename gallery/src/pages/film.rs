@@ -99,15 +99,9 @@ impl Film {
         if let Some(texture) = self.screen.texture(ui.ctx()) {
             widgets::whole_picture(ui, texture, rect, 8);
         }
-        if let Some(problem) = &*lock(&self.shared.problem) {
-            let words = format!("{there} of {} frames: {}", self.total, crate::text::plain(problem));
-            ui.painter().text(
-                rect.center_bottom() - egui::vec2(0.0, 8.0),
-                egui::Align2::CENTER_BOTTOM,
-                words,
-                egui::FontId::proportional(12.0),
-                egui::Color32::WHITE,
-            );
+        if lock(&self.shared.problem).is_some() {
+            let words = format!("Frame {} of {} cannot be read", there + 1, self.total);
+            widgets::caption(ui, rect.center_bottom() - egui::vec2(0.0, 12.0), egui::Align2::CENTER_BOTTOM, &words);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Make: a seed becomes a film, and a film a token. What is under way is kept, and goes on after a restart.
 
+use std::sync::OnceLock;
+
 use bevy_egui::egui::{self, Align, Layout, RichText, Ui};
 use seedstorm_mint::{Metadata, Mint, block::raw_cid};
 use seedstorm_sim::{Backend, Film as FilmSize, Recipe, gpu::adapters, text::is_plain};
@@ -298,6 +300,12 @@ fn grant(gallery: &mut Gallery, number: usize, wish: Wish) {
     }
 }
 
+/// The graphics device that draws films, if there is one; looked for once.
+fn device() -> Option<&'static str> {
+    static NAME: OnceLock<Option<String>> = OnceLock::new();
+    NAME.get_or_init(|| adapters().first().map(|adapter| plain(&adapter.name))).as_deref()
+}
+
 /// How a new piece is to be made.
 fn propose(ui: &mut Ui, gallery: &mut Gallery) {
     let Some(proposal) = &mut gallery.make.proposed else { return };
@@ -320,8 +328,8 @@ fn propose(ui: &mut Ui, gallery: &mut Gallery) {
         ui.add_space(NEAR);
         ui.label(RichText::new("Drawn by").color(colors.quiet));
         ui.radio_value(&mut proposal.renderer, "cpu", "The processor: the same pixels on every machine, bit for bit");
-        if let Some(adapter) = adapters().first() {
-            let words = format!("{}: its light is judged against the processor's", adapter.name);
+        if let Some(name) = device() {
+            let words = format!("{name}: its light is judged against the processor's");
             ui.radio_value(&mut proposal.renderer, "gpu", words);
         }
         ui.add_space(NEAR);

@@ -444,7 +444,9 @@ fn verdict(ui: &mut Ui, report: &Report, progress: &Progress) {
                     ui.spacing_mut().item_spacing.y = 1.0;
                     ui.add(egui::Label::new(means(check.name, check.ok)).wrap());
                     if !check.ok {
-                        widgets::quiet(ui, plain(&check.detail));
+                        // Of a long sentence about hashes, what was changed is what matters; the rest is a tip.
+                        let changed = check.detail.split_once("changed: ").map(|(_, files)| format!("Changed: {files}"));
+                        widgets::quiet(ui, plain(&changed.unwrap_or_else(|| check.detail.clone())));
                     }
                 })
                 .response

@@ -433,7 +433,7 @@ fn stage(ui: &mut Ui, gallery: &mut Gallery, views: &mut Views, pixels: f32) {
                     ["A", "B"][number.min(1)],
                     crate::text::short(&seed_text(views.views[number].recipe.seed))
                 );
-                caption(ui, rect.left_bottom() + egui::vec2(APART, -APART), Align2::LEFT_BOTTOM, &words);
+                widgets::caption(ui, rect.left_bottom() + egui::vec2(APART, -APART), Align2::LEFT_BOTTOM, &words);
             }
         }
         if std::mem::take(&mut gallery.explore.asked) {
@@ -442,7 +442,7 @@ fn stage(ui: &mut Ui, gallery: &mut Gallery, views: &mut Views, pixels: f32) {
         if let Some(preview) = &mut gallery.explore.preview {
             preview.show(ui, whole);
         } else if views.orbit != Default::default() {
-            caption(
+            widgets::caption(
                 ui,
                 whole.center_bottom() - egui::vec2(0.0, APART),
                 Align2::CENTER_BOTTOM,
@@ -450,16 +450,6 @@ fn stage(ui: &mut Ui, gallery: &mut Gallery, views: &mut Views, pixels: f32) {
             );
         }
     });
-}
-
-/// Words on a picture.
-fn caption(ui: &Ui, at: egui::Pos2, align: Align2, words: &str) {
-    let galley = ui.painter().layout_no_wrap(words.into(), FontId::proportional(12.0), egui::Color32::WHITE);
-    let rect = align.anchor_size(at, galley.size() + egui::vec2(16.0, 8.0));
-    let said = ui.interact(rect, ui.id().with(("caption", align, at.x as i32)), Sense::empty());
-    said.widget_info(|| egui::WidgetInfo::labeled(egui::WidgetType::Label, true, words));
-    ui.painter().rect_filled(rect, 12.0, egui::Color32::from_black_alpha(150));
-    ui.painter().galley(rect.min + egui::vec2(8.0, 4.0), galley, egui::Color32::WHITE);
 }
 
 fn random_number() -> usize {

@@ -88,7 +88,7 @@ impl Preview {
         } else {
             "Path-traced".into()
         };
-        super::caption(ui, rect.center_top() + egui::vec2(0.0, 16.0), egui::Align2::CENTER_TOP, &words);
+        widgets::caption(ui, rect.center_top() + egui::vec2(0.0, 16.0), egui::Align2::CENTER_TOP, &words);
     }
 }
 
