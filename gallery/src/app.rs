@@ -38,6 +38,8 @@ pub struct Gallery {
     pub backend: Backend,
     /// Something that went wrong, for as long as nobody has closed it.
     pub trouble: Option<String>,
+    /// The page that was shown last.
+    last: Page,
     dressed: bool,
 }
 
@@ -55,6 +57,7 @@ impl Gallery {
             wallet: WalletPage::default(),
             backend,
             trouble: None,
+            last: Page::Explore,
             dressed: false,
         }
     }
@@ -69,10 +72,10 @@ impl Gallery {
     fn remember(&mut self) {
         self.settings.jobs = self.make.to_keep();
         if self.settings != self.saved {
-            self.saved = self.settings.clone();
             if let Err(error) = self.settings.save(&self.home) {
                 self.trouble = Some(error.to_string());
             }
+            self.saved = self.settings.clone();
         }
     }
 }
@@ -175,6 +178,13 @@ fn draw(
     let pixels = window.scale_factor() * gallery.settings.scale;
     gallery.make.attend(&gallery.home, gallery.backend, &mut gallery.trouble);
     let page = gallery.page;
+    if page != gallery.last {
+        // What another page did may have changed what these know.
+        gallery.wallet.refresh();
+        gallery.collection.refresh();
+        gallery.make.rest();
+        gallery.last = page;
+    }
     if page != Page::Explore {
         gallery.explore.leave(&mut views);
     }

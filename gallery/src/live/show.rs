@@ -54,6 +54,8 @@ pub struct Views {
     generation: u64,
     /// Whose turn it is to be baked.
     turn: usize,
+    /// Textures that nothing is drawn into any more, which the interface still has.
+    retired: Vec<Handle<Image>>,
     /// Whether the device is a processor in truth.
     pub slow: bool,
 }
@@ -129,7 +131,8 @@ impl Views {
 
     /// Looks at none.
     pub fn close(&mut self) {
-        self.views.clear();
+        let targets = self.views.drain(..).filter_map(|view| view.target);
+        self.retired.extend(targets.map(|(target, ..)| target));
         self.generation += 1;
     }
 }
@@ -198,6 +201,9 @@ fn make_targets(
     mut textures: ResMut<EguiUserTextures>,
     eyes: Query<(Entity, &Eye)>,
 ) {
+    for old in std::mem::take(&mut views.retired) {
+        textures.remove_image(&old);
+    }
     let scale = if views.slow { SLOW_SCALE[usize::from(!views.playing)] } else { 1.0 };
     for (slot, view) in views.views.iter_mut().enumerate() {
         let Some(wanted) = view.wanted else { continue };

@@ -95,14 +95,21 @@ impl Drop for LiveWorld {
 fn step(scenario: &Chosen, genome: &Genome, plan: &Plan, backend: Backend, shared: &Shared) -> Result<(), SimError> {
     /// One world at a time: several would only slow one another down.
     static TURN: Mutex<()> = Mutex::new(());
+    let stopped = || shared.stop.load(Ordering::Relaxed);
+    if stopped() {
+        return Ok(());
+    }
     let mut world = scenario.world(genome, backend)?;
     loop {
         let _turn = lock(&TURN);
+        if stopped() {
+            return Ok(());
+        }
         let snapshot = Arc::new(world.snapshot()?);
         if let Ok(mut snapshots) = shared.snapshots.write() {
             snapshots.push(snapshot);
         }
-        if world.step() >= plan.steps || shared.stop.load(Ordering::Relaxed) {
+        if world.step() >= plan.steps || stopped() {
             return Ok(());
         }
         world.advance(plan.snapshot_every)?;

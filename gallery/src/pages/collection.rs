@@ -88,7 +88,7 @@ impl CollectionPage {
     pub fn look_at(&mut self, recipe: Cid) {
         self.wanted = Some(recipe);
         self.open = None;
-        self.entries = None;
+        self.refresh();
     }
 
     /// Whether anything moves here.

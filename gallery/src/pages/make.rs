@@ -3,13 +3,18 @@
 use std::sync::OnceLock;
 
 use bevy_egui::egui::{self, Align, Layout, RichText, Ui};
-use seedstorm_mint::{Metadata, Mint, block::raw_cid};
+use seedstorm_mint::{
+    Metadata, Mint,
+    block::raw_cid,
+    keystore::{KEY_FILE, KeystoreError, PASSWORD_FILE},
+};
 use seedstorm_sim::{Backend, Film as FilmSize, Recipe, gpu::adapters, text::is_plain};
 use seedstorm_studio::{
     Home, Stage, StudioError,
     ledger::{self, Quote, ROYALTY_BPS},
     make::{self, Made, Options},
     pieces::Piece,
+    wallet::{self, Protection},
 };
 
 use crate::{
@@ -67,7 +72,7 @@ enum State {
     Made,
     Quoting(Job<(Mint, Quote)>),
     /// What a mint costs, before it is paid.
-    Quoted(Quote),
+    Quoted(Box<(Mint, Quote)>),
     Minting(Job<Made>),
     Minted(u64),
 }
@@ -107,6 +112,13 @@ impl MakePage {
         self.items.iter().any(|item| item.film.is_some())
     }
 
+    /// Nobody looks at the page: films are read again when somebody does.
+    pub fn rest(&mut self) {
+        for item in &mut self.items {
+            item.film = None;
+        }
+    }
+
     /// Looks after the work: takes what has come of it, and begins what waits.
     pub fn attend(&mut self, home: &Home, backend: Backend, trouble: &mut Option<String>) {
         for item in &mut self.items {
@@ -133,7 +145,14 @@ impl Item {
     fn begin(&mut self, home: &Home, backend: Backend) {
         let (home, recipe) = (home.clone(), self.recipe.clone());
         let options = Options { backend, mint: false, ..Options::default() };
-        self.state = State::Making(Job::start(move |observer| make::make(&home, &recipe, &options, observer)));
+        self.state = State::Making(Job::start(move |observer| {
+            // Its maker signs it in the end: what cannot be signed is not begun.
+            if wallet::look(&home)?.protection == Protection::Locked {
+                let (key, password) = (home.keys().join(KEY_FILE), home.keys().join(PASSWORD_FILE));
+                return Err(KeystoreError::NoPassword { key, password }.into());
+            }
+            make::make(&home, &recipe, &options, observer)
+        }));
     }
 
     /// Takes over what is called by the finished piece.
@@ -168,7 +187,7 @@ impl Item {
                 None => return,
             },
             State::Quoting(job) => match taken(job) {
-                Some(Ok((_, quote))) => State::Quoted(quote),
+                Some(Ok(quoted)) => State::Quoted(Box::new(quoted)),
                 Some(Err(error)) => {
                     *trouble = Some(in_words(&error));
                     State::Made
@@ -207,9 +226,21 @@ impl Item {
     }
 
     fn mint(&mut self, home: &Home, backend: Backend) {
+        let State::Quoted(price) = &self.state else { return };
+        let quoted = price.0;
         let (home, recipe, royalty_bps) = (home.clone(), self.recipe.clone(), self.royalty_bps());
-        let options = Options { backend, mint: true, royalty_bps, ..Options::default() };
-        self.state = State::Minting(Job::start(move |observer| make::make(&home, &recipe, &options, observer)));
+        let piece = self.piece(&home);
+        self.state = State::Minting(Job::start(move |observer| {
+            // What is minted is what the price was asked for: another program may have named it otherwise since.
+            let Metadata { name, description, .. } = piece.metadata(&home)?;
+            let metadata = make::describe(&home, &recipe, &name, &description)?;
+            if raw_cid(&metadata.to_json()?) != quoted.metadata {
+                return Err(StudioError::Named(name));
+            }
+            let (name, description) = (Some(name), Some(description));
+            let options = Options { backend, mint: true, royalty_bps, name, description, ..Options::default() };
+            make::make(&home, &recipe, &options, observer)
+        }));
     }
 
     fn royalty_bps(&self) -> u16 {
@@ -218,7 +249,7 @@ impl Item {
 }
 
 /// What came of a job; one that broke down came to an error.
-fn taken<T: Send + 'static>(job: &Job<T>) -> Option<Result<T, StudioError>> {
+pub fn taken<T: Send + 'static>(job: &Job<T>) -> Option<Result<T, StudioError>> {
     let lost = job.is_lost();
     job.take().or_else(|| lost.then(|| Err(StudioError::Stopped)))
 }
@@ -448,7 +479,7 @@ fn details(ui: &mut Ui, item: &mut Item) -> Option<Wish> {
                 ui.label("Asking what it costs…");
             });
         }
-        State::Quoted(quote) => wish = quoted(ui, &item.name, quote),
+        State::Quoted(price) => wish = quoted(ui, &item.name, &price.1),
         State::Minting(_) => {
             ui.horizontal(|ui| {
                 widgets::busy(ui);

@@ -24,7 +24,7 @@ use crate::{
 use super::{
     collection::Entry,
     film::Film,
-    make::{in_words, stage_name},
+    make::{in_words, stage_name, taken},
 };
 
 /// The page.
@@ -130,12 +130,13 @@ impl PiecePage {
         if !ui.ctx().egui_wants_keyboard_input() && ui.input(|input| input.key_pressed(egui::Key::Escape)) {
             stays = false;
         }
-        stays
+        // What is under way is waited for: nobody else would say how it ended.
+        stays || self.work.is_some()
     }
 
     /// Takes what has come of what was begun.
     fn attend(&mut self, gallery: &mut Gallery) {
-        if let Some(read) = self.read.as_ref().and_then(Job::take) {
+        if let Some(read) = self.read.as_ref().and_then(taken) {
             self.read = None;
             match read {
                 Ok(read) => self.known = Some(read),
@@ -158,7 +159,7 @@ impl PiecePage {
                 None => {}
             }
         }
-        if let Some(done) = self.work.as_ref().and_then(Job::take) {
+        if let Some(done) = self.work.as_ref().and_then(taken) {
             self.work = None;
             match done {
                 Ok(words) => {
@@ -245,6 +246,13 @@ impl PiecePage {
     fn transfer(&mut self, ui: &mut Ui, gallery: &Gallery) {
         let colors = theme::palette(ui);
         let Some(id) = self.piece.token.as_ref().map(|token| token.id) else { return };
+        if self.work.is_some() {
+            ui.horizontal(|ui| {
+                widgets::busy(ui);
+                ui.label("Under way: it cannot be stopped.");
+            });
+            return;
+        }
         if let Asks::ReallyTransfer(to) = self.asks {
             let words = format!("Token {id} will belong to {to}. Nobody can take that back but its new owner.");
             widgets::notice(ui, icons::WARNING, colors.accent, &words);
@@ -401,7 +409,8 @@ fn traits(ui: &mut Ui, metadata: &Metadata) {
 /// A square for each checkpoint: equal, other, or not run again yet.
 fn checkpoints(ui: &mut Ui, progress: &Progress) {
     let colors = theme::palette(ui);
-    let count = progress.checkpoints as usize;
+    // A forged piece may claim millions.
+    let count = (progress.checkpoints as usize).min(2000);
     if count == 0 {
         return;
     }

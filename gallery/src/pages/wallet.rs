@@ -23,6 +23,8 @@ use super::make::in_words;
 pub struct WalletPage {
     looking: Option<Job<Wallet>>,
     seen: Option<Wallet>,
+    /// Why it could not be looked at.
+    failed: Option<String>,
     tab: Tab,
     secret: String,
     password: String,
@@ -38,6 +40,12 @@ enum Tab {
 }
 
 impl WalletPage {
+    /// Looks anew when it is shown next.
+    pub fn refresh(&mut self) {
+        self.seen = None;
+        self.failed = None;
+    }
+
     /// Takes what was typed, and leaves nothing of it behind.
     fn taken(field: &mut String) -> Password {
         Password::new(std::mem::take(field))
@@ -55,6 +63,14 @@ pub fn show(ui: &mut Ui, gallery: &mut Gallery) {
             "The key that signs what you make and owns what you mint. It never leaves its file, and is never shown.",
         );
         ui.add_space(APART);
+        if let Some(problem) = gallery.wallet.failed.clone() {
+            let bad = theme::palette(ui).bad;
+            widgets::notice(ui, icons::WARNING, bad, &problem);
+            if ui.button("Look again").clicked() {
+                gallery.wallet.refresh();
+            }
+            return;
+        }
         let Some(seen) = gallery.wallet.seen.clone() else {
             widgets::busy(ui);
             return;
@@ -69,7 +85,7 @@ pub fn show(ui: &mut Ui, gallery: &mut Gallery) {
 
 fn attend(gallery: &mut Gallery) {
     let page = &mut gallery.wallet;
-    if page.seen.is_none() && page.looking.is_none() {
+    if page.seen.is_none() && page.looking.is_none() && page.failed.is_none() {
         let home = gallery.home.clone();
         page.looking = Some(Job::start(move |_| wallet::look(&home)));
     }
@@ -77,7 +93,7 @@ fn attend(gallery: &mut Gallery) {
         page.looking = None;
         match looked {
             Ok(seen) => page.seen = Some(seen),
-            Err(error) => gallery.trouble = Some(in_words(&error)),
+            Err(error) => page.failed = Some(in_words(&error)),
         }
     }
     if let Some(done) = page.work.as_ref().and_then(Job::take) {

@@ -38,7 +38,7 @@ const TILES: [(&str, f64); 3] = [("coarse", 4.0), ("detail", 4.0), ("points", 8_
 const TILE_SEEDS: [(&str, u64); 5] = [("bloom", 13), ("tempest", 87), ("waltz", 12), ("flood", 13), ("plunge", 3)];
 
 /// Most rolls until all that is locked is found.
-const MOST_ROLLS: u32 = 50_000;
+const MOST_ROLLS: u32 = 10_000;
 
 /// What is being looked at.
 #[derive(Default)]
@@ -165,7 +165,11 @@ fn keys(ui: &Ui, gallery: &mut Gallery, views: &mut Views, scenario: &dyn Scenar
     if ui.ctx().egui_wants_keyboard_input() {
         return;
     }
-    let pressed = |key: Key| ui.input(|input| input.key_pressed(key) && input.modifiers.is_none());
+    // A key that is held counts once.
+    let pressed = |wanted: Key| {
+        let is = |event: &egui::Event| matches!(event, egui::Event::Key { key, pressed: true, repeat: false, modifiers, .. } if *key == wanted && modifiers.is_none());
+        ui.input(|input| input.events.iter().any(is))
+    };
     if pressed(Key::R) {
         roll(gallery, scenario, genome);
     }

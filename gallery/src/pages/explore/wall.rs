@@ -79,7 +79,7 @@ impl Drop for Wall {
 /// The recipes of a new wall: seeds that have all that is locked.
 pub fn recipes(gallery: &Gallery, scenario: &dyn Scenario, genome: &seedstorm_sim::Genome) -> Vec<Recipe> {
     (0..SEEDS)
-        .filter_map(|_| gallery.explore.roll(scenario, genome))
+        .map_while(|_| gallery.explore.roll(scenario, genome))
         .filter_map(|seed| Some(coarse(gallery.explore.recipe(scenario, seed)?, scenario, &TILES)))
         .collect()
 }
