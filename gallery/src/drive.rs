@@ -33,7 +33,7 @@ use bevy_egui::{EguiContext, EguiOutput, EguiPostUpdateSet, PrimaryEguiContext, 
 use crate::work::lock;
 
 /// How long something may take that a script waits for, where it does not say; seconds.
-const PATIENCE: f64 = 30.0;
+const PATIENCE: f64 = 60.0;
 
 /// The longest script, bytes.
 const MAX_BYTES: u64 = 1 << 20;
