@@ -1,5 +1,7 @@
 //! Text that somebody else wrote, made fit to be shown.
 
+use seedstorm_sim::text::is_plain;
+
 /// The most letters of a line that is shown.
 const MOST: usize = 400;
 
@@ -7,16 +9,11 @@ const MOST: usize = 400;
 /// characters that turn the direction of writing; and no longer than a screen.
 pub fn plain(text: &str) -> String {
     let mut shown: String =
-        text.chars().take(MOST).map(|letter| if is_mischief(letter) { '\u{fffd}' } else { letter }).collect();
+        text.chars().take(MOST).map(|letter| if is_plain(letter) { letter } else { '\u{fffd}' }).collect();
     if text.chars().nth(MOST).is_some() {
         shown.push('…');
     }
     shown
-}
-
-fn is_mischief(letter: char) -> bool {
-    letter.is_control()
-        || matches!(letter, '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// A long name by its beginning and its end.
@@ -49,7 +46,7 @@ pub fn ether(wei: seedstorm_mint::U256) -> String {
     match ether {
         0.0 => "0 ETH".into(),
         ..1e-9 => format!("{ether:.3e} ETH"),
-        ..1e-3 => format!("{:.9} ETH", ether).trim_end_matches('0').replace(". ", " "),
+        ..1e-3 => format!("{ether:.9} ETH"),
         ..10.0 => format!("{ether:.6} ETH"),
         _ => format!("{ether:.2} ETH"),
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use bevy_egui::egui::{self, Align, Layout, RichText, ScrollArea, Ui};
 use seedstorm_mint::{Address, Attestation, Metadata, Rarity, Token, TraitValue, collection::Moved};
-use seedstorm_sim::Recipe;
+use seedstorm_sim::{Digest, Recipe};
 use seedstorm_studio::{
     Home, export,
     ledger::{Ledger, ROYALTY_BPS},
@@ -336,7 +336,7 @@ impl PiecePage {
         widgets::code(ui, "Recipe", &self.piece.recipe.to_string());
         if let Ok(metadata) = &self.metadata {
             widgets::code(ui, "Content", &metadata.bundle.to_string());
-            widgets::code(ui, "Simulation", &hex(&metadata.sim_root));
+            widgets::code(ui, "Simulation", &Digest(metadata.sim_root).to_string());
             widgets::fact(ui, "Engine", &plain(&metadata.engine));
             let renderer =
                 if metadata.renderer == "cpu" { "cpu, the canonical tracer".into() } else { plain(&metadata.renderer) };
@@ -520,10 +520,6 @@ fn address(text: &str) -> Result<Address, String> {
         return Err("A digit of it is wrong: its capital letters do not fit (EIP-55)".into());
     }
     Ok(to)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
