@@ -1,5 +1,6 @@
 //! Text that somebody else wrote, made fit to be shown.
 
+pub use seedstorm_sim::text::capitalised;
 use seedstorm_sim::text::is_plain;
 
 /// The most letters of a line that is shown.
@@ -23,12 +24,6 @@ pub fn short(text: &str) -> String {
         return text.into();
     }
     letters[..10].iter().chain(&['…']).chain(&letters[letters.len() - 6..]).collect()
-}
-
-/// A name with its first letter large, as titles and labels have it.
-pub fn capitalised(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// A time that somebody waits.
@@ -68,6 +63,5 @@ mod tests {
         assert_eq!(short("0x0123456789abcdef0123456789abcdef"), "0x01234567…abcdef");
         assert_eq!(duration(std::time::Duration::from_secs(3725)), "1 h 02 min");
         assert_eq!(ether(seedstorm_mint::U256::from(2_500_000_000_000_000_000_u64)), "2.500000 ETH");
-        assert_eq!(capitalised("émail"), "Émail");
     }
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use seedstorm_mint::{
+    Cid,
     chain::{ChainError, INTERNAL_ERROR},
     collection::CollectionError,
 };
@@ -103,6 +104,12 @@ pub enum StudioError {
         /// The folder.
         folder: PathBuf,
     },
+    /// Another program minted the recipe meanwhile, under another name.
+    #[error("token {0} is of this recipe, and has another name or description")]
+    MintedAlready(u64),
+    /// The content of a piece is that of another.
+    #[error("its content is that of another recipe than {0}")]
+    OtherRecipe(Cid),
     /// The key that made the collection is gone.
     #[error("{0} is gone, and the collection on the chain is its alone")]
     KeyLost(PathBuf),
@@ -220,6 +227,7 @@ impl StudioError {
             Self::Recipe(RecipeError::UnknownParam { .. } | RecipeError::BadTrait { .. }) => {
                 Some("`seedstorm scenarios` lists each scenario's parameters and traits; `seedstorm scene check FILE` a scene's".into())
             }
+            Self::MintedAlready(_) => Some("a recipe is minted once: `seedstorm tokens` lists what was minted here".into()),
             Self::NoSuchPiece(_) => Some("`seedstorm tokens` lists what was minted here".into()),
             Self::NotStored { .. } => {
                 Some("make the piece again from its recipe: the same recipe gives the same content".into())

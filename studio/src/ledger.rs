@@ -43,16 +43,15 @@ impl Ledger {
         // A provider wants a key; nobody will ever see this one sign.
         let key = PrivateKeySigner::random();
         let runtime = runtime()?;
-        let collection = match deployment(home)? {
-            Some(deployment) => {
-                let provider = EmbeddedChain::open(home.chain())?.provider(key.clone());
-                Some(runtime.block_on(Collection::open(provider, deployment))?)
+        let collection = if home.chain().exists() {
+            let provider = EmbeddedChain::open(home.chain())?.provider(key.clone());
+            match deployment(home)? {
+                Some(known) => Some(runtime.block_on(Collection::open(provider, known))?),
+                // Its file is lost, or was not written yet when a first mint was broken off.
+                None => runtime.block_on(first_contract(provider, owner(home)?))?,
             }
-            // Something was minted here once, if there is a chain: the next mint finds the collection again.
-            None if home.chain().exists() => {
-                return Err(StudioError::CollectionLost(home.collection()));
-            }
-            None => None,
+        } else {
+            None
         };
         Ok(Self { key, collection, runtime, lock: lock_path(home) })
     }
@@ -70,7 +69,7 @@ impl Ledger {
         let provider = chain.provider(key.clone());
         let runtime = runtime()?;
         let path = home.collection();
-        let _lock = hold(&lock_path(home))?;
+        let _lock = alone(home)?;
         let collection = runtime.block_on(collection(provider, &key, deployment(home)?, royalty_bps))?;
         if !path.exists() {
             let text = serde_json::to_vec_pretty(&collection.deployment()).expect("plain numbers and texts");
@@ -91,18 +90,26 @@ impl Ledger {
         self.collection.as_ref().map(Collection::deployment)
     }
 
-    /// Mints a token, or finds the one that commits to this metadata already.
+    /// Mints a token, or finds the one that commits to this metadata already. `still` is asked once more, when nobody else
+    /// of this home mints or names a piece any more, whether that is wanted.
     ///
     /// # Errors
-    /// What the chain says.
+    /// [`StudioError::MintedAlready`] where the recipe was minted under another name; what `still` or the chain says.
     ///
     /// # Panics
     /// If the ledger was opened for reading where nothing was ever minted.
-    pub fn mint(&self, mint: &Mint) -> Result<Token, StudioError> {
+    pub fn mint(&self, mint: &Mint, still: impl FnOnce() -> Result<(), StudioError>) -> Result<Token, StudioError> {
         let collection = self.collection.as_ref().expect("a ledger opened for writing has a collection");
         // One process at a time: two transactions of one key at once would want the same number.
         let _lock = hold(&self.lock)?;
-        Ok(self.runtime.block_on(collection.mint(self.key.address(), mint))?)
+        match self.find_recipe(&mint.recipe)? {
+            Some(token) if token.metadata != mint.metadata => Err(StudioError::MintedAlready(token.id)),
+            Some(token) => Ok(token),
+            None => {
+                still()?;
+                Ok(self.runtime.block_on(collection.mint(self.key.address(), mint))?)
+            }
+        }
     }
 
     /// Gives a token of this key to another address.
@@ -197,7 +204,7 @@ pub fn quote(home: &Home, mint: &Mint, royalty_bps: u16) -> Result<Quote, Studio
     let copy = tempfile::tempdir().map_err(StudioError::io(&std::env::temp_dir()))?;
     let path = copy.path().join("chain.bin");
     if home.chain().exists() {
-        let _lock = hold(&lock_path(home))?;
+        let _lock = alone(home)?;
         std::fs::copy(home.chain(), &path).map_err(StudioError::io(&path))?;
     }
     let chain = EmbeddedChain::open(&path)?;
@@ -224,8 +231,7 @@ async fn collection(
         return Collection::open(provider, known).await;
     }
     // Without its file, the collection is looked for before another is made.
-    let first = Deployment { chain_id: EMBEDDED_CHAIN_ID, address: key.address().create(0), block: 0 };
-    if let Ok(collection) = Collection::open(provider.clone(), first).await {
+    if let Some(collection) = first_contract(provider.clone(), key.address()).await? {
         return Ok(collection);
     }
     let new = NewCollection {
@@ -236,6 +242,25 @@ async fn collection(
         royalty_bps,
     };
     Collection::deploy(provider, new).await
+}
+
+/// The collection that a key made as its first contract, if it made one.
+async fn first_contract(provider: DynProvider, key: Address) -> Result<Option<Collection>, CollectionError> {
+    let first = Deployment { chain_id: EMBEDDED_CHAIN_ID, address: key.create(0), block: 0 };
+    match Collection::open(provider, first).await {
+        Ok(collection) => Ok(Some(collection)),
+        Err(CollectionError::NotACollection(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The address of the home's key, as its file says it: nothing is unlocked.
+fn owner(home: &Home) -> Result<Address, StudioError> {
+    let path = home.keys().join(keystore::KEY_FILE);
+    if !path.exists() {
+        return Err(StudioError::KeyLost(path));
+    }
+    keystore::address(&path)?.ok_or_else(|| StudioError::CollectionLost(home.collection()))
 }
 
 /// The home's signing key, made at first use. Its password is the home's, or `SEEDSTORM_PASSWORD`, or one kept beside it.
@@ -264,11 +289,15 @@ fn check_chain(home: &Home) -> Result<(), StudioError> {
     if collection.exists() && !chain.exists() { Err(StudioError::ChainLost { chain, collection }) } else { Ok(()) }
 }
 
+/// Waits until nobody else of this home mints or names a piece; until the file is dropped.
+pub(crate) fn alone(home: &Home) -> Result<File, StudioError> {
+    hold(&lock_path(home))
+}
+
 fn lock_path(home: &Home) -> PathBuf {
     home.collection().with_extension("lock")
 }
 
-/// Waits until no other process of this home sends transactions; until the file is dropped.
 fn hold(path: &Path) -> Result<File, StudioError> {
     files::hold_lock(path).map_err(StudioError::io(path))
 }

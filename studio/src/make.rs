@@ -8,21 +8,22 @@ use std::{
 };
 
 use seedstorm_mint::{
-    Bundle, Cid, Claim, ContentCids, DisplayType, Metadata, Mint, Rarity, Store, Token, Trait, TraitValue, files,
+    Bundle, Cid, Claim, ContentCids, DisplayType, Metadata, Mint, PrivateKeySigner, Rarity, Store, Token, Trait,
+    TraitValue, block::raw_cid, files,
 };
 use seedstorm_render::{
     film::FilmEncoder,
     gpu::GpuTracer,
     image_file::{Rgb8Image, decode_png},
 };
-use seedstorm_sim::{Backend, Digest, Genome, Recipe, Trajectory, resolve, scenario::Scenario};
+use seedstorm_sim::{Backend, Digest, Genome, Recipe, Trajectory, resolve, scenario::Scenario, text::capitalised};
 
 use crate::{
     Home, Observer, Stage, StudioError,
     check::KEPT,
     checkpoints::Checkpoints,
     film::{Shoot, Tracer, poster_frame},
-    ledger::{Ledger, ROYALTY_BPS},
+    ledger::{self, Ledger, ROYALTY_BPS},
     light, located,
     making::{Making, Notes, now},
 };
@@ -132,7 +133,8 @@ pub fn make(home: &Home, recipe: &Recipe, options: &Options, observer: &dyn Obse
     let folder = home.bundles().join(recipe.cid().to_string());
     let mut reused = folder.exists();
     if !reused || Making::is_begun(home, recipe) {
-        let piece = Piece { home, scenario: &*scenario, genome: &genome, recipe, options };
+        let key = ledger.as_ref().map(Ledger::key);
+        let piece = Piece { home, scenario: &*scenario, genome: &genome, recipe, options, key };
         reused |= !piece.fill(&folder, &store, before.as_ref(), &mut clock)?;
     }
     let spoiled = |problem: String| StudioError::Spoiled { folder: folder.clone(), problem };
@@ -154,7 +156,7 @@ pub fn make(home: &Home, recipe: &Recipe, options: &Options, observer: &dyn Obse
     }
     options.as_given(&metadata)?;
     if let Some(token) = &before
-        && token.metadata != seedstorm_mint::block::raw_cid(&bytes)
+        && token.metadata != raw_cid(&bytes)
     {
         return Err(StudioError::MintedOtherwise { token: token.id, folder });
     }
@@ -168,7 +170,11 @@ pub fn make(home: &Home, recipe: &Recipe, options: &Options, observer: &dyn Obse
         Some(ledger) => Some(clock.time(Stage::Mint, 1, |_| {
             let to = ledger.key().address();
             let mint = Mint { to, metadata: metadata_cid, recipe: added.content.recipe, sim_root: metadata.sim_root };
-            let token = ledger.mint(&mint)?;
+            let token = ledger.mint(&mint, || {
+                // Another program may have named it otherwise since it was read.
+                let (now, bytes) = Bundle::open(&folder)?.metadata(&content)?;
+                if raw_cid(&bytes) == metadata_cid { Ok(()) } else { Err(StudioError::Named(now.name)) }
+            })?;
             let deployment = ledger.deployment().expect("a ledger opened for writing has a collection");
             Ok(Minted { token, contract: deployment.address.to_string(), chain: deployment.chain_id })
         })?),
@@ -194,6 +200,8 @@ struct Piece<'a> {
     genome: &'a Genome,
     recipe: &'a Recipe,
     options: &'a Options,
+    /// The home's key, where it is unlocked already.
+    key: Option<&'a PrivateKeySigner>,
 }
 
 impl Piece<'_> {
@@ -222,6 +230,9 @@ impl Piece<'_> {
                 return Ok(false);
             }
         }
+        // What is made is signed in the end: what cannot be signed is not begun.
+        let unlocked = if self.key.is_none() { Some(ledger::unlock(self.home)?) } else { None };
+        let key = self.key.or(unlocked.as_ref()).expect("one or the other is there");
         let plan = scenario.plan(genome);
         let trajectory = clock.time(Stage::Simulate, u64::from(plan.steps), |observer| {
             making.trajectory(recipe, self.home, self.options, observer)
@@ -283,7 +294,7 @@ impl Piece<'_> {
             }
             let claim =
                 Claim { bundle: content.bundle, sim_root: sim_root.0, light_root, backend, started_at, finished_at };
-            bundle.write_attestation(&claim.sign(&crate::ledger::unlock(self.home)?)?)?;
+            bundle.write_attestation(&claim.sign(key)?)?;
         }
         making.finish(folder)?;
         Ok(true)
@@ -307,6 +318,7 @@ pub fn frame_so_far(home: &Home, recipe: &Recipe, frame: u32) -> Option<Rgb8Imag
 /// [`StudioError::Named`] where there is a token of it; a piece that is not there or is not whole; a name that is too long.
 pub fn describe(home: &Home, recipe: &Recipe, name: &str, description: &str) -> Result<Metadata, StudioError> {
     let (scenario, genome) = resolve(recipe)?;
+    let _lock = ledger::alone(home)?;
     let folder = home.bundles().join(recipe.cid().to_string());
     let mut bundle = Bundle::open(&folder)?;
     let content = bundle.content_cids()?;
@@ -320,7 +332,7 @@ pub fn describe(home: &Home, recipe: &Recipe, name: &str, description: &str) -> 
     if metadata != given {
         bundle.write_metadata(&metadata)?;
         // The store keeps what it is given of a piece; of what it was called before, no longer.
-        Store::open(home.store())?.unpin(&seedstorm_mint::block::raw_cid(&given.to_json()?))?;
+        Store::open(home.store())?.unpin(&raw_cid(&given.to_json()?))?;
     }
     Ok(metadata)
 }
@@ -391,11 +403,6 @@ pub(crate) fn wrong_metadata(
     ];
     let names: Vec<&str> = differs.iter().filter(|(_, differs)| *differs).map(|(name, _)| *name).collect();
     (!names.is_empty()).then(|| format!("what it says of {} is not what the recipe gives", names.join(", ")))
-}
-
-fn capitalised(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 struct Clock<'a> {

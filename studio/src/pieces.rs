@@ -75,7 +75,8 @@ impl Piece {
     /// It is not there, is another, or cannot be used by this engine.
     pub fn recipe(&self, home: &Home) -> Result<Recipe, StudioError> {
         let bytes = self.file(home, "recipe.json", MAX_SCENE_RECIPE_BYTES as u64)?;
-        Ok(Recipe::from_json(&bytes)?)
+        let recipe = Recipe::from_json(&bytes)?;
+        if recipe.cid() == self.recipe { Ok(recipe) } else { Err(StudioError::OtherRecipe(self.recipe)) }
     }
 
     /// Its poster.

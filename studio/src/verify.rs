@@ -161,26 +161,29 @@ fn check_all(
 
     let trajectory = need!("trajectory", Trajectory::from_bytes(need!("trajectory", bundle.trajectory())));
     let root = trajectory.sim_root();
-    let agrees = root.0 == metadata.sim_root;
+    let plan = scenario.plan(&genome);
+    let (count, expected) = (trajectory.checkpoints().len(), (plan.steps / plan.checkpoint_every + 1) as usize);
+    let agrees = root.0 == metadata.sim_root && count == expected;
     pass(
         "trajectory",
         agrees,
         if agrees {
-            format!("{} checkpoints lead to {root}", trajectory.checkpoints().len())
+            format!("{count} checkpoints lead to {root}")
+        } else if count != expected {
+            format!("it has {count} checkpoints, and the recipe gives {expected}")
         } else {
             format!("its checkpoints lead to {root}, the metadata names {}", Digest(metadata.sim_root))
         },
     );
 
     let backend = other_backend(wishes.backend, &backends);
-    let steps = scenario.plan(&genome).steps;
-    observer.begin(Stage::Simulate, u64::from(steps));
+    observer.begin(Stage::Simulate, u64::from(plan.steps));
     let mut simulation = Simulation::new(&recipe, backend)?;
     run_through(&mut simulation, observer, &mut |simulation| {
         // The claimed checkpoints one by one; whether all of them lead to the root was looked at above.
         if let Some((at, digest)) = simulation.latest_checkpoint() {
             let claimed = trajectory.checkpoints();
-            observer.compared(at as u32, claimed.len() as u32, claimed.get(at) == Some(&digest));
+            observer.compared(at as u32, expected as u32, claimed.get(at) == Some(&digest));
         }
         Ok(())
     })?;

@@ -19,7 +19,7 @@ pub enum Protection {
     NoKey,
     /// A random password beside it: whoever can read the folder has the key.
     Kept,
-    /// A password that is not here.
+    /// A password that is not here; one in the environment is wrong.
     Locked,
     /// A password that was given.
     Unlocked,
@@ -46,12 +46,13 @@ pub fn look(home: &Home) -> Result<Wallet, StudioError> {
         return Ok(Wallet { address: None, protection: Protection::NoKey, balance: U256::ZERO });
     }
     let address = keystore::address(&path)?;
-    let given =
-        home.password().is_some() || std::env::var_os(keystore::PASSWORD_VARIABLE).is_some_and(|p| !p.is_empty());
-    let protection = match (given, home.keys().join(keystore::PASSWORD_FILE).exists()) {
+    let in_environment = || std::env::var_os(keystore::PASSWORD_VARIABLE).is_some_and(|password| !password.is_empty());
+    // A home has a password that was tried; the environment may have any.
+    let unlocked = home.password().is_some() || in_environment() && ledger::unlock(home).is_ok();
+    let protection = match (unlocked, home.keys().join(keystore::PASSWORD_FILE).exists()) {
         (true, _) => Protection::Unlocked,
-        (false, true) => Protection::Kept,
-        (false, false) => Protection::Locked,
+        (false, true) if !in_environment() => Protection::Kept,
+        (false, _) => Protection::Locked,
     };
     let balance = match address.filter(|_| home.chain().exists()) {
         Some(address) => EmbeddedChain::open(home.chain())?.balance(address)?,

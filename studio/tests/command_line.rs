@@ -107,7 +107,7 @@ fn a_piece_is_made_minted_verified_and_exported() {
 
     // The collection is found again when its file is lost, and a piece keeps its name.
     fs::remove_file(home.0.path().join("home/chain/collection.json")).unwrap();
-    assert_eq!(home.run(&["tokens"]).status.code(), Some(1), "a lost file is no empty collection");
+    assert_eq!(home.json(&["tokens"]).as_array().map(Vec::len), Some(1), "a lost file is no empty collection");
     assert_eq!(home.json(&["make", words(&recipe)])["contract"], made["contract"]);
     let renamed = home.run(&["make", words(&recipe), "--name", "Other"]);
     assert_eq!(renamed.status.code(), Some(2));

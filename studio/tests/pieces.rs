@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path, sync::Mutex};
 
-use seedstorm_mint::{Address, Mint, block::raw_cid};
+use seedstorm_mint::{Address, EmbeddedChain, Mint, block::raw_cid, keystore::Password};
 use seedstorm_sim::{Backend, Film, Recipe, recipe::ParamValue};
 use seedstorm_studio::{
     Home, Observer, Quiet, Stage, StudioError, export,
@@ -11,7 +11,7 @@ use seedstorm_studio::{
     make,
     make::{Options, describe},
     picture,
-    pieces::pieces,
+    pieces::{Piece, pieces},
     verify::{self, Wishes},
 };
 
@@ -51,6 +51,8 @@ fn a_piece_is_listed_named_priced_minted_and_given_away() {
     let listed = pieces(&home).unwrap();
     assert_eq!(listed.len(), 2);
     assert!(listed.iter().all(|piece| piece.token.is_none()));
+    let strange = Piece { recipe: self::recipe(9).cid(), ..listed[0].clone() };
+    assert!(matches!(strange.recipe(&home), Err(StudioError::OtherRecipe(_))), "a folder of another name's content");
     let piece = listed.iter().find(|piece| piece.recipe == recipe.cid()).unwrap();
     assert_eq!(piece.recipe(&home).unwrap(), recipe);
     assert_eq!(piece.poster(&home).unwrap().width, 48);
@@ -76,7 +78,7 @@ fn a_piece_is_listed_named_priced_minted_and_given_away() {
     let minted = make(&home, &recipe, &Options { mint: true, ..unminted() }, &Quiet).unwrap().minted.unwrap();
     let owner = minted.token.owner;
     assert_eq!(minted.token.metadata, mint.metadata);
-    let paid = quote.balance - seedstorm_mint::EmbeddedChain::open(home.chain()).unwrap().balance(owner).unwrap();
+    let paid = quote.balance - EmbeddedChain::open(home.chain()).unwrap().balance(owner).unwrap();
     assert_eq!(paid, quote.cost);
     assert!(matches!(describe(&home, &recipe, "Another", "The first."), Err(StudioError::Named(_))));
     assert_eq!(describe(&home, &recipe, "First light", "The first.").unwrap(), metadata);
@@ -128,6 +130,73 @@ fn a_piece_is_listed_named_priced_minted_and_given_away() {
     fs::remove_dir_all(home.store()).unwrap();
     assert!(stored.metadata(&home).is_err() && stored.poster(&home).is_err());
     assert_eq!(pieces(&home).unwrap().len(), 2);
+}
+
+#[test]
+fn a_first_mint_that_was_broken_off_leaves_a_home_that_can_be_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = Home::open(folder.path()).unwrap();
+    make(&home, &recipe(7), &unminted(), &Quiet).unwrap();
+    // Killed after the key had its test ether, before there was a collection.
+    let key = ledger::unlock(&home).unwrap();
+    EmbeddedChain::open(home.chain()).unwrap().fund(key.address()).unwrap();
+    assert_eq!(pieces(&home).unwrap().len(), 1);
+    describe(&home, &recipe(7), "Named all the same", "").unwrap();
+    // Killed after there was a collection, before its file was written.
+    make(&home, &recipe(7), &Options { mint: true, ..unminted() }, &Quiet).unwrap();
+    fs::remove_file(home.collection()).unwrap();
+    assert_eq!(pieces(&home).unwrap()[0].token.as_ref().unwrap().id, 1);
+    let again = make(&home, &recipe(7), &Options { mint: true, ..unminted() }, &Quiet).unwrap();
+    assert_eq!(again.minted.unwrap().token.id, 1);
+    assert!(home.collection().exists());
+    // A key that is gone too is no empty wall.
+    fs::remove_file(home.collection()).unwrap();
+    fs::rename(home.keys(), folder.path().join("elsewhere")).unwrap();
+    assert!(matches!(pieces(&home), Err(StudioError::KeyLost(_))));
+}
+
+#[test]
+fn a_recipe_has_one_token_whatever_others_call_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = Home::open(folder.path()).unwrap();
+    let made = make(&home, &recipe(7), &unminted(), &Quiet).unwrap();
+    let ledger = Ledger::write(&home, ROYALTY_BPS).unwrap();
+    let mint = Mint {
+        to: ledger.key().address(),
+        metadata: made.metadata_cid,
+        recipe: recipe(7).cid(),
+        sim_root: made.sim_root.0,
+    };
+    let other = Mint { metadata: raw_cid(b"another name"), ..mint };
+    let refused = ledger.mint(&mint, || Err(StudioError::Named("Another".into())));
+    assert!(matches!(refused, Err(StudioError::Named(_))), "it was named otherwise at the last moment");
+    assert!(ledger.tokens().unwrap().is_empty());
+    assert_eq!(ledger.mint(&mint, || Ok(())).unwrap().id, 1);
+    assert_eq!(ledger.mint(&mint, || unreachable!("it is there")).unwrap().id, 1);
+    assert!(matches!(ledger.mint(&other, || Ok(())), Err(StudioError::MintedAlready(1))));
+    assert_eq!(ledger.tokens().unwrap().len(), 1);
+}
+
+#[test]
+fn what_cannot_be_signed_is_not_begun() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = Home::open(folder.path()).unwrap();
+    seedstorm_studio::wallet::create(&home, &Password::new("correct horse".into())).unwrap();
+    let compared = Compared::default();
+    let refused = make(&home, &recipe(7), &unminted(), &Watch(&compared.0)).unwrap_err();
+    assert!(refused.to_string().contains("password"), "{refused}");
+    assert!(compared.0.lock().unwrap().is_empty(), "nothing was simulated");
+}
+
+/// Notes that something was begun.
+struct Watch<'a>(&'a Mutex<Vec<(u32, u32, bool)>>);
+
+impl Observer for Watch<'_> {
+    fn begin(&self, _: Stage, _: u64) {
+        self.0.lock().unwrap().push((0, 0, true));
+    }
+    fn reached(&self, _: u64) {}
+    fn end(&self, _: Stage) {}
 }
 
 #[test]

@@ -3,18 +3,13 @@
 use std::sync::OnceLock;
 
 use bevy_egui::egui::{self, Align, Layout, RichText, Ui};
-use seedstorm_mint::{
-    Metadata, Mint,
-    block::raw_cid,
-    keystore::{KEY_FILE, KeystoreError, PASSWORD_FILE},
-};
+use seedstorm_mint::{Metadata, Mint, block::raw_cid};
 use seedstorm_sim::{Backend, Film as FilmSize, Recipe, gpu::adapters, text::is_plain};
 use seedstorm_studio::{
     Home, Stage, StudioError,
     ledger::{self, Quote, ROYALTY_BPS},
     make::{self, Made, Options},
     pieces::Piece,
-    wallet::{self, Protection},
 };
 
 use crate::{
@@ -145,14 +140,7 @@ impl Item {
     fn begin(&mut self, home: &Home, backend: Backend) {
         let (home, recipe) = (home.clone(), self.recipe.clone());
         let options = Options { backend, mint: false, ..Options::default() };
-        self.state = State::Making(Job::start(move |observer| {
-            // Its maker signs it in the end: what cannot be signed is not begun.
-            if wallet::look(&home)?.protection == Protection::Locked {
-                let (key, password) = (home.keys().join(KEY_FILE), home.keys().join(PASSWORD_FILE));
-                return Err(KeystoreError::NoPassword { key, password }.into());
-            }
-            make::make(&home, &recipe, &options, observer)
-        }));
+        self.state = State::Making(Job::start(move |observer| make::make(&home, &recipe, &options, observer)));
     }
 
     /// Takes over what is called by the finished piece.
