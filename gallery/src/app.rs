@@ -1,6 +1,6 @@
 //! The app: what it is looking at, and how a frame of it is put together.
 
-use std::{process::ExitCode, time::Duration};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use bevy::{
     core_pipeline::tonemapping::Tonemapping,
@@ -18,8 +18,10 @@ use crate::{
     icons,
     live::show::{ShowPlugin, Views},
     pages::{self, Page, collection::CollectionPage, explore::Explore, make::MakePage, wallet::WalletPage},
-    settings::{Settings, Shade},
-    theme, widgets,
+    settings::{Keeper, Settings, Shade},
+    theme,
+    trace::TracePlugin,
+    widgets,
 };
 
 /// What the app remembers while it runs.
@@ -27,8 +29,9 @@ use crate::{
 pub struct Gallery {
     pub home: Home,
     pub settings: Settings,
-    /// What was last written of them.
+    /// What was last kept of them, and who keeps them.
     saved: Settings,
+    keeper: Keeper,
     pub page: Page,
     pub explore: Explore,
     pub make: MakePage,
@@ -45,18 +48,19 @@ pub struct Gallery {
 
 impl Gallery {
     pub fn new(home: Home, backend: Backend) -> Self {
-        let settings = Settings::load(&home);
+        let (settings, trouble) = Settings::load(&home);
         Self {
             make: MakePage::new(&settings.jobs),
             home,
             saved: settings.clone(),
+            keeper: Keeper::default(),
             settings,
             page: Page::Explore,
             explore: Explore::default(),
             collection: CollectionPage::default(),
             wallet: WalletPage::default(),
             backend,
-            trouble: None,
+            trouble,
             last: Page::Explore,
             dressed: false,
         }
@@ -72,10 +76,11 @@ impl Gallery {
     fn remember(&mut self) {
         self.settings.jobs = self.make.to_keep();
         if self.settings != self.saved {
-            if let Err(error) = self.settings.save(&self.home) {
-                self.trouble = Some(error.to_string());
-            }
+            self.keeper.keep(&self.home, self.settings.clone());
             self.saved = self.settings.clone();
+        }
+        if let Some(problem) = self.keeper.problem() {
+            self.trouble = Some(problem);
         }
     }
 }
@@ -90,7 +95,7 @@ const RESTING: Duration = Duration::from_millis(250);
 const PLAYED: f64 = 8.0;
 
 /// Runs the app until its window is closed.
-pub fn run(gallery: Gallery, size: [u32; 2], drive: Option<Drive>) -> ExitCode {
+pub fn run(gallery: Gallery, size: [u32; 2], drive: Option<Drive>, trace: Option<PathBuf>) -> ExitCode {
     let window = Window {
         title: "Seedstorm".into(),
         resolution: (size[0], size[1]).into(),
@@ -115,6 +120,9 @@ pub fn run(gallery: Gallery, size: [u32; 2], drive: Option<Drive>) -> ExitCode {
         .add_systems(EguiPrimaryContextPass, draw);
     if let Some(drive) = drive {
         app.add_plugins(DrivePlugin(drive));
+    }
+    if let Some(path) = trace {
+        app.add_plugins(TracePlugin(path));
     }
     match app.run() {
         AppExit::Success => ExitCode::SUCCESS,
@@ -181,6 +189,7 @@ fn draw(
     if page != gallery.last {
         // What another page did may have changed what these know.
         gallery.wallet.refresh();
+        gallery.wallet.forget(&context);
         gallery.collection.refresh();
         gallery.make.rest();
         gallery.last = page;

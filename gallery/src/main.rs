@@ -10,6 +10,7 @@ mod pages;
 mod settings;
 mod text;
 mod theme;
+mod trace;
 mod widgets;
 mod work;
 
@@ -42,6 +43,9 @@ struct Arguments {
     /// Use the app as this script says, with the pointer and the keys of the display that it runs on.
     #[arg(long, value_name = "SCRIPT", requires = "shots")]
     drive: Option<PathBuf>,
+    /// Write how long each frame of the interface took, as a trace that Perfetto shows, when the app ends.
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
     /// Where the script's pictures go.
     #[arg(long, value_name = "DIR", requires = "drive")]
     shots: Option<PathBuf>,
@@ -89,5 +93,5 @@ fn run(arguments: Arguments) -> Result<ExitCode, String> {
     if let Some(percent) = arguments.scale {
         gallery.settings.scale = percent as f32 / 100.0;
     }
-    Ok(app::run(gallery, arguments.size, drive))
+    Ok(app::run(gallery, arguments.size, drive, arguments.trace))
 }

@@ -1,11 +1,18 @@
 //! What the app remembers from one run to the next, in the home's `gallery.json`.
 
-use std::{collections::VecDeque, path::PathBuf};
+use std::{
+    collections::VecDeque,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    thread::JoinHandle,
+};
 
 use seedstorm_mint::files::{self, Access};
 use seedstorm_sim::Seed;
 use seedstorm_studio::{Home, StudioError};
 use serde::{Deserialize, Serialize};
+
+use crate::work::lock;
 
 /// The largest file that is read, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
@@ -54,15 +61,28 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Those of this home; the usual ones where there are none, or none that can be read.
-    pub fn load(home: &Home) -> Self {
-        let bytes = files::read_bounded(&Self::path(home), MAX_BYTES).ok();
-        let mut settings: Self = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+    /// Those of this home, or the usual ones; and what is wrong with a file that cannot be read, which is put aside.
+    pub fn load(home: &Home) -> (Self, Option<String>) {
+        let path = Self::path(home);
+        let read = files::read_bounded(&path, MAX_BYTES)
+            .and_then(|bytes| serde_json::from_slice(&bytes).map_err(std::io::Error::other));
+        let (mut settings, problem): (Self, _) = match read {
+            Ok(settings) => (settings, None),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Default::default(),
+            Err(error) => {
+                let aside = path.with_extension("json.unreadable");
+                let kept = match std::fs::rename(&path, &aside) {
+                    Ok(()) => format!("it is kept as {}", aside.display()),
+                    Err(error) => format!("it cannot be put aside: {error}"),
+                };
+                (Self::default(), Some(format!("{} cannot be read ({error}); {kept}", path.display())))
+            }
+        };
         settings.scale = if settings.scale.is_finite() { settings.scale.clamp(0.75, 2.5) } else { 1.0 };
         settings.seen.truncate(MOST_SEEN);
         settings.liked.truncate(MOST_LIKED);
         settings.jobs.truncate(MOST_JOBS);
-        settings
+        (settings, problem)
     }
 
     /// Keeps them.
@@ -100,6 +120,43 @@ impl Settings {
     }
 }
 
+/// Writes settings beside the interface, the latest alone where they change quickly. What is not written yet is, before
+/// this is dropped.
+#[derive(Debug, Default)]
+pub struct Keeper {
+    latest: Arc<Mutex<Option<Settings>>>,
+    problem: Arc<Mutex<Option<String>>>,
+    writer: Option<JoinHandle<()>>,
+}
+
+impl Keeper {
+    /// Keeps these.
+    pub fn keep(&mut self, home: &Home, settings: Settings) {
+        *lock(&self.latest) = Some(settings);
+        let (latest, problem, home) = (Arc::clone(&self.latest), Arc::clone(&self.problem), home.clone());
+        let before = self.writer.take();
+        self.writer = Some(std::thread::spawn(move || {
+            // One after the other; a writer whose settings another has taken finds nothing to do.
+            let _ = before.map(JoinHandle::join);
+            let taken = lock(&latest).take();
+            if let Some(Err(error)) = taken.map(|settings| settings.save(&home)) {
+                *lock(&problem) = Some(error.to_string());
+            }
+        }));
+    }
+
+    /// What went wrong, once.
+    pub fn problem(&self) -> Option<String> {
+        lock(&self.problem).take()
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        let _ = self.writer.take().map(JoinHandle::join);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,18 +165,26 @@ mod tests {
     fn settings_are_kept_and_nonsense_is_not_believed() {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::open(folder.path()).unwrap();
-        assert_eq!(Settings::load(&home), Settings::default());
+        assert_eq!(Settings::load(&home), (Settings::default(), None));
         let mut settings = Settings { shade: Shade::Light, scale: 1.5, ..Settings::default() };
         for seed in [1, 2, 1] {
             settings.saw(Seen { scenario: "bloom@1".into(), seed: seed.into() });
         }
         settings.like(&Seen { scenario: "bloom@1".into(), seed: 2.into() });
-        settings.save(&home).unwrap();
-        assert_eq!(Settings::load(&home), settings);
+        let mut keeper = Keeper::default();
+        for scale in [1.0, 1.25, 1.5] {
+            keeper.keep(&home, Settings { scale, ..settings.clone() });
+        }
+        drop(keeper);
+        assert_eq!(Settings::load(&home), (settings.clone(), None));
         assert_eq!((settings.seen.len(), settings.seen[0].seed), (2, 1.into()));
         for nonsense in ["", "[]", r#"{"scale": 1e99}"#, r#"{"seen": 3}"#] {
-            std::fs::write(folder.path().join("gallery.json"), nonsense).unwrap();
-            assert!(Settings::load(&home).scale <= 2.5, "{nonsense}");
+            let path = folder.path().join("gallery.json");
+            std::fs::write(&path, nonsense).unwrap();
+            let (read, problem) = Settings::load(&home);
+            assert!(read.scale <= 2.5, "{nonsense}");
+            let aside = folder.path().join("gallery.json.unreadable");
+            assert_eq!(problem.is_some(), aside.exists() && !path.exists(), "{nonsense}: what is there is not lost");
         }
     }
 }

@@ -30,6 +30,7 @@ pub struct Ledger {
     collection: Option<Collection>,
     runtime: Runtime,
     lock: PathBuf,
+    chain: EmbeddedChain,
 }
 
 impl Ledger {
@@ -43,8 +44,9 @@ impl Ledger {
         // A provider wants a key; nobody will ever see this one sign.
         let key = PrivateKeySigner::random();
         let runtime = runtime()?;
+        let chain = EmbeddedChain::open(home.chain())?;
         let collection = if home.chain().exists() {
-            let provider = EmbeddedChain::open(home.chain())?.provider(key.clone());
+            let provider = chain.provider(key.clone());
             match deployment(home)? {
                 Some(known) => Some(runtime.block_on(Collection::open(provider, known))?),
                 // Its file is lost, or was not written yet when a first mint was broken off.
@@ -53,7 +55,7 @@ impl Ledger {
         } else {
             None
         };
-        Ok(Self { key, collection, runtime, lock: lock_path(home) })
+        Ok(Self { key, collection, runtime, lock: lock_path(home), chain })
     }
 
     /// Opens the chain for minting: unlocks the key, and makes the key, its test ether and the collection at first
@@ -75,7 +77,7 @@ impl Ledger {
             let text = serde_json::to_vec_pretty(&collection.deployment()).expect("plain numbers and texts");
             files::write_atomically(&path, &text, Access::Shared).map_err(StudioError::io(&path))?;
         }
-        Ok(Self { key, collection: Some(collection), runtime, lock: lock_path(home) })
+        Ok(Self { key, collection: Some(collection), runtime, lock: lock_path(home), chain })
     }
 
     /// The key; a throw-away one where the ledger was opened for reading.
@@ -110,6 +112,18 @@ impl Ledger {
                 Ok(self.runtime.block_on(collection.mint(self.key.address(), mint))?)
             }
         }
+    }
+
+    /// Mints many tokens as one change of the chain's file: all of them, or none where the disk refuses or the process is
+    /// killed. A mint that the chain refuses ends it; those before it stay.
+    ///
+    /// # Errors
+    /// As [`Ledger::mint`].
+    ///
+    /// # Panics
+    /// If the ledger was opened for reading where nothing was ever minted.
+    pub fn mint_all(&self, mints: impl IntoIterator<Item = Mint>) -> Result<Vec<Token>, StudioError> {
+        self.chain.at_once(|| mints.into_iter().map(|mint| self.mint(&mint, || Ok(()))).collect())?
     }
 
     /// Gives a token of this key to another address.

@@ -35,22 +35,36 @@ pub struct Piece {
 /// # Errors
 /// What the chain or the disk says.
 pub fn pieces(home: &Home) -> Result<Vec<Piece>, StudioError> {
-    let folder_of = |recipe: &Cid| Some(home.bundles().join(recipe.to_string())).filter(|folder| folder.is_dir());
     let tokens = Ledger::read(home)?.tokens()?;
     let minted: HashSet<Cid> = tokens.iter().map(|token| token.recipe).collect();
-    let mut unminted: Vec<(SystemTime, Piece)> = Vec::new();
+    let folders = folders(home)?;
+    let kept: HashSet<Cid> = folders.iter().map(|piece| piece.recipe).collect();
+    let folder = |recipe: &Cid| kept.contains(recipe).then(|| home.bundles().join(recipe.to_string()));
+    let of = |token: Token| Piece { recipe: token.recipe, folder: folder(&token.recipe), token: Some(token) };
+    let unminted = folders.iter().filter(|piece| !minted.contains(&piece.recipe)).cloned();
+    Ok(unminted.chain(tokens.into_iter().rev().map(of)).collect())
+}
+
+/// The finished pieces that a home has as folders, the latest first, whether there are tokens of them or not: what can be
+/// listed without a chain.
+///
+/// # Errors
+/// What the disk says.
+pub fn folders(home: &Home) -> Result<Vec<Piece>, StudioError> {
+    let mut found: Vec<(SystemTime, Piece)> = Vec::new();
     let bundles = home.bundles();
     for entry in fs::read_dir(&bundles).map_err(StudioError::io(&bundles))? {
         let entry = entry.map_err(StudioError::io(&bundles))?;
-        let recipe = entry.file_name().to_str().and_then(|name| name.parse::<Cid>().ok());
-        let Some(recipe) = recipe.filter(|recipe| !minted.contains(recipe)) else { continue };
-        let Some(folder) = folder_of(&recipe) else { continue };
+        let Some(recipe) = entry.file_name().to_str().and_then(|name| name.parse::<Cid>().ok()) else { continue };
+        let folder = bundles.join(recipe.to_string());
+        if !folder.is_dir() {
+            continue;
+        }
         let at = entry.metadata().and_then(|it| it.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
-        unminted.push((at, Piece { recipe, token: None, folder: Some(folder) }));
+        found.push((at, Piece { recipe, token: None, folder: Some(folder) }));
     }
-    unminted.sort_by(|(a, _), (b, _)| b.cmp(a));
-    let of = |token: Token| Piece { recipe: token.recipe, folder: folder_of(&token.recipe), token: Some(token) };
-    Ok(unminted.into_iter().map(|(_, piece)| piece).chain(tokens.into_iter().rev().map(of)).collect())
+    found.sort_by(|(a, _), (b, _)| b.cmp(a));
+    Ok(found.into_iter().map(|(_, piece)| piece).collect())
 }
 
 impl Piece {

@@ -12,7 +12,7 @@ use bevy_egui::egui::{self, RichText, Sense, Ui};
 use seedstorm_mint::{Cid, Metadata, Rarity, TraitValue};
 use seedstorm_render::image_file::Rgb8Image;
 use seedstorm_studio::{
-    Home,
+    Home, Observer, Stage, StudioError,
     pieces::{self, Piece},
 };
 
@@ -25,7 +25,12 @@ use crate::{
     work::{Job, lock},
 };
 
-use super::{Page, film::at_most, make::in_words, piece::PiecePage};
+use super::{
+    Page,
+    film::at_most,
+    make::{in_words, taken},
+    piece::PiecePage,
+};
 
 /// Edge of a poster on the wall, pixels; how many are kept; and how many wait to be read.
 const EDGE: usize = 320;
@@ -35,8 +40,12 @@ const WAITING: usize = 64;
 /// The page.
 #[derive(Default)]
 pub struct CollectionPage {
-    listing: Option<Job<Vec<Entry>>>,
-    entries: Option<Vec<Entry>>,
+    listing: Option<Job<Listing>>,
+    entries: Option<Vec<Arc<Entry>>>,
+    /// Why there is less on the wall than there should be.
+    problem: Option<String>,
+    /// Whether what is listed may have changed.
+    stale: bool,
     search: String,
     /// Which entries match what is searched, by their place.
     found: Vec<usize>,
@@ -44,6 +53,12 @@ pub struct CollectionPage {
     posters: Option<Posters>,
     open: Option<PiecePage>,
     wanted: Option<Cid>,
+}
+
+/// What was listed, and what was not to be had.
+struct Listing {
+    entries: Vec<Arc<Entry>>,
+    problem: Option<String>,
 }
 
 /// A piece on the wall.
@@ -96,10 +111,9 @@ impl CollectionPage {
         self.open.is_some()
     }
 
-    /// Lists everything anew.
+    /// Lists everything anew; what was listed before stays until then.
     pub fn refresh(&mut self) {
-        self.entries = None;
-        self.listing = None;
+        self.stale = true;
     }
 }
 
@@ -126,17 +140,23 @@ pub fn show(ui: &mut Ui, gallery: &mut Gallery) {
             });
             return;
         };
-        if count == 0 {
+        if count == 0 && gallery.collection.problem.is_none() {
             let words = "What you make and mint hangs here, and what others give you.";
             if widgets::empty(ui, icons::COLLECTION, "An empty wall", words, "Explore") {
                 gallery.page = Page::Explore;
             }
             return;
         }
+        if let Some(problem) = &gallery.collection.problem {
+            widgets::notice(ui, icons::WARNING, theme::palette(ui).bad, problem);
+            ui.add_space(NEAR);
+        }
         ui.horizontal(|ui| {
             widgets::title(ui, "Collection");
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                if widgets::icon_button(ui, icons::RESET, "Look again").clicked() {
+                if gallery.collection.listing.is_some() {
+                    widgets::busy(ui);
+                } else if widgets::icon_button(ui, icons::RESET, "Look again").clicked() {
                     gallery.collection.refresh();
                 }
                 let hint = format!("{}  Scenario, trait or name", icons::SEARCH);
@@ -152,33 +172,53 @@ pub fn show(ui: &mut Ui, gallery: &mut Gallery) {
 /// Begins to list what there is, where that is not known, and takes what was listed.
 fn list(gallery: &mut Gallery) {
     let page = &mut gallery.collection;
-    if page.entries.is_none() && page.listing.is_none() {
+    if (page.stale || page.entries.is_none()) && page.listing.is_none() {
+        page.stale = false;
         let home = gallery.home.clone();
-        page.listing = Some(Job::start(move |observer| {
-            let pieces = pieces::pieces(&home)?;
-            observer.begin(seedstorm_studio::Stage::Sweep, pieces.len() as u64);
-            let read = |(number, piece)| {
-                observer.reached(number as u64);
-                Entry::of(&home, piece)
-            };
-            Ok(pieces.into_iter().enumerate().map(read).collect())
-        }));
+        let before: Vec<Arc<Entry>> = page.entries.iter().flatten().cloned().collect();
+        page.listing = Some(Job::start(move |observer| listed(&home, &before, observer)));
     }
-    let Some(listed) = page.listing.as_ref().and_then(Job::take) else { return };
+    let Some(listed) = page.listing.as_ref().and_then(taken) else { return };
     page.listing = None;
     page.searched = None;
-    page.entries = Some(match listed {
-        Ok(entries) => entries,
-        Err(error) => {
-            gallery.trouble = Some(in_words(&error));
-            vec![]
-        }
+    let Listing { entries, problem } = listed.unwrap_or_else(|error| Listing {
+        entries: page.entries.take().unwrap_or_default(),
+        problem: Some(in_words(&error)),
     });
-    if let Some(wanted) = page.wanted.take()
-        && let Some(entry) = page.entries.iter().flatten().find(|entry| entry.piece.recipe == wanted)
+    page.problem = problem;
+    let entries = page.entries.insert(entries);
+    let find = |wanted: &Cid| entries.iter().find(|entry| entry.piece.recipe == *wanted);
+    if let Some(open) = &mut page.open
+        && let Some(entry) = find(open.recipe())
     {
+        open.update(&gallery.home, entry);
+    }
+    if let Some(entry) = page.wanted.take().as_ref().and_then(find) {
         page.open = Some(PiecePage::new(&gallery.home, entry));
     }
+}
+
+/// All that there is, where `before` is what was known: what a token commits to does not change.
+fn listed(home: &Home, before: &[Arc<Entry>], observer: &dyn Observer) -> Result<Listing, StudioError> {
+    let (pieces, problem) = match pieces::pieces(home) {
+        Ok(pieces) => (pieces, None),
+        // What has a folder can be shown all the same.
+        Err(error) => (pieces::folders(home)?, Some(in_words(&error))),
+    };
+    let fixed = |entry: &&Arc<Entry>| entry.piece.token.is_some() && entry.metadata.is_ok();
+    let known: HashMap<Cid, &Arc<Entry>> =
+        before.iter().filter(fixed).map(|entry| (entry.piece.recipe, entry)).collect();
+    observer.begin(Stage::Sweep, pieces.len() as u64);
+    let mut entries = Vec::with_capacity(pieces.len());
+    for (number, piece) in pieces.into_iter().enumerate() {
+        if observer.stopped() {
+            return Err(StudioError::Stopped);
+        }
+        observer.reached(number as u64);
+        let known = known.get(&piece.recipe).filter(|entry| entry.piece == piece);
+        entries.push(known.map_or_else(|| Arc::new(Entry::of(home, piece)), |entry| Arc::clone(entry)));
+    }
+    Ok(Listing { entries, problem })
 }
 
 /// All that is found, a row at a time as they are scrolled into view.
@@ -188,7 +228,7 @@ fn wall(ui: &mut Ui, gallery: &mut Gallery) {
     let searched = page.search.trim().to_lowercase();
     if page.searched.as_ref() != Some(&searched) {
         let words: Vec<&str> = searched.split_whitespace().collect();
-        let matches = |(_, entry): &(usize, &Entry)| words.iter().all(|word| entry.text.contains(word));
+        let matches = |(_, entry): &(usize, &Arc<Entry>)| words.iter().all(|word| entry.text.contains(word));
         page.found = entries.iter().enumerate().filter(matches).map(|(at, _)| at).collect();
         page.searched = Some(searched);
     }
@@ -205,7 +245,9 @@ fn wall(ui: &mut Ui, gallery: &mut Gallery) {
     }
     let posters = page.posters.get_or_insert_with(|| Posters::new(gallery.home.clone()));
     posters.take(ui.ctx());
-    let columns = ((ui.available_width() + APART) / (220.0 + APART)).floor().max(1.0);
+    // What hangs alone hangs large.
+    let least = if page.found.len() <= 3 { 360.0 } else { 220.0 };
+    let columns = ((ui.available_width() + APART) / (least + APART)).floor().max(1.0);
     let width = ((ui.available_width() - 12.0 - (columns - 1.0) * APART) / columns).floor();
     let (columns, height) = (columns as usize, width + 58.0);
     let rows = page.found.len().div_ceil(columns);

@@ -13,8 +13,7 @@ use seedstorm_render::image_file::Rgb8Image;
 
 use crate::{widgets, work::lock};
 
-/// The longest edge of a frame that is shown, pixels, and how many bytes all frames may take.
-const EDGE: usize = 540;
+/// How many bytes all frames of a film may take.
 const BYTES: usize = 192 << 20;
 
 /// How long it waits for a frame that is not there yet.
@@ -40,15 +39,17 @@ struct Shared {
 }
 
 impl Film {
-    /// The film of `total` frames that `frame` reads; one that is not there yet, `Ok(None)`, is waited for.
+    /// The film of `total` frames that `frame` reads, none larger than `edge` pixels. One that is not there yet, `Ok(None)`,
+    /// is waited for where the film `grows`, and ends it else.
     pub fn new(
-        total: u32,
-        fps: u32,
+        [total, fps]: [u32; 2],
+        edge: usize,
+        grows: bool,
         frame: impl Fn(u32) -> Result<Option<Rgb8Image>, String> + Send + 'static,
     ) -> Self {
         let shared = Arc::new(Shared::default());
         let own = Arc::clone(&shared);
-        let edge = EDGE.min((BYTES / 3 / total.max(1) as usize).isqrt());
+        let edge = edge.min((BYTES / 3 / total.max(1) as usize).isqrt());
         std::thread::spawn(move || {
             let mut number = 0;
             while number < total && !own.stop.load(Ordering::Relaxed) {
@@ -57,7 +58,8 @@ impl Film {
                         lock(&own.frames).push(Arc::new(at_most(image, edge)));
                         number += 1;
                     }
-                    Ok(None) => std::thread::sleep(WAIT),
+                    Ok(None) if grows => std::thread::sleep(WAIT),
+                    Ok(None) => return,
                     Err(problem) => {
                         *lock(&own.problem) = Some(problem);
                         return;

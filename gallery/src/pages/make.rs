@@ -30,6 +30,9 @@ static QUALITIES: [(&str, FilmSize, &str); 3] = [
     ("Master", FilmSize::MASTER, "to hang on a wall; takes hours on a processor alone"),
 ];
 
+/// Edge of a film on its card, points; the longest edge of a frame of it, pixels.
+const EDGE: f32 = 320.0;
+
 /// The most a name and a description may be long, letters.
 const MAX_NAME: usize = 80;
 const MAX_DESCRIPTION: usize = 1000;
@@ -194,6 +197,8 @@ impl Item {
             _ => return,
         };
         self.state = next;
+        // It may have come to its end, or have grown.
+        self.film = None;
     }
 
     fn quote(&mut self, home: &Home) {
@@ -376,12 +381,14 @@ fn card(ui: &mut Ui, item: &mut Item, home: &Home) -> Option<Wish> {
     widgets::card(ui).show(ui, |ui| {
         ui.set_width(ui.available_width());
         ui.horizontal_top(|ui| {
-            let edge = 280.0_f32.min(ui.available_width() * 0.4);
+            let edge = EDGE.min(ui.available_width() * 0.4);
             let (rect, _) = ui.allocate_exact_size(egui::vec2(edge, edge), egui::Sense::hover());
             if ui.is_rect_visible(rect) && !matches!(item.state, State::Waiting | State::Remembered) {
                 let (home, recipe, film) = (home.clone(), item.recipe.clone(), &item.recipe.film);
+                let grows = matches!(item.state, State::Making(_));
                 let frame = move |frame| Ok(make::frame_so_far(&home, &recipe, frame));
-                item.film.get_or_insert_with(|| Film::new(film.frames, film.fps, frame)).show(ui, rect);
+                let film = || Film::new([film.frames, film.fps], EDGE as usize, grows, frame);
+                item.film.get_or_insert_with(film).show(ui, rect);
             } else {
                 item.film = None;
                 widgets::placeholder(ui, rect, "");

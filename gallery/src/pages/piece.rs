@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use bevy_egui::egui::{self, Align, Layout, RichText, ScrollArea, Ui};
-use seedstorm_mint::{Address, Attestation, Metadata, Rarity, Token, TraitValue, collection::Moved};
+use seedstorm_mint::{Address, Attestation, Cid, Metadata, Rarity, Token, TraitValue, collection::Moved};
 use seedstorm_sim::{Digest, Recipe};
 use seedstorm_studio::{
     Home, export,
@@ -27,6 +27,9 @@ use super::{
     make::{in_words, stage_name, taken},
 };
 
+/// The longest edge of a frame that is shown, pixels.
+const EDGE: usize = 540;
+
 /// The page.
 pub struct PiecePage {
     piece: Piece,
@@ -39,7 +42,7 @@ pub struct PiecePage {
     asks: Asks,
     to: String,
     place: String,
-    work: Option<Job<String>>,
+    work: Option<Job<Done>>,
     /// What was done last, in words.
     done: Option<String>,
 }
@@ -49,6 +52,37 @@ struct Read {
     recipe: Result<Recipe, String>,
     attestations: Result<Vec<Attestation>, String>,
     history: Result<Vec<Moved>, String>,
+}
+
+impl Read {
+    fn start(home: &Home, piece: &Piece) -> Job<Self> {
+        let (home, piece) = (home.clone(), piece.clone());
+        Job::start(move |_| {
+            let history = match &piece.token {
+                Some(token) => {
+                    Ledger::read(&home).and_then(|ledger| ledger.history(token.id)).map_err(|e| in_words(&e))
+                }
+                None => Ok(vec![]),
+            };
+            Ok(Self {
+                recipe: piece.recipe(&home).map_err(|error| in_words(&error)),
+                attestations: piece.attestations(&home).map_err(|error| in_words(&error)),
+                history,
+            })
+        })
+    }
+}
+
+/// What was done, in words, and whose the token is now where that has changed.
+struct Done {
+    words: String,
+    token: Option<Token>,
+}
+
+impl Done {
+    fn said(words: String) -> Self {
+        Self { words, token: None }
+    }
 }
 
 enum Check {
@@ -70,25 +104,13 @@ enum Asks {
 impl PiecePage {
     pub fn new(home: &Home, entry: &Entry) -> Self {
         let piece = entry.piece.clone();
-        let (own, of) = (home.clone(), piece.clone());
-        let read = Job::start(move |_| {
-            let history = match &of.token {
-                Some(token) => Ledger::read(&own).and_then(|ledger| ledger.history(token.id)).map_err(|e| in_words(&e)),
-                None => Ok(vec![]),
-            };
-            Ok(Read {
-                recipe: of.recipe(&own).map_err(|error| in_words(&error)),
-                attestations: of.attestations(&own).map_err(|error| in_words(&error)),
-                history,
-            })
-        });
         let name = piece.token.as_ref().map_or_else(|| "piece".into(), |token| format!("token-{}", token.id));
         Self {
             title: entry.title(),
             metadata: entry.metadata.clone(),
             place: home.root().join("exports").join(format!("{name}.car")).display().to_string(),
+            read: Some(Read::start(home, &piece)),
             piece,
-            read: Some(read),
             known: None,
             film: None,
             check: Check::Never,
@@ -96,6 +118,18 @@ impl PiecePage {
             to: String::new(),
             work: None,
             done: None,
+        }
+    }
+
+    /// The recipe that it is of.
+    pub fn recipe(&self) -> &Cid {
+        &self.piece.recipe
+    }
+
+    /// Takes over what has become of the piece elsewhere, unless something is under way.
+    pub fn update(&mut self, home: &Home, entry: &Entry) {
+        if self.piece != entry.piece && self.work.is_none() && !matches!(self.check, Check::Running(_)) {
+            *self = Self::new(home, entry);
         }
     }
 
@@ -148,7 +182,7 @@ impl PiecePage {
         {
             let (home, piece) = (gallery.home.clone(), self.piece.clone());
             let frame = move |frame| piece.frame(&home, frame).map(Some).map_err(|error| error.to_string());
-            self.film = Some(Film::new(recipe.film.frames, recipe.film.fps, frame));
+            self.film = Some(Film::new([recipe.film.frames, recipe.film.fps], EDGE, false, frame));
         }
         if let Check::Running(job) = &self.check {
             let lost = job.is_lost();
@@ -162,13 +196,12 @@ impl PiecePage {
         if let Some(done) = self.work.as_ref().and_then(taken) {
             self.work = None;
             match done {
-                Ok(words) => {
+                Ok(Done { words, token }) => {
                     self.done = Some(words);
                     self.asks = Asks::Nothing;
-                    if let Some(token) = &mut self.piece.token
-                        && let Ok(now) = Ledger::read(&gallery.home).and_then(|ledger| ledger.token(token.id))
-                    {
-                        *token = now;
+                    if token.is_some() {
+                        self.piece.token = token;
+                        self.read = Some(Read::start(&gallery.home, &self.piece));
                     }
                 }
                 Err(error) => gallery.trouble = Some(in_words(&error)),
@@ -234,10 +267,10 @@ impl PiecePage {
                 }
                 if path.extension().is_some_and(|end| end == "car") {
                     let (path, car) = export::car(&home, &name, Some(&path))?;
-                    Ok(format!("{} blocks in {}", car.blocks, path.display()))
+                    Ok(Done::said(format!("{} blocks in {}", car.blocks, path.display())))
                 } else {
                     export::folder(&home, &name, &path)?;
-                    Ok(format!("Written to {}", path.display()))
+                    Ok(Done::said(format!("Written to {}", path.display())))
                 }
             }));
         }
@@ -261,7 +294,8 @@ impl PiecePage {
                     let home = gallery.home.clone();
                     self.work = Some(Job::start(move |_| {
                         let token = Ledger::write(&home, ROYALTY_BPS)?.transfer(id, to)?;
-                        Ok(format!("Token {id} belongs to {} now", token.owner))
+                        let words = format!("Token {id} belongs to {} now", token.owner);
+                        Ok(Done { words, token: Some(token) })
                     }));
                 }
                 if ui.button("Keep it").clicked() {

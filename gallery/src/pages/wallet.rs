@@ -46,10 +46,28 @@ impl WalletPage {
         self.failed = None;
     }
 
-    /// Takes what was typed, and leaves nothing of it behind.
-    fn taken(field: &mut String) -> Password {
+    /// Takes what was typed, and leaves nothing of it behind: fields remember what is to be undone.
+    fn taken(context: &egui::Context, name: &str, field: &mut String) -> Password {
+        context.data_mut(|data| data.remove::<egui::text_edit::TextEditState>(field_id(name)));
         Password::new(std::mem::take(field))
     }
+
+    /// Forgets what was typed.
+    pub fn forget(&mut self, context: &egui::Context) {
+        let fields = [(KEY, &mut self.secret), (PASSWORD, &mut self.password), (AGAIN, &mut self.again)];
+        for (name, field) in fields {
+            drop(Self::taken(context, name, field));
+        }
+    }
+}
+
+/// What the fields are called.
+const KEY: &str = "The key: 64 hexadecimal digits, or the path of a keystore's file";
+const PASSWORD: &str = "Password";
+const AGAIN: &str = "Password once more";
+
+fn field_id(name: &str) -> egui::Id {
+    egui::Id::new(("wallet", name))
 }
 
 /// The page.
@@ -132,11 +150,12 @@ fn key(ui: &mut Ui, gallery: &mut Gallery, seen: &Wallet) {
     });
     if seen.protection == Protection::Locked {
         ui.add_space(APART);
-        password(ui, "Password", &mut gallery.wallet.password);
+        password(ui, PASSWORD, &mut gallery.wallet.password);
         let ready = gallery.wallet.work.is_none() && !gallery.wallet.password.is_empty();
         let entered = ui.input(|input| input.key_pressed(egui::Key::Enter));
         if ready && (ui.add_enabled_ui(ready, |ui| widgets::primary(ui, "Unlock")).inner.clicked() || entered) {
-            let (home, given) = (gallery.home.clone(), WalletPage::taken(&mut gallery.wallet.password));
+            let (home, given) =
+                (gallery.home.clone(), WalletPage::taken(ui.ctx(), PASSWORD, &mut gallery.wallet.password));
             gallery.wallet.work = Some(Job::start(move |_| wallet::unlock(&home, given).map(Some)));
         }
         busy(ui, gallery);
@@ -158,10 +177,10 @@ fn no_key(ui: &mut Ui, gallery: &mut Gallery) {
     });
     let page = &mut gallery.wallet;
     if page.tab == Tab::Import {
-        password(ui, "The key: 64 hexadecimal digits, or the path of a keystore's file", &mut page.secret);
+        password(ui, KEY, &mut page.secret);
     }
-    password(ui, "Password", &mut page.password);
-    password(ui, "Password once more", &mut page.again);
+    password(ui, PASSWORD, &mut page.password);
+    password(ui, AGAIN, &mut page.again);
     let long = page.password.chars().count() >= MIN_PASSWORD;
     let words = match (page.password.is_empty(), long, page.password == page.again) {
         (true, ..) => "",
@@ -174,8 +193,9 @@ fn no_key(ui: &mut Ui, gallery: &mut Gallery) {
     let name = if page.tab == Tab::Create { "Create the key" } else { "Import the key" };
     if ui.add_enabled_ui(ready, |ui| widgets::primary(ui, name)).inner.clicked() {
         let home = gallery.home.clone();
-        let (given, secret) = (WalletPage::taken(&mut page.password), WalletPage::taken(&mut page.secret));
-        drop(WalletPage::taken(&mut page.again));
+        let given = WalletPage::taken(ui.ctx(), PASSWORD, &mut page.password);
+        let secret = WalletPage::taken(ui.ctx(), KEY, &mut page.secret);
+        page.forget(ui.ctx());
         let imports = page.tab == Tab::Import;
         page.work = Some(Job::start(move |_| {
             if imports {
@@ -201,6 +221,7 @@ fn busy(ui: &mut Ui, gallery: &Gallery) {
 
 fn password(ui: &mut Ui, name: &str, value: &mut String) {
     widgets::quiet(ui, name);
-    let field = ui.add(widgets::line(value).password(true).char_limit(512).desired_width(360.0));
+    let field = widgets::line(value).id(field_id(name)).password(true).char_limit(512).desired_width(360.0);
+    let field = ui.add(field);
     field.widget_info(|| egui::WidgetInfo::labeled(egui::WidgetType::TextEdit, true, name));
 }

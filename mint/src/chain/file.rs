@@ -8,6 +8,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
@@ -27,11 +28,13 @@ pub(super) struct ChainFile {
     path: PathBuf,
     /// The header line of that state; empty before there is a file.
     seen: Mutex<String>,
+    /// Whether its lock is held for many changes, which are written together.
+    held: AtomicBool,
 }
 
 impl ChainFile {
     pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, seen: Mutex::new(String::new()) }
+        Self { path, seen: Mutex::new(String::new()), held: AtomicBool::new(false) }
     }
 
     /// Reads the chain; `None` where there is no file yet.
@@ -67,6 +70,9 @@ impl ChainFile {
 
     /// Reads the chain again if another process wrote it since.
     pub(super) fn refresh(&self, ledger: &mut Ledger) -> Result<(), ChainError> {
+        if self.held.load(Ordering::Relaxed) {
+            return Ok(());
+        }
         let mut header = Vec::with_capacity(MAX_HEADER_BYTES);
         match File::open(&self.path) {
             Ok(file) => {
@@ -93,16 +99,40 @@ impl ChainFile {
         ledger: &mut Ledger,
         change: impl FnOnce(&mut Ledger) -> T,
     ) -> Result<T, ChainError> {
-        let lock = self.path.with_added_extension("lock");
-        let _lock = files::hold_lock(&lock).map_err(|source| ChainError::Io { path: lock, source })?;
+        let held = self.held.load(Ordering::Relaxed);
+        let _lock = if held { None } else { Some(self.lock()?) };
         self.refresh(ledger)?;
         let mut next = ledger.clone();
         let result = change(&mut next);
         if next.blocks().len() != ledger.blocks().len() {
-            self.write(&next)?;
+            if !held {
+                self.write(&next)?;
+            }
             *ledger = next;
         }
         Ok(result)
+    }
+
+    /// Makes all changes of `work` without writing one, alone among all processes, and writes them together. Where the disk
+    /// refuses, the file stays as it was.
+    pub(super) fn hold<T>(&self, ledger: &Mutex<Ledger>, work: impl FnOnce() -> T) -> Result<T, ChainError> {
+        let newest = || ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        let _lock = self.lock()?;
+        self.refresh(&mut newest())?;
+        let blocks = newest().blocks().len();
+        self.held.store(true, Ordering::Relaxed);
+        let result = work();
+        self.held.store(false, Ordering::Relaxed);
+        let ledger = newest();
+        if ledger.blocks().len() != blocks {
+            self.write(&ledger)?;
+        }
+        Ok(result)
+    }
+
+    fn lock(&self) -> Result<File, ChainError> {
+        let lock = self.path.with_added_extension("lock");
+        files::hold_lock(&lock).map_err(|source| ChainError::Io { path: lock, source })
     }
 
     fn write(&self, ledger: &Ledger) -> Result<(), ChainError> {

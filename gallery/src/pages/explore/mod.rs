@@ -23,7 +23,10 @@ use crate::{
     text::capitalised,
     theme::{self, APART, NEAR},
     widgets,
+    work::Job,
 };
+
+use super::make::{in_words, taken};
 
 use preview::Preview;
 use wall::Wall;
@@ -58,6 +61,34 @@ pub struct Explore {
     /// Whether a preview is to begin as soon as the world stands on the screen.
     asked: bool,
     wall: Option<Wall>,
+    /// A seed that is being rolled, and what for.
+    rolling: Option<(Rolled, Job<Option<Seed>>)>,
+}
+
+/// What a rolled seed is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rolled {
+    Here,
+    Beside,
+}
+
+/// What a seed has to have.
+#[derive(Clone)]
+struct Wanted {
+    scenario: &'static dyn Scenario,
+    /// Locked traits by their names and values.
+    traits: Vec<(String, String)>,
+}
+
+impl Wanted {
+    /// A seed that has all of it; `None` where none of many has.
+    fn roll(&self) -> Option<Seed> {
+        let (traits, params) = (self.scenario.traits(), self.scenario.params());
+        (0..MOST_ROLLS).map(|_| random_seed()).find(|seed| {
+            let rolled = Genome::resolve(seed, &BTreeMap::new(), &traits, &params);
+            rolled.is_ok_and(|rolled| self.traits.iter().all(|(name, value)| rolled.is(name, value)))
+        })
+    }
 }
 
 impl Explore {
@@ -91,14 +122,34 @@ impl Explore {
         Some(recipe)
     }
 
-    /// Another seed that has all locked traits of this one; `None` where none of many had.
-    fn roll(&self, scenario: &dyn Scenario, genome: &Genome) -> Option<Seed> {
-        let (traits, params) = (scenario.traits(), scenario.params());
-        let wanted = genome.traits.iter().filter(|it| self.locked.contains(&it.name)).collect::<Vec<_>>();
-        (0..MOST_ROLLS).map(|_| random_seed()).find(|seed| {
-            let rolled = Genome::resolve(seed, &BTreeMap::new(), &traits, &params);
-            rolled.is_ok_and(|rolled| wanted.iter().all(|it| it.overridden || rolled.is(&it.name, &it.value)))
-        })
+    /// What another seed has to have in common with this one: its locked traits. What was set by hand, every seed has.
+    fn wanted(&self, scenario: &'static dyn Scenario, genome: &Genome) -> Wanted {
+        let locked = genome.traits.iter().filter(|it| self.locked.contains(&it.name) && !it.overridden);
+        Wanted { scenario, traits: locked.map(|it| (it.name.clone(), it.value.clone())).collect() }
+    }
+
+    /// Begins to roll another seed.
+    fn roll(&mut self, scenario: &'static dyn Scenario, genome: &Genome, what_for: Rolled) {
+        let wanted = self.wanted(scenario, genome);
+        self.rolling = Some((what_for, Job::start(move |_| Ok(wanted.roll()))));
+    }
+
+    /// Takes the seed that was rolled; what there is to say where there is none.
+    fn take_rolled(&mut self) -> Option<String> {
+        let (what_for, job) = self.rolling.as_ref()?;
+        let (what_for, rolled) = (*what_for, taken(job)?);
+        self.rolling = None;
+        match (rolled, what_for) {
+            (Ok(Some(seed)), Rolled::Here) => self.change_seed(seed),
+            (Ok(Some(seed)), Rolled::Beside) => self.beside = Some(seed),
+            (Ok(None), _) => {
+                return Some(format!(
+                    "none of {MOST_ROLLS} seeds has all that is locked: unlock a trait, or choose its value"
+                ));
+            }
+            (Err(error), _) => return Some(in_words(&error)),
+        }
+        None
     }
 }
 
@@ -115,11 +166,15 @@ fn coarse(mut recipe: Recipe, scenario: &dyn Scenario, how: &[(&str, f64)]) -> R
 
 /// The page.
 pub fn show(ui: &mut Ui, gallery: &mut Gallery, views: &mut Views, pixels: f32) {
-    let Some((name, seed)) = gallery.explore.piece else {
+    let Some((name, _)) = gallery.explore.piece else {
         choose(ui, gallery, views, pixels);
         return;
     };
     let Ok(scenario) = scenario::newest(name) else { return };
+    if let Some(problem) = gallery.explore.take_rolled() {
+        gallery.trouble = Some(problem);
+    }
+    let Some((_, seed)) = gallery.explore.piece else { return };
     let Some(genome) = gallery.explore.recipe(scenario, seed).and_then(|recipe| Some(resolve(&recipe).ok()?.1)) else {
         gallery.explore.set.clear();
         return;
@@ -161,7 +216,7 @@ fn open(gallery: &mut Gallery, views: &mut Views, recipes: &[Recipe]) {
 }
 
 /// What the keyboard does here.
-fn keys(ui: &Ui, gallery: &mut Gallery, views: &mut Views, scenario: &dyn Scenario, genome: &Genome) {
+fn keys(ui: &Ui, gallery: &mut Gallery, views: &mut Views, scenario: &'static dyn Scenario, genome: &Genome) {
     if ui.ctx().egui_wants_keyboard_input() {
         return;
     }
@@ -171,7 +226,7 @@ fn keys(ui: &Ui, gallery: &mut Gallery, views: &mut Views, scenario: &dyn Scenar
         ui.input(|input| input.events.iter().any(is))
     };
     if pressed(Key::R) {
-        roll(gallery, scenario, genome);
+        gallery.explore.roll(scenario, genome, Rolled::Here);
     }
     if pressed(Key::Space) {
         play_or_pause(gallery, views);
@@ -191,16 +246,6 @@ fn keys(ui: &Ui, gallery: &mut Gallery, views: &mut Views, scenario: &dyn Scenar
 fn play_or_pause(gallery: &mut Gallery, views: &mut Views) {
     views.playing = !views.playing;
     gallery.explore.preview = None;
-}
-
-fn roll(gallery: &mut Gallery, scenario: &dyn Scenario, genome: &Genome) {
-    match gallery.explore.roll(scenario, genome) {
-        Some(seed) => gallery.explore.change_seed(seed),
-        None => {
-            gallery.trouble =
-                Some(format!("none of {MOST_ROLLS} seeds has all that is locked: unlock a trait, or choose its value"));
-        }
-    }
 }
 
 /// All scenarios, each with a world under way.
@@ -478,7 +523,7 @@ mod tests {
         explore.locked.insert(kept.name.clone());
         let mut others = BTreeSet::new();
         for _ in 0..20 {
-            let seed = explore.roll(scenario, &genome).unwrap();
+            let seed = explore.wanted(scenario, &genome).roll().unwrap();
             let rolled = resolve(&explore.recipe(scenario, seed).unwrap()).unwrap().1;
             assert_eq!(rolled.traits[0].value, kept.value);
             others.insert(rolled.traits[1].value.clone());

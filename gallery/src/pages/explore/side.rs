@@ -12,7 +12,7 @@ use crate::{
     widgets,
 };
 
-use super::{LOOK_AT, Wall, roll, wall};
+use super::{LOOK_AT, Rolled, Wall};
 
 /// Its width, points.
 const WIDTH: f32 = 348.0;
@@ -74,7 +74,7 @@ fn head(ui: &mut Ui, gallery: &mut Gallery, scenario: &'static dyn Scenario, see
     });
     ui.horizontal(|ui| {
         if widgets::button(ui, icons::DICE, "Roll").on_hover_text("Another seed; what is locked stays (R)").clicked() {
-            roll(gallery, scenario, genome);
+            gallery.explore.roll(scenario, genome, Rolled::Here);
         }
         let piece = Seen { scenario: scenario.name().into(), seed };
         let liked = gallery.settings.is_liked(&piece);
@@ -86,14 +86,17 @@ fn head(ui: &mut Ui, gallery: &mut Gallery, scenario: &'static dyn Scenario, see
             .on_hover_text("Another seed beside this one")
             .clicked()
         {
-            gallery.explore.beside = if compared { None } else { gallery.explore.roll(scenario, genome) };
+            gallery.explore.beside = None;
+            if !compared {
+                gallery.explore.roll(scenario, genome, Rolled::Beside);
+            }
         }
     });
     ui.horizontal(|ui| {
         let on = gallery.explore.wall.is_some();
         if widgets::toggle(ui, on, icons::GRID, "Wall of seeds").on_hover_text("Many seeds at a glance").clicked() {
             gallery.explore.wall =
-                if on { None } else { Some(Wall::start(wall::recipes(gallery, scenario, genome), gallery.backend)) };
+                if on { None } else { Some(Wall::start(&gallery.explore, scenario, genome, gallery.backend)) };
         }
         if !gallery.explore.set.is_empty()
             && widgets::button(ui, icons::RESET, "As the seed has it")

@@ -7,7 +7,7 @@ use std::sync::{
 
 use bevy_egui::egui::{self, Sense, Ui};
 use seedstorm_render::image_file::Rgb8Image;
-use seedstorm_sim::{Recipe, Seed, scenario::Scenario};
+use seedstorm_sim::{Backend, Genome, Recipe, Seed, scenario::Scenario};
 use seedstorm_studio::{StudioError, picture};
 
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
     work::{in_pool_of, lock},
 };
 
-use super::{TILES, coarse, seed_text};
+use super::{Explore, TILES, coarse, seed_text};
 
 /// How many seeds hang on a wall.
 const SEEDS: usize = 24;
@@ -30,43 +30,55 @@ const UNTIL: f64 = 0.3;
 
 /// A wall in the making; it is given up when it is dropped.
 pub struct Wall {
-    seeds: Vec<Seed>,
+    hung: Vec<Option<(Seed, egui::TextureHandle)>>,
     shared: Arc<Shared>,
-    textures: Vec<Option<egui::TextureHandle>>,
 }
 
 #[derive(Default)]
 struct Shared {
     /// Pictures that were not hung yet, by their place; or what kept one from being drawn.
-    new: Mutex<Vec<(usize, Result<Rgb8Image, String>)>>,
+    new: Mutex<Vec<(usize, Result<(Seed, Rgb8Image), String>)>>,
     next: AtomicUsize,
     stop: AtomicBool,
 }
 
 impl Wall {
-    /// Begins a wall of these recipes, which are drawn one after the other.
-    pub fn start(recipes: Vec<Recipe>, backend: seedstorm_sim::Backend) -> Self {
+    /// Begins a wall of seeds that have in common with `genome` what is locked, drawn one after the other.
+    pub fn start(explore: &Explore, scenario: &'static dyn Scenario, genome: &Genome, backend: Backend) -> Self {
         let shared = Arc::new(Shared::default());
-        let own = Arc::clone(&shared);
-        let seeds: Vec<Seed> = recipes.iter().map(|recipe| recipe.seed).collect();
+        let recipe = |seed: Seed| Some(coarse(explore.recipe(scenario, seed)?, scenario, &TILES));
+        let wanted = explore.wanted(scenario, genome);
+        let Some(recipe) = recipe(genome.seed) else { return Self { hung: vec![], shared } };
         // Each on one core, as sweeps do: worlds of their own wait for nobody.
-        let recipes = Arc::new(recipes);
         for _ in 0..std::thread::available_parallelism().map_or(1, std::num::NonZero::get) {
-            let (own, recipes) = (Arc::clone(&own), Arc::clone(&recipes));
+            let (own, wanted, recipe) = (Arc::clone(&shared), wanted.clone(), recipe.clone());
             std::thread::spawn(move || {
                 let stopped = || own.stop.load(Ordering::Relaxed);
                 loop {
                     let place = own.next.fetch_add(1, Ordering::Relaxed);
-                    let Some(recipe) = recipes.get(place).filter(|_| !stopped()) else { return };
-                    let glance = || picture::glance(recipe, backend, UNTIL, [EDGE, SAMPLES], &stopped);
+                    if place >= SEEDS || stopped() {
+                        return;
+                    }
+                    let glance = || {
+                        let seed = wanted.roll().ok_or("no other seed has all that is locked")?;
+                        let recipe = Recipe { seed, ..recipe.clone() };
+                        match picture::glance(&recipe, backend, UNTIL, [EDGE, SAMPLES], &stopped) {
+                            Err(StudioError::Stopped) => Ok(None),
+                            picture => Ok(Some((seed, picture.map_err(|error| error.to_string())?))),
+                        }
+                    };
                     match in_pool_of(1, glance) {
-                        Err(StudioError::Stopped) => return,
-                        picture => lock(&own.new).push((place, picture.map_err(|error| error.to_string()))),
+                        Ok(None) => return,
+                        Ok(Some(picture)) => lock(&own.new).push((place, Ok(picture))),
+                        Err(problem) => {
+                            lock(&own.new).push((place, Err(problem)));
+                            return;
+                        }
                     }
                 }
             });
         }
-        Self { textures: vec![None; seeds.len()], seeds, shared }
+        Self { hung: vec![None; SEEDS], shared }
     }
 }
 
@@ -74,14 +86,6 @@ impl Drop for Wall {
     fn drop(&mut self) {
         self.shared.stop.store(true, Ordering::Relaxed);
     }
-}
-
-/// The recipes of a new wall: seeds that have all that is locked.
-pub fn recipes(gallery: &Gallery, scenario: &dyn Scenario, genome: &seedstorm_sim::Genome) -> Vec<Recipe> {
-    (0..SEEDS)
-        .map_while(|_| gallery.explore.roll(scenario, genome))
-        .filter_map(|seed| Some(coarse(gallery.explore.recipe(scenario, seed)?, scenario, &TILES)))
-        .collect()
 }
 
 /// The wall in place of the world.
@@ -93,7 +97,7 @@ pub fn show(ui: &mut Ui, gallery: &mut Gallery, scenario: &dyn Scenario) {
         let Some(wall) = &mut gallery.explore.wall else { return };
         for (place, picture) in lock(&wall.shared.new).drain(..) {
             match picture {
-                Ok(image) => wall.textures[place] = Some(widgets::texture(ui.ctx(), "wall", &image)),
+                Ok((seed, image)) => wall.hung[place] = Some((seed, widgets::texture(ui.ctx(), "wall", &image))),
                 Err(problem) => gallery.trouble = Some(problem),
             }
         }
@@ -103,30 +107,32 @@ pub fn show(ui: &mut Ui, gallery: &mut Gallery, scenario: &dyn Scenario) {
                 closed = widgets::button(ui, icons::CLOSE, "Close the wall").clicked();
             });
         });
-        let hung = wall.textures.iter().flatten().count();
+        let hung = wall.hung.iter().flatten().count();
         let words = format!(
             "{hung} of {} seeds of {}, after the first part of their time. Choose one to look at it.",
-            wall.seeds.len(),
+            wall.hung.len(),
             scenario.title()
         );
-        widgets::progress(ui, hung as f32 / wall.seeds.len().max(1) as f32, &words);
+        widgets::progress(ui, hung as f32 / wall.hung.len().max(1) as f32, &words);
         ui.add_space(NEAR);
         egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
             let columns = (ui.available_width() / (150.0 + APART)).floor().max(1.0);
             let width = ((ui.available_width() - (columns - 1.0) * APART) / columns).floor();
             egui::Grid::new("wall").spacing(egui::vec2(APART, APART)).min_col_width(width).show(ui, |ui| {
-                for (place, seed) in wall.seeds.iter().enumerate() {
+                for (place, picture) in wall.hung.iter().enumerate() {
                     let (rect, response) = ui.allocate_exact_size(egui::vec2(width, width), Sense::click());
                     let response = widgets::named(response, &format!("Seed {}", place + 1));
-                    match &wall.textures[place] {
-                        Some(texture) => widgets::picture(ui, texture.id(), texture.size_vec2(), rect, 8),
+                    match picture {
+                        Some((_, texture)) => widgets::picture(ui, texture.id(), texture.size_vec2(), rect, 8),
                         None => widgets::placeholder(ui, rect, ""),
                     }
                     if response.hovered() || response.has_focus() {
                         let line = egui::Stroke::new(2.0, theme::palette(ui).accent);
                         ui.painter().rect_stroke(rect, 8.0, line, egui::StrokeKind::Inside);
                     }
-                    if response.on_hover_text(seed_text(*seed)).clicked() {
+                    if let Some((seed, _)) = picture
+                        && response.on_hover_text(seed_text(*seed)).clicked()
+                    {
                         chosen = Some(*seed);
                     }
                     if (place + 1) % columns as usize == 0 {
