@@ -3,14 +3,15 @@
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use bevy::{
+    asset::AssetEventSystems,
     core_pipeline::tonemapping::Tonemapping,
     log::{Level, LogPlugin},
     prelude::*,
     window::PresentMode,
     winit::{UpdateMode, WinitSettings},
 };
-use bevy_egui::{EguiContexts, EguiGlobalSettings, EguiPlugin, EguiPrimaryContextPass, egui};
-use seedstorm_sim::{Backend, Recipe};
+use bevy_egui::{EguiContexts, EguiGlobalSettings, EguiPlugin, EguiPostUpdateSet, EguiPrimaryContextPass, egui};
+use seedstorm_sim::{Backend, Recipe, scene::Scene};
 use seedstorm_studio::Home;
 
 use crate::{
@@ -66,9 +67,9 @@ impl Gallery {
         }
     }
 
-    /// Goes to the page where `recipe` is made.
-    pub fn make(&mut self, recipe: Recipe) {
-        self.make.propose(recipe);
+    /// Goes to the page where `recipe` is made, of which `scene` is a moment.
+    pub fn make(&mut self, recipe: Recipe, scene: Option<Scene>) {
+        self.make.propose(recipe, scene);
         self.page = Page::Make;
     }
 
@@ -116,6 +117,8 @@ pub fn run(gallery: Gallery, size: [u32; 2], drive: Option<Drive>, trace: Option
             // The interface smooths its own edges, and its colours are as they are.
             commands.spawn((Camera2d, Msaa::Off, Tonemapping::None, bevy_egui::PrimaryEguiContext));
         })
+        // A letter that is drawn for the first time, or another picture, is on the screen in the same frame.
+        .configure_sets(PostUpdate, EguiPostUpdateSet::PostProcessOutput.before(AssetEventSystems))
         .add_systems(Update, pace)
         .add_systems(EguiPrimaryContextPass, draw);
     if let Some(drive) = drive {

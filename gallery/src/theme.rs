@@ -3,7 +3,7 @@
 use bevy_egui::egui::{
     self, Color32, Context, CornerRadius, FontData, FontDefinitions, FontFamily, FontId, Margin, Shadow, Stroke,
     TextStyle, Theme, Vec2, Visuals,
-    style::{Selection, WidgetVisuals},
+    style::{ScrollStyle, Selection, WidgetVisuals},
 };
 
 /// Space between things that belong together, between groups, and between sections; points.
@@ -95,7 +95,7 @@ const LIGHT: Palette = Palette {
     raised: Color32::from_rgb(0xff, 0xff, 0xff),
     line: Color32::from_rgb(0xd8, 0xd3, 0xc8),
     text: Color32::from_rgb(0x1c, 0x1d, 0x21),
-    quiet: Color32::from_rgb(0x60, 0x63, 0x6b),
+    quiet: Color32::from_rgb(0x4e, 0x51, 0x59),
     accent: Color32::from_rgb(0x8a, 0x5c, 0x0e),
     on_accent: Color32::from_rgb(0xff, 0xfb, 0xf2),
     good: Color32::from_rgb(0x1a, 0x6e, 0x3f),
@@ -131,6 +131,9 @@ pub fn dress(context: &Context) {
         space.window_margin = Margin::same(APART as i8);
         space.menu_margin = Margin::same(NEAR as i8);
         space.slider_width = 150.0;
+        // What is scrolled past is cut off, in both themes.
+        space.scroll = ScrollStyle { foreground_color: false, ..ScrollStyle::floating() };
+        space.scroll.fade.strength = 0.0;
         // What is to be copied has a button for that.
         style.interaction.selectable_labels = false;
         style.animation_time = 0.12;

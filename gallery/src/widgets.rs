@@ -11,6 +11,9 @@ use crate::{
     theme::{self, APART, FAR, NEAR, TIGHT},
 };
 
+/// From line to line of text that wraps, points.
+const LEADING: f32 = 20.0;
+
 /// The one thing that a page is there for.
 pub fn primary(ui: &mut Ui, text: &str) -> Response {
     let colors = theme::palette(ui);
@@ -47,7 +50,45 @@ pub fn named(response: Response, name: &str) -> Response {
 /// Text that is there, but not what one came for.
 pub fn quiet(ui: &mut Ui, text: impl Into<String>) -> Response {
     let color = theme::palette(ui).quiet;
-    ui.add(egui::Label::new(RichText::new(text.into()).color(color)).wrap())
+    ui.add(egui::Label::new(RichText::new(text.into()).color(color).line_height(Some(LEADING))).wrap())
+}
+
+/// Text that people read.
+pub fn words(ui: &mut Ui, text: impl Into<String>) -> Response {
+    ui.add(egui::Label::new(RichText::new(text.into()).line_height(Some(LEADING))).wrap())
+}
+
+/// One of several things to choose from, as a card with a ring before its name; whether it was pressed.
+pub fn choice(ui: &mut Ui, on: bool, name: &str, size: Vec2, about: &[String]) -> bool {
+    let colors = theme::palette(ui);
+    let (rect, response) = ui.allocate_exact_size(size, Sense::click());
+    response.widget_info(|| WidgetInfo::selected(WidgetType::RadioButton, true, on, name));
+    let line = if on || response.has_focus() {
+        colors.accent
+    } else if response.hovered() {
+        colors.quiet
+    } else {
+        colors.line
+    };
+    let fill = if on { colors.panel } else { colors.raised };
+    ui.painter().rect(rect, 8.0, fill, Stroke::new(if on { 2.0 } else { 1.0 }, line), StrokeKind::Inside);
+    let mut inner = ui.new_child(
+        egui::UiBuilder::new().max_rect(rect.shrink2(Vec2::new(14.0, 12.0))).layout(Layout::top_down(Align::Min)),
+    );
+    inner.spacing_mut().item_spacing.y = 2.0;
+    inner.horizontal(|ui| {
+        let (ring, _) = ui.allocate_exact_size(Vec2::splat(16.0), Sense::empty());
+        ui.painter().circle_stroke(ring.center(), 7.0, Stroke::new(1.5, if on { colors.accent } else { colors.quiet }));
+        if on {
+            ui.painter().circle_filled(ring.center(), 3.5, colors.accent);
+        }
+        ui.add(egui::Label::new(RichText::new(name).strong()).truncate().selectable(false));
+    });
+    inner.add_space(TIGHT);
+    for text in about {
+        inner.add(egui::Label::new(RichText::new(text).size(13.0).color(colors.quiet)).wrap().selectable(false));
+    }
+    response.on_hover_cursor(egui::CursorIcon::PointingHand).clicked()
 }
 
 /// A heading over a group.
@@ -74,17 +115,35 @@ pub fn busy(ui: &mut Ui) {
 /// A name at the beginning of a line, so wide.
 pub fn column(ui: &mut Ui, width: f32, name: &str) -> Response {
     let color = theme::palette(ui).quiet;
-    let (rect, _) = ui.allocate_exact_size(Vec2::new(width, 18.0), Sense::hover());
-    let layout = Layout::left_to_right(Align::Center);
+    cell(ui, width, Layout::left_to_right(Align::Center), RichText::new(name).color(color))
+}
+
+/// A text in a place so wide.
+fn cell(ui: &mut Ui, width: f32, layout: Layout, text: RichText) -> Response {
+    let (rect, _) = ui.allocate_exact_size(Vec2::new(width, 20.0), Sense::hover());
     let mut inner = ui.new_child(egui::UiBuilder::new().max_rect(rect).layout(layout));
-    inner.add(egui::Label::new(RichText::new(name).color(color)).truncate())
+    inner.add(egui::Label::new(text).truncate())
+}
+
+/// A trait: its name, its value, and how common it is where that says something.
+pub fn trait_row(ui: &mut Ui, name: &str, value: &str, share: Option<f64>, note: &str) {
+    ui.horizontal(|ui| {
+        column(ui, 112.0, name);
+        let width = (ui.available_width() - 108.0).clamp(60.0, 150.0);
+        cell(ui, width, Layout::left_to_right(Align::Center), RichText::new(value));
+        match share {
+            Some(share) => rarity(ui, share),
+            None if !note.is_empty() => drop(quiet(ui, note)),
+            None => {}
+        }
+    });
 }
 
 /// A name and what it stands for, one below the other where the line is short.
 pub fn fact(ui: &mut Ui, name: &str, value: &str) {
     ui.horizontal_top(|ui| {
         column(ui, 112.0, name);
-        ui.add(egui::Label::new(value).wrap());
+        words(ui, value);
     });
 }
 
@@ -131,7 +190,8 @@ pub fn empty(ui: &mut Ui, icon: &str, words: &str, what_to_do: &str, button: &st
         ui.add_space((ui.available_height() * 0.22).max(APART));
         ui.label(RichText::new(icon).size(44.0).color(colors.quiet));
         ui.label(RichText::new(words).text_style(theme::title()));
-        ui.add(egui::Label::new(RichText::new(what_to_do).color(colors.quiet)).wrap().halign(Align::Center));
+        let text = RichText::new(what_to_do).color(colors.quiet).line_height(Some(LEADING));
+        ui.add(egui::Label::new(text).wrap().halign(Align::Center));
         ui.add_space(NEAR);
         !button.is_empty() && primary(ui, button).clicked()
     })
@@ -139,7 +199,7 @@ pub fn empty(ui: &mut Ui, icon: &str, words: &str, what_to_do: &str, button: &st
 }
 
 /// Words about something that went wrong, or that is to be known.
-pub fn notice(ui: &mut Ui, icon: &str, color: Color32, words: &str) {
+pub fn notice(ui: &mut Ui, icon: &str, color: Color32, text: &str) {
     let colors = theme::palette(ui);
     Frame::new()
         .fill(colors.raised)
@@ -150,7 +210,7 @@ pub fn notice(ui: &mut Ui, icon: &str, color: Color32, words: &str) {
             ui.set_width(ui.available_width());
             ui.horizontal_top(|ui| {
                 ui.label(RichText::new(icon).color(color).size(16.0));
-                ui.add(egui::Label::new(words).wrap());
+                words(ui, text);
             });
         });
 }
@@ -169,15 +229,18 @@ pub fn progress(ui: &mut Ui, share: f32, words: &str) {
     }
 }
 
-/// How common a value is, as a short bar: full for what every seed has.
+/// How common a value is, as a short bar, full for what every seed has, and as a number.
 pub fn rarity(ui: &mut Ui, share: f64) {
     let colors = theme::palette(ui);
-    let (rect, response) = ui.allocate_exact_size(Vec2::new(40.0, 4.0), Sense::hover());
+    let color = if share < 0.1 { colors.accent } else { colors.quiet };
+    let (rect, response) = ui.allocate_exact_size(Vec2::new(28.0, 4.0), Sense::hover());
     ui.painter().rect_filled(rect, 2.0, colors.line);
     let mut part = rect;
     part.set_width((rect.width() * share as f32).max(2.0));
-    ui.painter().rect_filled(part, 2.0, if share < 0.1 { colors.accent } else { colors.quiet });
+    ui.painter().rect_filled(part, 2.0, color);
     response.on_hover_text(format!("{:.1} % of all seeds have this", 100.0 * share));
+    let right = Layout::right_to_left(Align::Center);
+    cell(ui, 36.0, right, RichText::new(format!("{:.0} %", 100.0 * share)).color(color));
 }
 
 /// A picture that fills `rect` with round corners, as much of its middle as fits.
@@ -191,10 +254,13 @@ pub fn picture(ui: &Ui, texture: egui::TextureId, size: Vec2, rect: Rect, round:
     ui.painter().add(image);
 }
 
+/// By how much a picture is enlarged at most: beyond that, it is only soft.
+const ENLARGED: f32 = 2.0;
+
 /// A frame of film, whole, in the middle of `rect`; where it lies.
 pub fn whole_picture(ui: &Ui, texture: &TextureHandle, rect: Rect, round: u8) -> Rect {
     let size = texture.size_vec2();
-    let scale = (rect.width() / size.x).min(rect.height() / size.y);
+    let scale = (rect.width() / size.x).min(rect.height() / size.y).min(ENLARGED);
     let place = Rect::from_center_size(rect.center(), size * scale);
     picture(ui, texture.id(), size, place, round);
     place

@@ -8,7 +8,8 @@
 //! The test, on raw linear tiles before any denoising:
 //!
 //! - a pixel *speaks* where the standard error of its mean is at least [`LOUD`] of it;
-//! - a speaking pixel is *apart* where a channel differs by more than [`CLOSE`] of the pixel's luminance;
+//! - a speaking pixel is *apart* where a channel differs by more than [`CLOSE`] of that standard error: of sixteen paths,
+//!   one that rounding sent elsewhere is forgiven mostly, and four that were never drawn hardly ever;
 //! - any pixel is *off* where a channel differs by more than [`LOUD`] of it: where there is no noise, there is no excuse;
 //! - a tile is refused if more than [`FORGIVEN`] of its speaking pixels are apart, or of all its pixels off;
 //! - of the others, one of fewer than [`QUORUM`] speaking pixels says nothing of how it was made.
@@ -19,8 +20,8 @@ use crate::vector::Vec3;
 /// The least relative standard error of a pixel that speaks.
 pub const LOUD: f32 = 1.0 / 32.0;
 
-/// How far a channel may be, as a share of the pixel's luminance.
-pub const CLOSE: f32 = 1.0 / 256.0;
+/// How far a channel may be, as a share of the standard error of the pixel's luminance.
+pub const CLOSE: f32 = 1.0 / 4.0;
 
 /// The fewest speaking pixels by which a tile is judged.
 pub const QUORUM: usize = 32;
@@ -65,13 +66,13 @@ impl Count {
         assert_eq!(claimed.len(), canonical.radiance.len(), "tiles of one size");
         let mut count = Self { speaking: 0, apart: 0, all: claimed.len(), off: 0 };
         for ((claim, ours), variance) in claimed.iter().zip(&canonical.radiance).zip(&canonical.variance) {
-            let luminance = Vec3::from(*ours).luminance();
+            let (luminance, error) = (Vec3::from(*ours).luminance(), variance.sqrt());
             // What is not a number is apart.
-            let within = |share: f32| claim.iter().zip(ours).all(|(a, b)| (a - b).abs() <= share * luminance + DARK);
-            count.off += usize::from(!within(LOUD));
-            if luminance > 0.0 && variance.sqrt() >= LOUD * luminance {
+            let within = |most: f32| claim.iter().zip(ours).all(|(a, b)| (a - b).abs() <= most + DARK);
+            count.off += usize::from(!within(LOUD * luminance));
+            if luminance > 0.0 && error >= LOUD * luminance {
                 count.speaking += 1;
-                count.apart += usize::from(!within(CLOSE));
+                count.apart += usize::from(!within(CLOSE * error));
             }
         }
         count

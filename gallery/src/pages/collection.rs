@@ -19,7 +19,7 @@ use seedstorm_studio::{
 use crate::{
     app::Gallery,
     icons,
-    text::{capitalised, plain},
+    text::{self, capitalised, plain},
     theme::{self, APART, NEAR},
     widgets,
     work::{Job, lock},
@@ -234,8 +234,8 @@ fn wall(ui: &mut Ui, gallery: &mut Gallery) {
     }
     let words = match (page.found.len(), entries.len()) {
         (found, all) if found == all && all == 1 => "1 piece".into(),
-        (found, all) if found == all => format!("{all} pieces"),
-        (found, all) => format!("{found} of {all} pieces"),
+        (found, all) if found == all => format!("{} pieces", text::count(all)),
+        (found, all) => format!("{} of {} pieces", text::count(found), text::count(all)),
     };
     widgets::quiet(ui, words);
     ui.add_space(NEAR);
@@ -249,7 +249,7 @@ fn wall(ui: &mut Ui, gallery: &mut Gallery) {
     let least = if page.found.len() <= 3 { 360.0 } else { 220.0 };
     let columns = ((ui.available_width() + APART) / (least + APART)).floor().max(1.0);
     let width = ((ui.available_width() - 12.0 - (columns - 1.0) * APART) / columns).floor();
-    let (columns, height) = (columns as usize, width + 58.0);
+    let (columns, height) = (columns as usize, width + 46.0);
     let rows = page.found.len().div_ceil(columns);
     let mut chosen = None;
     ui.spacing_mut().item_spacing = egui::vec2(APART, APART);
@@ -281,7 +281,10 @@ fn tile(ui: &mut Ui, entry: &Entry, posters: &mut Posters, size: egui::Vec2) -> 
     let picture = egui::Rect::from_min_size(rect.min, egui::vec2(size.x, size.x));
     match posters.get(&entry.piece) {
         Some(Ok(texture)) => widgets::picture(ui, texture.id(), texture.size_vec2(), picture, 8),
-        Some(Err(problem)) => widgets::placeholder(ui, picture, &problem.clone()),
+        Some(Err(problem)) => {
+            widgets::placeholder(ui, picture, "Its picture is missing or damaged");
+            response.clone().on_hover_text(problem);
+        }
         None => widgets::placeholder(ui, picture, ""),
     }
     if response.hovered() || response.has_focus() {
@@ -295,7 +298,7 @@ fn tile(ui: &mut Ui, entry: &Entry, posters: &mut Posters, size: egui::Vec2) -> 
     let token = entry.piece.token.as_ref().map_or("Not minted".into(), |token| format!("Token {}", token.id));
     let words = match &entry.metadata {
         Ok(metadata) => format!("{token}  {}", rarest(metadata)),
-        Err(_) => format!("{token}  {}  its metadata cannot be read", icons::WARNING),
+        Err(_) => format!("{token}  {}  unreadable metadata", icons::WARNING),
     };
     inner.add(egui::Label::new(RichText::new(words).small().color(colors.quiet)).truncate().selectable(false));
     response.on_hover_cursor(egui::CursorIcon::PointingHand).clicked()

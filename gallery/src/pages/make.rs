@@ -2,9 +2,10 @@
 
 use std::sync::OnceLock;
 
+use bevy::math::UVec2;
 use bevy_egui::egui::{self, Align, Layout, RichText, Ui};
 use seedstorm_mint::{Metadata, Mint, block::raw_cid};
-use seedstorm_sim::{Backend, Film as FilmSize, Recipe, gpu::adapters, text::is_plain};
+use seedstorm_sim::{Backend, Film as FilmSize, Recipe, gpu::adapters, scene::Scene, text::is_plain};
 use seedstorm_studio::{
     Home, Stage, StudioError,
     ledger::{self, Quote, ROYALTY_BPS},
@@ -21,17 +22,20 @@ use crate::{
     work::Job,
 };
 
-use super::{Page, explore::seed_text, film::Film};
+use super::{Page, explore::seed_text, film::Film, preview::Preview};
 
 /// What a piece can be made as: a name, how it is filmed, and what that is for.
 static QUALITIES: [(&str, FilmSize, &str); 3] = [
-    ("Draft", FilmSize::DRAFT, "to see whether it is worth more"),
-    ("Film", FilmSize::FILM, "to own"),
-    ("Master", FilmSize::MASTER, "to hang on a wall; takes hours on a processor alone"),
+    ("Draft", FilmSize::DRAFT, "To see whether it is worth more."),
+    ("Film", FilmSize::FILM, "To own."),
+    ("Master", FilmSize::MASTER, "For a wall. Takes hours on a processor alone."),
 ];
 
 /// Edge of a film on its card, points; the longest edge of a frame of it, pixels.
-const EDGE: f32 = 320.0;
+const EDGE: f32 = 360.0;
+
+/// Edge of the picture of what is proposed, pixels.
+const PICTURE: u32 = 540;
 
 /// The most a name and a description may be long, letters.
 const MAX_NAME: usize = 80;
@@ -48,6 +52,8 @@ struct Proposal {
     recipe: Recipe,
     quality: usize,
     renderer: &'static str,
+    /// A moment of it.
+    preview: Option<Preview>,
 }
 
 /// A piece on its way.
@@ -89,9 +95,10 @@ impl MakePage {
         unminted.map(|item| String::from_utf8_lossy(&item.recipe.canonical()).into_owned()).collect()
     }
 
-    /// Asks how `recipe` is to be made.
-    pub fn propose(&mut self, recipe: Recipe) {
-        self.proposed = Some(Proposal { recipe, quality: 0, renderer: "cpu" });
+    /// Asks how `recipe` is to be made, of which `scene` is a moment.
+    pub fn propose(&mut self, recipe: Recipe, scene: Option<Scene>) {
+        let preview = scene.map(|scene| Preview::draw(scene, UVec2::splat(PICTURE)));
+        self.proposed = Some(Proposal { recipe, quality: 0, renderer: "cpu", preview });
     }
 
     /// The piece that is worked on, if one is: the share of its stage that is done, and what it is called.
@@ -108,6 +115,7 @@ impl MakePage {
     /// Whether anything moves here.
     pub fn plays(&self) -> bool {
         self.items.iter().any(|item| item.film.is_some())
+            || self.proposed.iter().filter_map(|it| it.preview.as_ref()).any(|preview| !preview.is_done())
     }
 
     /// Nobody looks at the page: films are read again when somebody does.
@@ -330,36 +338,82 @@ fn device() -> Option<&'static str> {
     NAME.get_or_init(|| adapters().first().map(|adapter| plain(&adapter.name))).as_deref()
 }
 
+/// Names and descriptions of the qualities.
+fn qualities() -> Vec<(&'static str, Vec<String>)> {
+    let about = |film: &FilmSize, what_for: &str| {
+        let seconds = f64::from(film.frames) / f64::from(film.fps);
+        vec![format!("{} × {}, {seconds:.0} s", film.width, film.height), what_for.to_owned()]
+    };
+    QUALITIES.iter().map(|(name, film, what_for)| (*name, about(film, what_for))).collect()
+}
+
+/// What can draw here: what a recipe calls it, and its name and description.
+fn renderers() -> Vec<(&'static str, &'static str, Vec<String>)> {
+    let mut there = vec![("cpu", "Processor", vec!["The same pixels on every machine, bit for bit.".to_owned()])];
+    if let Some(name) = device() {
+        let about = vec!["Judged against the processor's light.".to_owned(), name.to_owned()];
+        there.push(("gpu", "Graphics card", about));
+    }
+    there
+}
+
+/// Cards side by side, or one below the other where there is no room; the one that was pressed.
+fn choices(ui: &mut Ui, height: f32, cards: &[(&str, Vec<String>)], on: usize) -> Option<usize> {
+    let count = if ui.available_width() < 440.0 { 1 } else { cards.len() };
+    let width = (ui.available_width() - (count - 1) as f32 * NEAR) / count as f32;
+    let mut chosen = None;
+    for (row, cards) in cards.chunks(count).enumerate() {
+        ui.horizontal(|ui| {
+            for (column, (name, about)) in cards.iter().enumerate() {
+                let number = row * count + column;
+                if widgets::choice(ui, number == on, name, egui::vec2(width.floor(), height), about) {
+                    chosen = Some(number);
+                }
+            }
+        });
+    }
+    chosen
+}
+
 /// How a new piece is to be made.
 fn propose(ui: &mut Ui, gallery: &mut Gallery) {
     let Some(proposal) = &mut gallery.make.proposed else { return };
     let colors = theme::palette(ui);
     let mut begin = false;
     let mut forget = false;
+    let room = ui.available_height() - 2.0 * APART;
     widgets::card(ui).show(ui, |ui| {
         ui.set_width(ui.available_width());
-        let seed = crate::text::short(&seed_text(proposal.recipe.seed));
-        ui.heading(format!("{}, seed {seed}", capitalised(&proposal.recipe.scenario.name)));
-        ui.add_space(NEAR);
-        ui.label(RichText::new("Quality").color(colors.quiet));
-        for (number, (name, film, what_for)) in QUALITIES.iter().enumerate() {
-            let words = format!("{name}: {} frames of {} × {}, {what_for}", film.frames, film.width, film.height);
-            let choice = ui.radio(proposal.quality == number, words);
-            if widgets::named(choice, name).clicked() {
-                proposal.quality = number;
+        ui.horizontal_top(|ui| {
+            let edge = (ui.available_width() * 0.42).min(room).max(200.0);
+            let (rect, _) = ui.allocate_exact_size(egui::vec2(edge, edge), egui::Sense::hover());
+            widgets::placeholder(ui, rect, "");
+            if let Some(preview) = &mut proposal.preview {
+                preview.show(ui, rect, 8);
             }
-        }
-        ui.add_space(NEAR);
-        ui.label(RichText::new("Drawn by").color(colors.quiet));
-        ui.radio_value(&mut proposal.renderer, "cpu", "The processor: the same pixels on every machine, bit for bit");
-        if let Some(name) = device() {
-            let words = format!("{name}: its light is judged against the processor's");
-            ui.radio_value(&mut proposal.renderer, "gpu", words);
-        }
-        ui.add_space(NEAR);
-        ui.horizontal(|ui| {
-            begin = widgets::primary(ui, "Begin").clicked();
-            forget = ui.button("Not this one").clicked();
+            ui.add_space(NEAR);
+            ui.vertical(|ui| {
+                let seed = crate::text::short(&seed_text(proposal.recipe.seed));
+                ui.heading(format!("{}, seed {seed}", capitalised(&proposal.recipe.scenario.name)));
+                ui.add_space(NEAR);
+                ui.label(RichText::new("Quality").color(colors.quiet));
+                if let Some(chosen) = choices(ui, 92.0, &qualities(), proposal.quality) {
+                    proposal.quality = chosen;
+                }
+                ui.add_space(NEAR);
+                ui.label(RichText::new("Drawn by").color(colors.quiet));
+                let renderers = renderers();
+                let number = renderers.iter().position(|(id, ..)| *id == proposal.renderer).unwrap_or(0);
+                let cards: Vec<_> = renderers.iter().map(|(_, name, about)| (*name, about.clone())).collect();
+                if let Some(chosen) = choices(ui, 78.0, &cards, number) {
+                    proposal.renderer = renderers[chosen].0;
+                }
+                ui.add_space(APART);
+                ui.horizontal(|ui| {
+                    begin = widgets::primary(ui, "Start making").clicked();
+                    forget = ui.button("Cancel").clicked();
+                });
+            });
         });
     });
     ui.add_space(APART);
@@ -422,18 +476,19 @@ fn details(ui: &mut Ui, item: &mut Item) -> Option<Wish> {
         State::Making(job) => {
             stages(ui, job, item.film.as_ref().map_or(0, Film::there), film.frames);
             let cancelled = job.is_cancelled();
-            let words = if cancelled { "Stopping…" } else { "Stop" };
-            if ui.add_enabled(!cancelled, egui::Button::new(words)).on_hover_text("What is done is kept").clicked() {
+            let words = if cancelled { "Stopping…" } else { "Pause" };
+            let tip = "What is done is kept, and it goes on from there, today or after a restart";
+            if ui.add_enabled(!cancelled, egui::Button::new(words)).on_hover_text(tip).clicked() {
                 job.cancel();
             }
         }
         State::Stopped(why) => {
             match why {
                 Some(why) => widgets::notice(ui, icons::WARNING, colors.bad, why),
-                None => drop(widgets::quiet(ui, "Stopped. What is done is kept, and it goes on from there.")),
+                None => drop(widgets::quiet(ui, "Paused. What is done is kept, and it goes on from there.")),
             }
             ui.horizontal(|ui| {
-                if widgets::primary(ui, "Go on").clicked() {
+                if widgets::primary(ui, "Resume").clicked() {
                     wish = Some(Wish::Resume);
                 }
                 if ui.button("Remove").on_hover_text("From this list: what is done stays on the disk").clicked() {
@@ -471,7 +526,7 @@ fn details(ui: &mut Ui, item: &mut Item) -> Option<Wish> {
         State::Quoting(_) => {
             ui.horizontal(|ui| {
                 widgets::busy(ui);
-                ui.label("Asking what it costs…");
+                ui.label("Working out what it costs…");
             });
         }
         State::Quoted(price) => wish = quoted(ui, &item.name, &price.1),
@@ -485,7 +540,7 @@ fn details(ui: &mut Ui, item: &mut Item) -> Option<Wish> {
             ui.label(RichText::new(format!("{}  Token {id}", icons::PROVED)).color(colors.good));
             widgets::quiet(ui, "It is on the chain, and in your collection.");
             ui.horizontal(|ui| {
-                if widgets::primary(ui, "Look at it").clicked() {
+                if widgets::primary(ui, "View").clicked() {
                     wish = Some(Wish::Look);
                 }
                 if ui.button("Remove").on_hover_text("From this list").clicked() {
@@ -504,8 +559,8 @@ fn label(field: egui::Response, name: &str) {
 
 fn quoted(ui: &mut Ui, name: &str, quote: &Quote) -> Option<Wish> {
     let colors = theme::palette(ui);
-    ui.label(format!("“{}” becomes a token on the embedded chain.", plain(name)));
-    widgets::fact(ui, "It costs", &format!("{} of test ether", ether(quote.cost)));
+    widgets::words(ui, format!("“{}” becomes a token on the embedded chain.", plain(name)));
+    widgets::fact(ui, "It costs", &ether(quote.cost));
     widgets::fact(ui, "You have", &ether(quote.balance));
     if quote.new_collection {
         widgets::quiet(ui, "It is your first: most of the cost is for the collection, which is made with it.");
@@ -519,7 +574,7 @@ fn quoted(ui: &mut Ui, name: &str, quote: &Quote) -> Option<Wish> {
         if ui.add_enabled_ui(enough, |ui| widgets::primary(ui, "Pay and mint")).inner.clicked() {
             wish = Some(Wish::Mint);
         }
-        if ui.button("Not now").clicked() {
+        if ui.button("Cancel").clicked() {
             wish = Some(Wish::NotNow);
         }
     });

@@ -5,6 +5,7 @@ pub mod explore;
 pub mod film;
 pub mod make;
 pub mod piece;
+pub mod preview;
 pub mod wallet;
 
 use bevy_egui::egui::{self, Align, Frame, Key, Layout, Margin, Modifiers, RichText, Stroke, Ui, Vec2};

@@ -290,7 +290,7 @@ impl PiecePage {
             let words = format!("Token {id} will belong to {to}. Nobody can take that back but its new owner.");
             widgets::notice(ui, icons::WARNING, colors.accent, &words);
             ui.horizontal(|ui| {
-                if widgets::primary(ui, "Give it away").clicked() && self.work.is_none() {
+                if widgets::primary(ui, "Transfer for good").clicked() && self.work.is_none() {
                     let home = gallery.home.clone();
                     self.work = Some(Job::start(move |_| {
                         let token = Ledger::write(&home, ROYALTY_BPS)?.transfer(id, to)?;
@@ -298,7 +298,7 @@ impl PiecePage {
                         Ok(Done { words, token: Some(token) })
                     }));
                 }
-                if ui.button("Keep it").clicked() {
+                if ui.button("Cancel").clicked() {
                     self.asks = Asks::Nothing;
                 }
             });
@@ -354,7 +354,7 @@ impl PiecePage {
         match &self.metadata {
             Ok(metadata) => {
                 ui.add_space(NEAR);
-                ui.add(egui::Label::new(plain(&metadata.description)).wrap());
+                widgets::words(ui, plain(&metadata.description));
                 traits(ui, metadata);
             }
             Err(problem) => {
@@ -425,18 +425,11 @@ fn traits(ui: &mut Ui, metadata: &Metadata) {
             TraitValue::Text(text) => plain(text),
             TraitValue::Number(number) => format!("{}", (number * 1e4).round() / 1e4),
         };
-        ui.horizontal(|ui| {
-            widgets::column(ui, 112.0, &capitalised(&plain(&it.name)));
-            ui.label(value);
-            match it.rarity {
-                Rarity::Drawn(share) if share < 1.0 => {
-                    widgets::rarity(ui, share);
-                    widgets::quiet(ui, format!("{:.0} %", 100.0 * share));
-                }
-                Rarity::Overridden => drop(widgets::quiet(ui, "by hand")),
-                Rarity::Drawn(_) => {}
-            }
-        });
+        let (share, note) = match it.rarity {
+            Rarity::Drawn(share) => (Some(share).filter(|share| *share < 1.0), ""),
+            Rarity::Overridden => (None, "by hand"),
+        };
+        widgets::trait_row(ui, &capitalised(&plain(&it.name)), &value, share, note);
     }
 }
 
@@ -472,11 +465,14 @@ fn verdict(ui: &mut Ui, report: &Report, progress: &Progress) {
         ui.set_width(ui.available_width());
         let wrong = report.checks.iter().filter(|check| !check.ok).count();
         if report.ok {
-            ui.label(RichText::new(format!("{}  It is what it says", icons::PROVED)).heading().color(colors.good));
+            ui.label(RichText::new(format!("{}  Verified: it is what it says", icons::PROVED)).heading().color(colors.good));
         } else {
-            ui.label(RichText::new(format!("{}  It is not what it says", icons::WARNING)).heading().color(colors.bad));
+            ui.label(RichText::new(format!("{}  Verification failed", icons::WARNING)).heading().color(colors.bad));
             let words = if wrong == 1 { "One check failed" } else { "Several checks failed" };
-            ui.label(format!("{words}. Somebody changed it after it was made, or what keeps it lost a part."));
+            widgets::words(
+                ui,
+                format!("{words}: somebody changed it after it was made, or what keeps it lost a part."),
+            );
         }
         checkpoints(ui, progress);
         for check in &report.checks {
@@ -485,7 +481,7 @@ fn verdict(ui: &mut Ui, report: &Report, progress: &Progress) {
                 ui.label(RichText::new(icon).color(color));
                 ui.vertical(|ui| {
                     ui.spacing_mut().item_spacing.y = 1.0;
-                    ui.add(egui::Label::new(means(check.name, check.ok)).wrap());
+                    widgets::words(ui, means(check.name, check.ok));
                     if !check.ok {
                         // Of a long sentence about hashes, what was changed is what matters; the rest is a tip.
                         let changed = check.detail.split_once("changed: ").map(|(_, files)| format!("Changed: {files}"));
@@ -494,6 +490,15 @@ fn verdict(ui: &mut Ui, report: &Report, progress: &Progress) {
                 })
                 .response
                 .on_hover_text(plain(&check.detail));
+            });
+        }
+        // What failed may have kept the rest from being looked at.
+        let rest = CHECKS.iter().filter(|(name, _)| report.checks.iter().all(|check| check.name != *name));
+        let rest: Vec<&str> = rest.map(|(_, about)| *about).collect();
+        if !report.ok && !rest.is_empty() {
+            ui.horizontal_top(|ui| {
+                ui.label(RichText::new("·").color(colors.quiet));
+                widgets::quiet(ui, format!("Not looked at any more: {}.", rest.join(", ")));
             });
         }
         ui.add_space(NEAR);
@@ -505,6 +510,18 @@ fn verdict(ui: &mut Ui, report: &Report, progress: &Progress) {
         );
     });
 }
+
+/// The checks that every piece is put to, in a word each.
+const CHECKS: [(&str, &str); 8] = [
+    ("recipe", "its recipe"),
+    ("metadata", "what it says of itself"),
+    ("film", "its film"),
+    ("trajectory", "its checkpoints"),
+    ("simulation", "the simulation"),
+    ("motion", "its motion"),
+    ("pixels", "its pixels"),
+    ("token", "its token"),
+];
 
 /// What a check is about, for people.
 fn means(name: &str, ok: bool) -> String {

@@ -1,7 +1,7 @@
 //! The wallet: the key of this home, which is never shown.
 
 use bevy_egui::egui::{self, RichText, Ui};
-use seedstorm_mint::keystore::Password;
+use seedstorm_mint::keystore::{KEY_FILE, Password};
 use seedstorm_studio::{
     Home,
     wallet::{self, MIN_PASSWORD, Protection, Wallet},
@@ -93,7 +93,7 @@ pub fn show(ui: &mut Ui, gallery: &mut Gallery) {
             widgets::busy(ui);
             return;
         };
-        ui.set_max_width(560.0);
+        ui.set_max_width(640.0);
         match seen.protection {
             Protection::NoKey => no_key(ui, gallery),
             _ => key(ui, gallery, &seen),
@@ -128,24 +128,24 @@ fn key(ui: &mut Ui, gallery: &mut Gallery, seen: &Wallet) {
     let colors = theme::palette(ui);
     widgets::card(ui).show(ui, |ui| {
         ui.set_width(ui.available_width());
+        widgets::quiet(ui, "Balance, on the embedded chain");
+        widgets::title(ui, &ether(seen.balance));
+        ui.add_space(NEAR);
         if let Some(address) = seen.address {
             widgets::code(ui, "Address", &address.to_string());
         }
-        widgets::fact(ui, "Balance", &format!("{} of test ether, on the embedded chain", ether(seen.balance)));
         let (icon, words, color) = match seen.protection {
             Protection::Locked => {
-                (icons::LOCKED, "Locked: it takes your password to make, mint and transfer.", colors.accent)
+                (icons::LOCKED, "Locked: making, minting and transferring take your password.", colors.accent)
             }
             Protection::Unlocked => (icons::UNLOCKED, "Unlocked until the app is closed.", colors.good),
-            _ => (
-                icons::UNLOCKED,
-                "Open: its password is kept beside it. It is meant for test ether alone.",
-                colors.quiet,
-            ),
+            _ => {
+                (icons::UNLOCKED, "Open: its password is kept beside it. It is meant for test ETH alone.", colors.quiet)
+            }
         };
         ui.horizontal_top(|ui| {
             ui.label(RichText::new(icon).color(color));
-            ui.add(egui::Label::new(words).wrap());
+            widgets::words(ui, words);
         });
     });
     if seen.protection == Protection::Locked {
@@ -160,9 +160,12 @@ fn key(ui: &mut Ui, gallery: &mut Gallery, seen: &Wallet) {
         }
         busy(ui, gallery);
     }
-    ui.add_space(NEAR);
-    let file = gallery.home.keys().join("key.json");
-    widgets::quiet(ui, format!("Keep a copy of {}: whoever loses it loses what it owns.", file.display()));
+    ui.add_space(APART);
+    let file = gallery.home.keys().join(KEY_FILE).display().to_string();
+    let words =
+        "Keep a copy of the key's file somewhere safe. Whoever loses it loses what it owns: nobody can bring it back.";
+    widgets::notice(ui, icons::WARNING, colors.accent, words);
+    widgets::code(ui, "File", &file);
 }
 
 fn no_key(ui: &mut Ui, gallery: &mut Gallery) {

@@ -1,13 +1,12 @@
 //! Explore: choose a scenario, roll seeds, lock what you like, and look at the world as it is stepped.
 
-mod preview;
 mod side;
 mod wall;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use bevy::math::{UVec2, Vec2};
-use bevy_egui::egui::{self, Align2, FontId, Frame, Key, Margin, RichText, Sense, Ui};
+use bevy_egui::egui::{self, Align, Align2, FontId, Frame, Key, Layout, Margin, RichText, Sense, Ui};
 use seedstorm_sim::{
     Film, Genome, Recipe, Seed,
     recipe::ParamValue,
@@ -26,9 +25,11 @@ use crate::{
     work::Job,
 };
 
-use super::make::{in_words, taken};
+use super::{
+    make::{in_words, taken},
+    preview::Preview,
+};
 
-use preview::Preview;
 use wall::Wall;
 
 /// How coarse worlds are while they are only looked at, where they can be.
@@ -39,6 +40,9 @@ const TILES: [(&str, f64); 3] = [("coarse", 4.0), ("detail", 4.0), ("points", 8_
 
 /// The seeds that tiles show.
 const TILE_SEEDS: [(&str, u64); 5] = [("bloom", 13), ("tempest", 87), ("waltz", 12), ("flood", 13), ("plunge", 3)];
+
+/// Height of the text below a tile's picture, points.
+const TILE_TEXT: f32 = 68.0;
 
 /// Most rolls until all that is locked is found.
 const MOST_ROLLS: u32 = 10_000;
@@ -180,7 +184,7 @@ pub fn show(ui: &mut Ui, gallery: &mut Gallery, views: &mut Views, pixels: f32) 
         return;
     };
     keys(ui, gallery, views, scenario, &genome);
-    side::show(ui, gallery, scenario, seed, &genome);
+    side::show(ui, gallery, views, scenario, seed, &genome);
     let Some((_, seed)) = gallery.explore.piece else { return };
     if gallery.explore.wall.is_some() {
         // The wall is drawn by the processor, which has enough to do.
@@ -275,9 +279,19 @@ fn choose(ui: &mut Ui, gallery: &mut Gallery, views: &mut Views, pixels: f32) {
             );
             hints(ui, gallery);
             ui.add_space(APART);
-            let columns = ((ui.available_width() + APART) / (300.0 + APART)).floor().clamp(1.0, 5.0);
+            // Five scenarios and a dice, in rows that are full.
+            let columns = match ui.available_width() {
+                ..560.0 => 1.0_f32,
+                ..840.0 => 2.0,
+                ..2400.0 => 3.0,
+                _ => 6.0,
+            };
             let width = ((ui.available_width() - (columns - 1.0) * APART) / columns).floor();
             let columns = columns as usize;
+            // All of them are seen at once, where they can be.
+            let rows = (tiles.len() + 1).div_ceil(columns) as f32;
+            let room = (ui.available_height() - rows * (TILE_TEXT + 2.0 * NEAR)) / rows;
+            let height = room.clamp(0.36 * width, 0.68 * width).round();
             for first in (0..=tiles.len()).step_by(columns) {
                 ui.horizontal_top(|ui| {
                     ui.spacing_mut().item_spacing.x = APART;
@@ -285,12 +299,13 @@ fn choose(ui: &mut Ui, gallery: &mut Gallery, views: &mut Views, pixels: f32) {
                         let chosen = match tiles.get(number) {
                             Some((scenario, _)) => {
                                 let words = (scenario.title(), scenario.about());
-                                tile(ui, words, width, |ui, rect| view_into(ui, views, number, rect, pixels, 9))
-                                    .then_some(number)
+                                tile(ui, words, [width, height], |ui, rect| {
+                                    view_into(ui, views, number, rect, pixels, 9)
+                                })
+                                .then_some(number)
                             }
-                            None => {
-                                tile(ui, ("surprise me", "Any seed of any of them"), width, dice).then(random_number)
-                            }
+                            None => tile(ui, ("surprise me", "Any seed of any of them"), [width, height], dice)
+                                .then(random_number),
                         };
                         if let Some(number) = chosen {
                             gallery.explore.open(tiles[number % tiles.len()].0.name(), random_seed());
@@ -313,9 +328,13 @@ fn dice(ui: &Ui, rect: egui::Rect) {
 }
 
 /// Something to choose, by its picture, its title and what it is about; whether it was chosen.
-fn tile(ui: &mut Ui, (title, about): (&str, &str), width: f32, picture: impl FnOnce(&Ui, egui::Rect)) -> bool {
-    let height = (width * 0.68).round();
-    let (rect, response) = ui.allocate_exact_size(egui::vec2(width, height + 74.0), Sense::click());
+fn tile(
+    ui: &mut Ui,
+    (title, about): (&str, &str),
+    [width, height]: [f32; 2],
+    picture: impl FnOnce(&Ui, egui::Rect),
+) -> bool {
+    let (rect, response) = ui.allocate_exact_size(egui::vec2(width, height + TILE_TEXT), Sense::click());
     let response = widgets::named(response, &capitalised(title));
     if !ui.is_rect_visible(rect) {
         return response.clicked();
@@ -360,15 +379,19 @@ fn hints(ui: &mut Ui, gallery: &mut Gallery) {
     ui.add_space(NEAR);
     widgets::card(ui).show(ui, |ui| {
         ui.set_width(ui.available_width());
-        for (icon, words) in HINTS {
-            ui.horizontal(|ui| {
+        ui.horizontal_top(|ui| {
+            let width = (ui.available_width() - 72.0) / HINTS.len() as f32 - 40.0;
+            for (icon, words) in HINTS {
                 ui.label(RichText::new(icon).color(colors.accent).size(18.0));
-                ui.label(words);
-            });
-        }
-        if ui.button("Got it").clicked() {
-            gallery.settings.hints_read = true;
-        }
+                ui.vertical(|ui| {
+                    ui.set_width(width);
+                    widgets::words(ui, words);
+                });
+            }
+            if ui.button("Got it").clicked() {
+                gallery.settings.hints_read = true;
+            }
+        });
     });
 }
 
@@ -416,29 +439,29 @@ fn scrubber(ui: &mut Ui, gallery: &mut Gallery, views: &mut Views) {
                 play_or_pause(gallery, views);
             }
             let simulated = views.views.iter().map(|view| view.world.simulated()).fold(1.0, f64::min);
-            let width = (ui.available_width() - 300.0).max(80.0);
-            ui.spacing_mut().slider_width = width;
-            let slider = egui::Slider::new(&mut views.time, 0.0..=1.0).show_value(false).trailing_fill(true);
-            let moved = ui.add(slider).on_hover_text("The moment that is shown: arrow keys go a frame on or back");
-            if moved.changed() {
-                views.playing = false;
-                gallery.explore.preview = None;
-            }
-            let words = if simulated < 1.0 {
-                format!("{:.0} % simulated", 100.0 * simulated)
-            } else {
-                format!("{:.0} %", 100.0 * views.time)
-            };
-            ui.add_sized([96.0, 20.0], egui::Label::new(RichText::new(words).color(colors.quiet)));
-            let on = gallery.explore.preview.is_some();
-            if widgets::toggle(ui, on, icons::APERTURE, "Path-trace")
-                .on_hover_text("This moment as the film will show it")
-                .clicked()
-            {
-                views.playing = false;
-                gallery.explore.preview = None;
-                gallery.explore.asked = !on;
-            }
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                let on = gallery.explore.preview.is_some();
+                if widgets::toggle(ui, on, icons::APERTURE, "Path-trace")
+                    .on_hover_text("This moment as the film will show it")
+                    .clicked()
+                {
+                    views.playing = false;
+                    gallery.explore.preview = None;
+                    gallery.explore.asked = !on;
+                }
+                let words = match simulated {
+                    ..1.0 => format!("{:.0} %, simulated {:.0} %", 100.0 * views.time, 100.0 * simulated),
+                    _ => format!("{:.0} %", 100.0 * views.time),
+                };
+                ui.add_sized([150.0, 20.0], egui::Label::new(RichText::new(words).color(colors.quiet)));
+                ui.spacing_mut().slider_width = ui.available_width() - NEAR;
+                let slider = egui::Slider::new(&mut views.time, 0.0..=1.0).show_value(false).trailing_fill(true);
+                let moved = ui.add(slider).on_hover_text("The moment that is shown: arrow keys go a frame on or back");
+                if moved.changed() {
+                    views.playing = false;
+                    gallery.explore.preview = None;
+                }
+            });
         });
     });
 }
@@ -489,7 +512,7 @@ fn stage(ui: &mut Ui, gallery: &mut Gallery, views: &mut Views, pixels: f32) {
             gallery.explore.preview = Preview::start(views);
         }
         if let Some(preview) = &mut gallery.explore.preview {
-            preview.show(ui, whole);
+            preview.show(ui, whole, 0);
         } else if views.orbit != Default::default() {
             widgets::caption(
                 ui,

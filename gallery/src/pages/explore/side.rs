@@ -6,19 +6,27 @@ use seedstorm_sim::{Genome, Seed, recipe::ParamValue, scenario::Scenario};
 use crate::{
     app::Gallery,
     icons,
+    live::show::{View, Views},
     settings::Seen,
     text::capitalised,
     theme::{self, APART, NEAR},
     widgets,
 };
 
-use super::{LOOK_AT, Rolled, Wall};
+use super::{LOOK_AT, Rolled, Wall, seed_text};
 
 /// Its width, points.
 const WIDTH: f32 = 348.0;
 
 /// The panel.
-pub fn show(ui: &mut Ui, gallery: &mut Gallery, scenario: &'static dyn Scenario, seed: Seed, genome: &Genome) {
+pub fn show(
+    ui: &mut Ui,
+    gallery: &mut Gallery,
+    views: &Views,
+    scenario: &'static dyn Scenario,
+    seed: Seed,
+    genome: &Genome,
+) {
     let colors = theme::palette(ui);
     let frame = Frame::new().fill(colors.panel).inner_margin(Margin::same(APART as i8));
     egui::Panel::right("piece").frame(frame).exact_size(WIDTH).resizable(false).show(ui, |ui| {
@@ -28,7 +36,8 @@ pub fn show(ui: &mut Ui, gallery: &mut Gallery, scenario: &'static dyn Scenario,
                 if widgets::primary(ui, "Make this piece").clicked()
                     && let Some(recipe) = gallery.explore.recipe(scenario, seed)
                 {
-                    gallery.make(recipe);
+                    let scene = views.views.first().and_then(View::scene).cloned();
+                    gallery.make(recipe, scene);
                 }
             });
         });
@@ -59,14 +68,20 @@ fn head(ui: &mut Ui, gallery: &mut Gallery, scenario: &'static dyn Scenario, see
             .desired_width(ui.available_width() - 40.0)
             .char_limit(80);
         let field = ui.add(field);
+        field.widget_info(|| egui::WidgetInfo::labeled(egui::WidgetType::TextEdit, true, "Seed"));
+        // Of a long seed its two ends are shown, until somebody wants to change it.
+        let shown = if field.has_focus() { seed.to_string() } else { crate::text::short(&seed_text(seed)) };
+        if field.gained_focus() {
+            gallery.explore.typed.clone_from(&shown);
+        }
         let entered = field.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
         if entered {
             match gallery.explore.typed.trim().parse::<Seed>() {
                 Ok(typed) => gallery.explore.change_seed(typed),
                 Err(error) => gallery.trouble = Some(error.to_string()),
             }
-        } else if !field.has_focus() && gallery.explore.typed != seed.to_string() {
-            gallery.explore.typed = seed.to_string();
+        } else if !field.has_focus() {
+            gallery.explore.typed = shown;
         }
         if widgets::icon_button(ui, icons::COPY, "Copy the seed").clicked() {
             ui.ctx().copy_text(seed.to_string());
@@ -99,9 +114,7 @@ fn head(ui: &mut Ui, gallery: &mut Gallery, scenario: &'static dyn Scenario, see
                 if on { None } else { Some(Wall::start(&gallery.explore, scenario, genome, gallery.backend)) };
         }
         if !gallery.explore.set.is_empty()
-            && widgets::button(ui, icons::RESET, "As the seed has it")
-                .on_hover_text("Take back what was set by hand")
-                .clicked()
+            && widgets::button(ui, icons::RESET, "Reset").on_hover_text("Take back what was set by hand").clicked()
         {
             gallery.explore.set.clear();
         }
@@ -117,10 +130,15 @@ fn traits(ui: &mut Ui, gallery: &mut Gallery, scenario: &dyn Scenario, genome: &
         ui.horizontal(|ui| {
             let locked = gallery.explore.locked.contains(&it.name);
             let (icon, color, does) = match locked {
-                true => (icons::LOCKED, colors.accent, "Unlock"),
+                true => (icons::LOCKED, colors.on_accent, "Unlock"),
                 false => (icons::UNLOCKED, colors.quiet, "Lock"),
             };
-            let lock = ui.add(egui::Button::new(RichText::new(icon).color(color).size(16.0)).frame(false));
+            let (rect, lock) = ui.allocate_exact_size(egui::Vec2::splat(24.0), egui::Sense::click());
+            if locked || lock.hovered() || lock.has_focus() {
+                ui.painter().rect_filled(rect, 6.0, if locked { colors.accent } else { colors.raised });
+            }
+            let font = egui::FontId::proportional(15.0);
+            ui.painter().text(rect.center(), egui::Align2::CENTER_CENTER, icon, font, color);
             let name = format!("{does} {}", it.name);
             if widgets::named(lock, &name).on_hover_text("What is locked stays when seeds are rolled").clicked() {
                 if locked {
@@ -129,13 +147,14 @@ fn traits(ui: &mut Ui, gallery: &mut Gallery, scenario: &dyn Scenario, genome: &
                     gallery.explore.locked.insert(it.name.clone());
                 }
             }
-            widgets::column(ui, 76.0, &capitalised(&it.name));
+            widgets::column(ui, 68.0, &capitalised(&it.name));
             let Some(spec) = specs.iter().find(|spec| spec.name == it.name) else { return };
             let text =
                 if it.overridden { RichText::new(&it.value).color(colors.accent) } else { RichText::new(&it.value) };
             egui::ComboBox::from_id_salt(&it.name)
                 .selected_text(text)
-                .width(106.0)
+                .width(104.0)
+                .truncate()
                 .show_ui(ui, |ui| {
                     for (number, option) in spec.options.iter().enumerate() {
                         let words = format!("{}   {:.0} %", option.value, 100.0 * spec.rarity(number));
@@ -167,7 +186,9 @@ fn params(ui: &mut Ui, gallery: &mut Gallery, scenario: &dyn Scenario, genome: &
         let color = if by_hand { colors.accent } else { colors.quiet };
         let unit = if spec.unit.is_empty() { String::new() } else { format!(", {}", spec.unit) };
         ui.label(RichText::new(format!("{}{unit}", capitalised(spec.name))).color(color)).on_hover_text(spec.about);
-        ui.spacing_mut().slider_width = (ui.available_width() - 96.0).max(60.0);
+        // Numbers are equally wide, whatever they are.
+        ui.spacing_mut().interact_size.x = 64.0;
+        ui.spacing_mut().slider_width = (ui.available_width() - 88.0).max(60.0);
         let slider = egui::Slider::new(&mut value, spec.min..=spec.max)
             .step_by(if spec.integer { 1.0 } else { 0.0 })
             .max_decimals(if spec.integer { 0 } else { 3 });

@@ -1,4 +1,4 @@
-//! The present moment as the path tracer shows it, better from second to second.
+//! A moment as the path tracer shows it, better from second to second.
 
 use std::sync::{
     Arc, Mutex,
@@ -8,6 +8,7 @@ use std::sync::{
 use bevy::math::UVec2;
 use bevy_egui::egui::{self, Ui};
 use seedstorm_render::image_file::Rgb8Image;
+use seedstorm_sim::scene::Scene;
 use seedstorm_studio::picture;
 
 use crate::{
@@ -42,8 +43,12 @@ impl Preview {
     pub fn start(views: &Views) -> Option<Self> {
         let view = views.views.first()?;
         let size = view.wanted?;
+        Some(Self::draw(look::seen_from(view.scene()?, views.orbit, size), size))
+    }
+
+    /// Begins to draw a scene as its camera sees it, for a place of so many pixels.
+    pub fn draw(scene: Scene, size: UVec2) -> Self {
         let scale = (EDGE as f32 / size.max_element() as f32).min(1.0);
-        let scene = look::seen_from(view.scene()?, views.orbit, size);
         let size = (size.as_vec2() * scale).as_uvec2().max(UVec2::splat(8));
         let shared = Arc::new(Shared::default());
         let own = Arc::clone(&shared);
@@ -66,18 +71,23 @@ impl Preview {
                 own.pass.store(PASSES.len() as u32, Ordering::Relaxed);
             });
         });
-        Some(Self { shared, screen: Default::default() })
+        Self { shared, screen: Default::default() }
+    }
+
+    /// Whether it is as good as it gets.
+    pub fn is_done(&self) -> bool {
+        self.shared.pass.load(Ordering::Relaxed) as usize >= PASSES.len() && self.screen.is_ready()
     }
 
     /// Shows what there is of it over `rect`.
-    pub fn show(&mut self, ui: &Ui, rect: egui::Rect) {
+    pub fn show(&mut self, ui: &Ui, rect: egui::Rect, round: u8) {
         if self.screen.is_ready()
             && let Some(image) = lock(&self.shared.latest).take()
         {
             self.screen.set(ui.ctx(), &image);
         }
         if let Some(texture) = self.screen.texture(ui.ctx()) {
-            widgets::picture(ui, texture.id(), texture.size_vec2(), rect, 0);
+            widgets::picture(ui, texture.id(), texture.size_vec2(), rect, round);
         }
         let pass = self.shared.pass.load(Ordering::Relaxed) as usize;
         let words = if let Some(problem) = &*lock(&self.shared.problem) {
