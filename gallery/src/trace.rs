@@ -3,7 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
-    time::Instant,
+    time::{Instant, SystemTime},
 };
 
 use bevy::{
@@ -34,10 +34,10 @@ enum Part {
     Draw,
 }
 
-/// Spans in microseconds since the start.
+/// Spans in microseconds since 1970, so that what else happened then can be found in them.
 #[derive(Debug)]
 struct Spans {
-    began: Instant,
+    began: (Instant, u64),
     all: Vec<(Part, u64, u64)>,
     open: [Option<Instant>; 4],
 }
@@ -50,7 +50,8 @@ pub struct TracePlugin(pub PathBuf);
 
 impl Plugin for TracePlugin {
     fn build(&self, app: &mut App) {
-        let spans = Spans { began: Instant::now(), all: Vec::new(), open: [None; 4] };
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let spans = Spans { began: (Instant::now(), now.as_micros() as u64), all: Vec::new(), open: [None; 4] };
         let trace = Trace(Arc::new(Mutex::new(spans)), self.0.clone());
         app.insert_resource(trace.clone())
             .add_systems(First, begin::<{ Part::Update as usize }>)
@@ -81,9 +82,10 @@ fn begin<const PART: usize>(trace: Res<Trace>) {
 fn end<const PART: usize>(trace: Res<Trace>) {
     let mut spans = lock(&trace.0);
     let Some(from) = spans.open[PART].take() else { return };
-    let (since, took) = (from.duration_since(spans.began), from.elapsed());
+    let (since, took) = (from.duration_since(spans.began.0), from.elapsed());
     if spans.all.len() < MOST {
-        spans.all.push((PARTS[PART], since.as_micros() as u64, took.as_micros() as u64));
+        let at = spans.began.1 + since.as_micros() as u64;
+        spans.all.push((PARTS[PART], at, took.as_micros() as u64));
     }
 }
 

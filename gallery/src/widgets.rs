@@ -49,8 +49,10 @@ pub fn named(response: Response, name: &str) -> Response {
 
 /// Text that is there, but not what one came for.
 pub fn quiet(ui: &mut Ui, text: impl Into<String>) -> Response {
-    let color = theme::palette(ui).quiet;
-    ui.add(egui::Label::new(RichText::new(text.into()).color(color).line_height(Some(LEADING))).wrap())
+    let text = RichText::new(text.into()).color(theme::palette(ui).quiet);
+    // Beside other words it stands on their line.
+    let leading = ui.layout().main_dir().is_vertical().then_some(LEADING);
+    ui.add(egui::Label::new(text.line_height(leading)).wrap())
 }
 
 /// Text that people read.
@@ -127,7 +129,9 @@ fn cell(ui: &mut Ui, width: f32, layout: Layout, text: RichText) -> Response {
 
 /// A trait: its name, its value, and how common it is where that says something.
 pub fn trait_row(ui: &mut Ui, name: &str, value: &str, share: Option<f64>, note: &str) {
-    ui.horizontal(|ui| {
+    // Nothing in it is to be pressed.
+    let layout = Layout::left_to_right(Align::Center);
+    ui.allocate_ui_with_layout(Vec2::new(ui.available_width(), 20.0), layout, |ui| {
         column(ui, 112.0, name);
         let width = (ui.available_width() - 108.0).clamp(60.0, 150.0);
         cell(ui, width, Layout::left_to_right(Align::Center), RichText::new(value));
@@ -142,16 +146,22 @@ pub fn trait_row(ui: &mut Ui, name: &str, value: &str, share: Option<f64>, note:
 /// A name and what it stands for, one below the other where the line is short.
 pub fn fact(ui: &mut Ui, name: &str, value: &str) {
     ui.horizontal_top(|ui| {
-        column(ui, 112.0, name);
+        let color = theme::palette(ui).quiet;
+        cell(ui, 112.0, Layout::left_to_right(Align::Min), RichText::new(name).color(color));
         words(ui, value);
     });
 }
 
 /// The same for what machines read: shortened, and copied with a click.
 pub fn code(ui: &mut Ui, name: &str, value: &str) {
+    copied(ui, name, &crate::text::short(value), value);
+}
+
+/// A name and what is copied with a click, as it is shown and as it is.
+pub fn copied(ui: &mut Ui, name: &str, shown: &str, value: &str) {
     ui.horizontal(|ui| {
         column(ui, 112.0, name);
-        ui.label(RichText::new(crate::text::short(value)).monospace()).on_hover_text(value);
+        ui.label(RichText::new(shown).monospace()).on_hover_text(value);
         if icon_button(ui, icons::COPY, &format!("Copy {}", name.to_lowercase())).clicked() {
             ui.ctx().copy_text(value.into());
         }
@@ -255,7 +265,7 @@ pub fn picture(ui: &Ui, texture: egui::TextureId, size: Vec2, rect: Rect, round:
 }
 
 /// By how much a picture is enlarged at most: beyond that, it is only soft.
-const ENLARGED: f32 = 2.0;
+pub const ENLARGED: f32 = 2.0;
 
 /// A frame of film, whole, in the middle of `rect`; where it lies.
 pub fn whole_picture(ui: &Ui, texture: &TextureHandle, rect: Rect, round: u8) -> Rect {

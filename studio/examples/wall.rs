@@ -127,15 +127,16 @@ impl Base {
             content = Cid::new_v1(block::DAG_PB, *block::raw_cid(&number.to_le_bytes()).hash());
         }
         let mut metadata = self.metadata.clone();
-        metadata.name = format!("{} {number}", metadata.name.split(' ').next().unwrap_or("Bloom"));
+        metadata.name = match harm {
+            Harm::Marks => "Abc \u{202e}gnp.exe\u{202c} \u{7}\u{1b}[31mred\u{200f}\u{2066}".into(),
+            Harm::Markup => "<img src=x onerror=alert(1)><b>bold</b> & “quotes”".into(),
+            _ => format!("Bloom {number}"),
+        };
         (metadata.recipe, metadata.bundle) = (recipe.cid(), content);
         let text = String::from_utf8(metadata.to_json()?)?;
-        let named = |name: &str| text.replace(&metadata.name, &name.replace('\\', "\\\\").replace('"', "\\\""));
         let text = match harm {
             Harm::NoJson => "<html><body>no metadata</body></html>".into(),
-            Harm::Markup => named("<img src=x onerror=alert(1)><b>bold</b> & “quotes”"),
-            Harm::Marks => text.replace(&metadata.name, r"Abc \u202egnp.exe\u202c \u0007\u001b[31mred\u200f\u2066"),
-            Harm::LongName => named(&"Ẑ̷̢a̴l̵g̸o̷ ".repeat(20_000)),
+            Harm::LongName => text.replace(&metadata.name, &"Ẑ̷̢a̴l̵g̸o̷ ".repeat(20_000)),
             _ => text,
         };
         let token =

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use crate::contracts;
 use crate::evidence::{Evidence, Figure, Part};
 use crate::fuzz::{self, Fuzzers};
+use crate::gallery;
 use crate::images;
 use crate::machine::{Machine, load};
 use crate::process;
@@ -49,6 +50,8 @@ enum Run {
     Sweep,
     /// Golden rows and whole worlds under WebAssembly, in Node and in a browser
     Wasm,
+    /// The gallery with ten thousand tokens, and while a film is drawn
+    Gallery,
     /// The contracts' tests with all their runs, their coverage, defences taken out, and mutations
     Contracts,
 }
@@ -73,6 +76,7 @@ impl Run {
             Self::Fuzz => "fuzz",
             Self::Sweep => "sweep",
             Self::Wasm => "wasm",
+            Self::Gallery => "gallery",
             Self::Contracts => "contracts",
         }
     }
@@ -126,6 +130,13 @@ impl Run {
                  commit, beside the same worlds on this machine itself. All checkpoints, the `sim_root` and the digest of \
                  the trajectory are equal."
             }
+            Self::Gallery => {
+                "The gallery at 1280x800, used by the scripts `gallery/e2e/wall.drive` and `making.drive` on a display without a \
+                 screen: a wall of 10,000 tokens, ten of which are meant to harm, scrolled from end to end and back; and a film \
+                 being drawn on all cores. A frame of the interface is what the app and its renderer do for it, out of the \
+                 app's own trace (`--trace`), without waiting for the device; *device* is the handing over and drawing, which \
+                 on a software device is done by the processor too. *memory* is the app's resident memory at its highest."
+            }
             Self::Contracts => {
                 "The contracts: *tests* with 10,000 runs of each fuzz test; *invariants* in 1,000 runs of 100 calls; \
                  *coverage* of `src/` in lines, statements, branches and functions; *attacks*, each defence taken out of \
@@ -162,6 +173,10 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
             Run::Fuzz => fuzz(workspace, &kept)?,
             Run::Sweep => sweeps(workspace, &commit, &kept)?,
             Run::Wasm => under_wasm(workspace, &kept)?,
+            Run::Gallery => vec![
+                kept.or_measure("wall", || gallery::measure::wall(workspace))?,
+                kept.or_measure("making", || gallery::measure::making(workspace))?,
+            ],
             Run::Contracts => long_checks_of_contracts(workspace, &kept)?,
         };
         let evidence = Evidence {

@@ -9,13 +9,14 @@ use clap::Args;
 use image::{ImageFormat, RgbImage, imageops};
 use miette::{IntoDiagnostic, Result, WrapErr, bail, miette};
 
+use crate::gallery;
 use crate::studio::Studio;
 use crate::workspace::{Workspace, write_atomically};
 
 /// Which pictures to make.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// The scenarios whose pictures to make, or `renderers`; all of them if none is named
+    /// The scenarios whose pictures to make, `renderers` or `gallery`; all of them if none is named
     scenarios: Vec<String>,
     /// Quality of the pieces
     #[arg(long, default_value = "film")]
@@ -36,6 +37,9 @@ const RENDERERS_PICTURE: &str = "renderers";
 const SHOWN: &str = "plunge";
 const RENDERERS: [(&str, &str); 4] = [("cpu", "64"), ("gpu", "64"), ("cycles", "768"), ("povray", "16")];
 
+/// The film of the app.
+const GALLERY_FILM: &str = "gallery";
+
 /// Width and height of each in it.
 const RENDERER_WIDTH: u32 = 300;
 
@@ -48,9 +52,9 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let folder = workspace.path("docs/images");
     let seeds = pieces(workspace)?;
     let studio = Studio::build(workspace, &workspace.home(&workspace.commit()?))?;
-    let side_by_side = RENDERERS_PICTURE.to_owned();
+    let (side_by_side, gallery_film) = (RENDERERS_PICTURE.to_owned(), GALLERY_FILM.to_owned());
     let names: Vec<&String> = if options.scenarios.is_empty() {
-        seeds.keys().chain([&side_by_side]).collect()
+        seeds.keys().chain([&side_by_side, &gallery_film]).collect()
     } else {
         options.scenarios.iter().collect()
     };
@@ -59,6 +63,10 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         if name == RENDERERS_PICTURE {
             let seed = seeds.get(SHOWN).ok_or_else(|| miette!("pieces.json has no seed for {SHOWN}"))?;
             renderers(workspace, &studio, seed, scratch.path(), &folder)?;
+            continue;
+        }
+        if name == GALLERY_FILM {
+            gallery::film::take(workspace)?;
             continue;
         }
         let seed = seeds.get(name).ok_or_else(|| miette!("pieces.json has no seed for {name}"))?;

@@ -31,8 +31,9 @@ static QUALITIES: [(&str, FilmSize, &str); 3] = [
     ("Master", FilmSize::MASTER, "For a wall. Takes hours on a processor alone."),
 ];
 
-/// Edge of a film on its card, points; the longest edge of a frame of it, pixels.
+/// Edge of a film on its card, points, among others and alone; frames have no more pixels.
 const EDGE: f32 = 360.0;
+const LARGE: f32 = 512.0;
 
 /// Edge of the picture of what is proposed, pixels.
 const PICTURE: u32 = 540;
@@ -302,9 +303,11 @@ pub fn show(ui: &mut Ui, gallery: &mut Gallery) {
             widgets::title(ui, "Make");
             propose(ui, gallery);
             let mut wish = None;
+            let alone = gallery.make.items.len() == 1;
             for number in (0..gallery.make.items.len()).rev() {
                 ui.push_id(number, |ui| {
-                    if let Some(wished) = card(ui, &mut gallery.make.items[number], &gallery.home) {
+                    let room = if alone { (ui.available_height() - 2.0 * APART).clamp(EDGE, LARGE) } else { EDGE };
+                    if let Some(wished) = card(ui, &mut gallery.make.items[number], &gallery.home, room) {
                         wish = Some((number, wished));
                     }
                 });
@@ -430,18 +433,18 @@ fn propose(ui: &mut Ui, gallery: &mut Gallery) {
 }
 
 /// A piece on its way.
-fn card(ui: &mut Ui, item: &mut Item, home: &Home) -> Option<Wish> {
+fn card(ui: &mut Ui, item: &mut Item, home: &Home, edge: f32) -> Option<Wish> {
     let mut wish = None;
     widgets::card(ui).show(ui, |ui| {
         ui.set_width(ui.available_width());
         ui.horizontal_top(|ui| {
-            let edge = EDGE.min(ui.available_width() * 0.4);
+            let edge = edge.min(ui.available_width() * 0.42);
             let (rect, _) = ui.allocate_exact_size(egui::vec2(edge, edge), egui::Sense::hover());
             if ui.is_rect_visible(rect) && !matches!(item.state, State::Waiting | State::Remembered) {
                 let (home, recipe, film) = (home.clone(), item.recipe.clone(), &item.recipe.film);
                 let grows = matches!(item.state, State::Making(_));
                 let frame = move |frame| Ok(make::frame_so_far(&home, &recipe, frame));
-                let film = || Film::new([film.frames, film.fps], EDGE as usize, grows, frame);
+                let film = || Film::new([film.frames, film.fps], LARGE as usize, grows, frame);
                 item.film.get_or_insert_with(film).show(ui, rect);
             } else {
                 item.film = None;

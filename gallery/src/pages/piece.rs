@@ -210,7 +210,14 @@ impl PiecePage {
     }
 
     fn film(&mut self, ui: &mut Ui) {
-        let edge = ui.available_width().min(ui.available_height());
+        // A draft is not drawn much larger than it is.
+        let own = match &self.known {
+            Some(Read { recipe: Ok(recipe), .. }) => {
+                widgets::ENLARGED * recipe.film.width.max(recipe.film.height) as f32
+            }
+            _ => f32::INFINITY,
+        };
+        let edge = ui.available_width().min(ui.available_height()).min(own);
         let (rect, _) = ui.allocate_exact_size(egui::vec2(edge, edge), egui::Sense::hover());
         match (&mut self.film, &self.known) {
             (Some(film), _) => film.show(ui, rect),

@@ -93,11 +93,13 @@ pub fn show(ui: &mut Ui, gallery: &mut Gallery) {
             widgets::busy(ui);
             return;
         };
-        ui.set_max_width(640.0);
-        match seen.protection {
-            Protection::NoKey => no_key(ui, gallery),
-            _ => key(ui, gallery, &seen),
-        }
+        ui.vertical(|ui| {
+            ui.set_max_width(640.0);
+            match seen.protection {
+                Protection::NoKey => no_key(ui, gallery),
+                _ => key(ui, gallery, &seen),
+            }
+        });
     });
 }
 
@@ -165,7 +167,7 @@ fn key(ui: &mut Ui, gallery: &mut Gallery, seen: &Wallet) {
     let words =
         "Keep a copy of the key's file somewhere safe. Whoever loses it loses what it owns: nobody can bring it back.";
     widgets::notice(ui, icons::WARNING, colors.accent, words);
-    widgets::code(ui, "File", &file);
+    widgets::copied(ui, "File", &file, &file);
 }
 
 fn no_key(ui: &mut Ui, gallery: &mut Gallery) {

@@ -194,7 +194,7 @@ fn params(ui: &mut Ui, gallery: &mut Gallery, scenario: &dyn Scenario, genome: &
             .max_decimals(if spec.integer { 0 } else { 3 });
         let slider = ui.add(slider);
         slider.widget_info(|| egui::WidgetInfo::slider(true, value, spec.name));
-        if slider.on_hover_text(spec.about).changed() {
+        if slider.changed() {
             gallery.explore.set.insert(spec.name.into(), ParamValue::Number(value));
         }
     }

@@ -1,5 +1,8 @@
 //! The gallery, used by scripts on a display without a screen.
 
+pub(crate) mod film;
+pub(crate) mod measure;
+
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -78,7 +81,11 @@ impl<'a> Gallery<'a> {
     ///
     /// If the app could not be started or did not end in time.
     pub(crate) fn drive(&self, script: &str, shots: &Path, more: &[&str]) -> Result<ExitStatus> {
-        let display = Display::open(self.size)?;
+        self.drive_on(&Display::open(self.size)?, script, shots, more)
+    }
+
+    /// The same on a display that is there.
+    fn drive_on(&self, display: &Display, script: &str, shots: &Path, more: &[&str]) -> Result<ExitStatus> {
         let [width, height] = self.size;
         let mut app = Command::new(&self.program);
         app.args(["--size", &format!("{width}x{height}"), "--drive"])
