@@ -34,10 +34,13 @@ pub struct Wall {
     shared: Arc<Shared>,
 }
 
+/// A seed and its picture, or what kept it from being drawn.
+type Glance = Result<(Seed, Rgb8Image), String>;
+
 #[derive(Default)]
 struct Shared {
     /// Pictures that were not hung yet, by their place; or what kept one from being drawn.
-    new: Mutex<Vec<(usize, Result<(Seed, Rgb8Image), String>)>>,
+    new: Mutex<Vec<(usize, Glance)>>,
     next: AtomicUsize,
     stop: AtomicBool,
 }
