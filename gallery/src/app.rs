@@ -135,9 +135,11 @@ pub fn run(gallery: Gallery, size: [u32; 2], drive: Option<Drive>, trace: Option
 
 /// Draws often where something moves, and seldom where nothing does: another's work may want the processor.
 fn pace(mut settings: ResMut<WinitSettings>, gallery: Res<Gallery>, views: Res<Views>) {
-    let films = gallery.collection.plays() || gallery.make.plays() || gallery.make.under_way().is_some();
+    let proposed = gallery.page == Page::Make && gallery.make.is_drawn();
+    let films = gallery.collection.plays() || gallery.make.plays() || gallery.make.under_way().is_some() || proposed;
     let plays = views.playing && !views.views.is_empty();
-    let wait = match (plays || views.is_changing(), films) {
+    let changes = views.is_changing() || gallery.explore.is_rolling();
+    let wait = match (plays || changes, films) {
         (true, _) if !views.slow => MOVING,
         (true, _) => SLOWLY,
         // Where a processor draws, each frame of the interface takes time from a frame of the film.

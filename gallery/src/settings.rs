@@ -64,25 +64,30 @@ impl Settings {
     /// Those of this home, or the usual ones; and what is wrong with a file that cannot be read, which is put aside.
     pub fn load(home: &Home) -> (Self, Option<String>) {
         let path = Self::path(home);
-        let read = files::read_bounded(&path, MAX_BYTES)
-            .and_then(|bytes| serde_json::from_slice(&bytes).map_err(std::io::Error::other));
-        let (mut settings, problem): (Self, _) = match read {
-            Ok(settings) => (settings, None),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Default::default(),
-            Err(error) => {
-                let aside = path.with_extension("json.unreadable");
-                let kept = match std::fs::rename(&path, &aside) {
-                    Ok(()) => format!("it is kept as {}", aside.display()),
-                    Err(error) => format!("it cannot be put aside: {error}"),
-                };
-                (Self::default(), Some(format!("{} cannot be read ({error}); {kept}", path.display())))
-            }
+        let (mut settings, problem) = match files::read_bounded(&path, MAX_BYTES) {
+            Ok(bytes) => match serde_json::from_slice(&bytes) {
+                Ok(settings) => (settings, None),
+                Err(error) => (Self::default(), Some(Self::put_aside(&path, &error))),
+            },
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => (Self::default(), None),
+            Err(error) => (Self::default(), Some(Self::put_aside(&path, &error))),
         };
         settings.scale = if settings.scale.is_finite() { settings.scale.clamp(0.75, 2.5) } else { 1.0 };
         settings.seen.truncate(MOST_SEEN);
         settings.liked.truncate(MOST_LIKED);
         settings.jobs.truncate(MOST_JOBS);
         (settings, problem)
+    }
+
+    /// Moves a file that cannot be read away, over none that was moved before; what there is to say of it.
+    fn put_aside(path: &std::path::Path, error: &dyn std::fmt::Display) -> String {
+        let free = |number: &u32| !path.with_extension(format!("json.unreadable-{number}")).exists();
+        let aside = (1..100).find(free).map(|number| path.with_extension(format!("json.unreadable-{number}")));
+        let kept = match aside.map(|aside| (std::fs::rename(path, &aside), aside)) {
+            Some((Ok(()), aside)) => format!("it is kept as {}", aside.display()),
+            _ => "it cannot be put aside, and is written over with the next change".into(),
+        };
+        format!("{} cannot be read ({error}); {kept}", path.display())
     }
 
     /// Keeps them.
@@ -132,11 +137,15 @@ pub struct Keeper {
 impl Keeper {
     /// Keeps these.
     pub fn keep(&mut self, home: &Home, settings: Settings) {
-        *lock(&self.latest) = Some(settings);
+        let mut slot = lock(&self.latest);
+        let writes = slot.replace(settings).is_some();
+        if writes && self.writer.as_ref().is_some_and(|writer| !writer.is_finished()) {
+            // It has not come to what was there before.
+            return;
+        }
         let (latest, problem, home) = (Arc::clone(&self.latest), Arc::clone(&self.problem), home.clone());
         let before = self.writer.take();
         self.writer = Some(std::thread::spawn(move || {
-            // One after the other; a writer whose settings another has taken finds nothing to do.
             let _ = before.map(JoinHandle::join);
             let taken = lock(&latest).take();
             if let Some(Err(error)) = taken.map(|settings| settings.save(&home)) {
@@ -183,8 +192,9 @@ mod tests {
             std::fs::write(&path, nonsense).unwrap();
             let (read, problem) = Settings::load(&home);
             assert!(read.scale <= 2.5, "{nonsense}");
-            let aside = folder.path().join("gallery.json.unreadable");
-            assert_eq!(problem.is_some(), aside.exists() && !path.exists(), "{nonsense}: what is there is not lost");
+            let name = problem.as_ref().and_then(|problem| problem.rsplit_once(' ')).map(|(_, name)| name.to_owned());
+            let kept = name.and_then(|aside| std::fs::read_to_string(aside).ok());
+            assert_eq!(kept.as_deref(), problem.is_some().then_some(nonsense), "what is there is not lost");
         }
     }
 }

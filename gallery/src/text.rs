@@ -38,12 +38,15 @@ pub fn duration(time: std::time::Duration) -> String {
 /// Wei of the embedded chain as ether, to as many places as tell it from nothing.
 pub fn ether(wei: seedstorm_mint::U256) -> String {
     let ether = wei.to_string().parse::<f64>().unwrap_or(0.0) / 1e18;
+    // Whole hundredths, rounded down: nobody has more than is said.
+    let hundredths =
+        (wei / seedstorm_mint::U256::from(10_u64.pow(16))).to_string().parse::<usize>().unwrap_or(usize::MAX);
     match ether {
         0.0 => "0 test ETH".into(),
         ..1e-9 => format!("{ether:.3e} test ETH"),
         ..1e-3 => format!("{ether:.9} test ETH"),
         ..10.0 => format!("{ether:.6} test ETH"),
-        _ => format!("{}.{:02} test ETH", count(ether as usize), (ether * 100.0) as u64 % 100),
+        _ => format!("{}.{:02} test ETH", count(hundredths / 100), hundredths % 100),
     }
 }
 
@@ -76,6 +79,7 @@ mod tests {
         assert_eq!(short("0x0123456789abcdef0123456789abcdef"), "0x01234567…abcdef");
         assert_eq!(duration(std::time::Duration::from_secs(3725)), "1 h 02 min");
         assert_eq!(ether(seedstorm_mint::U256::from(2_500_000_000_000_000_000_u64)), "2.500000 test ETH");
+        assert_eq!(ether(seedstorm_mint::U256::from(10_030_000_000_000_000_000_u64)), "10.03 test ETH");
         assert_eq!(
             ["0", "999", "1,000", "1,234,567"],
             [0, 999, 1000, 1_234_567].map(count).each_ref().map(String::as_str)

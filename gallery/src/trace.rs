@@ -24,9 +24,9 @@ const MOST: usize = 500_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Part {
-    /// Input, the page, and what goes to the renderer: all that the app does itself.
+    /// Input and the page: all that the app does itself, until it hands its world over to the renderer.
     Update,
-    /// The renderer gets ready.
+    /// The renderer gets ready, pictures and letters for the device included.
     Prepare,
     /// The renderer waits until the device has a picture to draw into. In time, a part of `Prepare`.
     Acquire,
@@ -61,8 +61,8 @@ impl Plugin for TracePlugin {
             Render,
             (
                 begin::<{ Part::Prepare as usize }>.before(RenderSystems::ExtractCommands),
-                begin::<{ Part::Acquire as usize }>.before(prepare_windows).after(RenderSystems::ExtractCommands),
-                end::<{ Part::Acquire as usize }>.after(prepare_windows).before(RenderSystems::Queue),
+                begin::<{ Part::Acquire as usize }>.in_set(RenderSystems::PrepareViews).before(prepare_windows),
+                end::<{ Part::Acquire as usize }>.in_set(RenderSystems::PrepareViews).after(prepare_windows),
                 (end::<{ Part::Prepare as usize }>, begin::<{ Part::Draw as usize }>)
                     .chain()
                     .after(RenderSystems::Prepare)

@@ -46,6 +46,47 @@ async fn a_collection_lives_on_it_and_survives_the_process() {
     assert_eq!(collection.tokens().await.unwrap(), tokens);
 }
 
+/// Many transactions are written as one change of the file, or none of them is, and nobody takes them for sent.
+#[test]
+fn what_is_sent_at_once_is_written_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("chain");
+    let chain = EmbeddedChain::open(&path).unwrap();
+    let balance = |number: u8| EmbeddedChain::open(&path).unwrap().balance(key(number).address()).unwrap();
+    let fund = |numbers: &[u8]| numbers.iter().for_each(|number| chain.fund(key(*number).address()).unwrap());
+    chain
+        .at_once(|| {
+            fund(&[1, 2]);
+            assert!(!path.exists(), "nothing is written before the end");
+        })
+        .unwrap();
+    assert!(balance(1) > U256::ZERO && balance(1) == balance(2));
+
+    // A folder in the file's place is a disk that refuses.
+    let aside = folder.path().join("aside");
+    let refused = chain.at_once(|| {
+        fund(&[3]);
+        fs::rename(&path, &aside).unwrap();
+        fs::create_dir(&path).unwrap();
+    });
+    assert!(matches!(refused, Err(ChainError::Io { .. })), "{refused:?}");
+    fs::remove_dir(&path).unwrap();
+    fs::rename(&aside, &path).unwrap();
+    assert_eq!(chain.balance(key(3).address()).unwrap(), U256::ZERO, "what is on no disk was not sent");
+    fund(&[3]);
+    assert!(balance(3) > U256::ZERO);
+
+    let broken = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        chain.at_once(|| {
+            fund(&[4]);
+            panic!("in the midst of it");
+        })
+    }));
+    assert!(broken.is_err() && chain.balance(key(4).address()).unwrap() == U256::ZERO);
+    fund(&[4]);
+    assert!(balance(4) > U256::ZERO, "and what is sent afterwards is written again");
+}
+
 /// Two openings of one file see each other's blocks, and mints that race lose none.
 #[test]
 fn several_processes_share_one_file() {

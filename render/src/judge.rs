@@ -9,8 +9,9 @@
 //!
 //! - a pixel *speaks* where the standard error of its mean is at least [`LOUD`] of it;
 //! - a speaking pixel is *apart* where a channel differs by more than [`CLOSE`] of that standard error: of sixteen paths,
-//!   one that rounding sent elsewhere is forgiven mostly, and four that were never drawn hardly ever;
-//! - any pixel is *off* where a channel differs by more than [`LOUD`] of it: where there is no noise, there is no excuse;
+//!   one that rounding sent elsewhere is forgiven mostly, and four that were never drawn in one pixel of three at most;
+//! - any pixel is *off* where a channel differs by more than [`LOUD`] of its luminance and would be apart: where there is no
+//!   noise, there is no excuse;
 //! - a tile is refused if more than [`FORGIVEN`] of its speaking pixels are apart, or of all its pixels off;
 //! - of the others, one of fewer than [`QUORUM`] speaking pixels says nothing of how it was made.
 
@@ -69,7 +70,7 @@ impl Count {
             let (luminance, error) = (Vec3::from(*ours).luminance(), variance.sqrt());
             // What is not a number is apart.
             let within = |most: f32| claim.iter().zip(ours).all(|(a, b)| (a - b).abs() <= most + DARK);
-            count.off += usize::from(!within(LOUD * luminance));
+            count.off += usize::from(!within((LOUD * luminance).max(CLOSE * error)));
             if luminance > 0.0 && error >= LOUD * luminance {
                 count.speaking += 1;
                 count.apart += usize::from(!within(CLOSE * error));
@@ -128,6 +129,29 @@ mod tests {
         assert_eq!(judge(&claimed, &ours), Verdict::Agrees);
         claimed[64] = [f32::NAN; 3];
         assert_eq!(judge(&claimed, &ours), Verdict::Differs);
+    }
+
+    /// Between what is apart and what is off, the noise of the pixel is the measure.
+    #[test]
+    fn apart_is_told_by_the_noise() {
+        let luminance = Vec3::from([1.0, 0.5, 0.25]).luminance();
+        let ours = tile((luminance / 16.0).powi(2));
+        let changed = |by: f32| {
+            let mut claimed = ours.radiance.clone();
+            claimed[..65].iter_mut().for_each(|pixel| pixel[0] += by * luminance);
+            Count::of(&claimed, &ours)
+        };
+        let [little, more, far] = [1.0 / 80.0, 1.0 / 48.0, 1.0 / 16.0].map(changed);
+        assert_eq!((little.speaking, little.apart, little.off), (256, 0, 0));
+        assert_eq!((more.apart, more.off, more.verdict()), (65, 0, Verdict::Differs));
+        assert_eq!((far.apart, far.off), (65, 65));
+        // In a noise as large as the light itself, nothing is off that is not apart.
+        let loud = Count::of(&changed_by(&ours.radiance, 0.2 * luminance), &tile(luminance.powi(2)));
+        assert_eq!((loud.apart, loud.off, loud.verdict()), (0, 0, Verdict::Agrees));
+    }
+
+    fn changed_by(radiance: &[[f32; 3]], by: f32) -> Vec<[f32; 3]> {
+        radiance.iter().map(|[r, g, b]| [r + by, *g, *b]).collect()
     }
 
     #[test]

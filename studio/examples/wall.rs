@@ -19,7 +19,7 @@ use seedstorm_studio::{
 };
 
 /// How many pieces are made to vary, and their edge in pixels.
-const MADE: u64 = 12;
+const MADE: u64 = 6;
 const EDGE: u32 = 256;
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -121,8 +121,8 @@ pub enum StudioError {
         /// What says where the collection is.
         collection: PathBuf,
     },
-    /// What says where the collection is on the chain is gone, and the chain is there.
-    #[error("{0} is missing beside the chain")]
+    /// What says where the collection is on the chain is gone, and this key did not make it.
+    #[error("{0} is missing, and no collection on the chain is of this key")]
     CollectionLost(PathBuf),
     /// The password in the environment cannot be read.
     #[error("SEEDSTORM_PASSWORD is not valid UTF-8")]
@@ -261,7 +261,9 @@ impl StudioError {
             Self::KeyLost(_) => {
                 Some("restore it from a copy; or set SEEDSTORM_HOME to a new folder, which begins a new collection".into())
             }
-            Self::CollectionLost(_) => Some("the next `seedstorm make` finds the collection, and writes it again".into()),
+            Self::CollectionLost(_) => {
+                Some("restore it from a copy; or restore the key that made the collection, and it is found again".into())
+            }
             Self::ChainLost { collection, .. } => Some(format!(
                 "restore the chain from a copy; or move {} away too, which begins a new chain and a new collection",
                 collection.display()

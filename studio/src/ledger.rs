@@ -50,7 +50,7 @@ impl Ledger {
             match deployment(home)? {
                 Some(known) => Some(runtime.block_on(Collection::open(provider, known))?),
                 // Its file is lost, or was not written yet when a first mint was broken off.
-                None => runtime.block_on(first_contract(provider, owner(home)?))?,
+                None => runtime.block_on(found(home, &chain, provider, owner(home)?))?,
             }
         } else {
             None
@@ -72,7 +72,7 @@ impl Ledger {
         let runtime = runtime()?;
         let path = home.collection();
         let _lock = alone(home)?;
-        let collection = runtime.block_on(collection(provider, &key, deployment(home)?, royalty_bps))?;
+        let (collection, _) = runtime.block_on(collection(home, &chain, provider, &key, royalty_bps))?;
         if !path.exists() {
             let text = serde_json::to_vec_pretty(&collection.deployment()).expect("plain numbers and texts");
             files::write_atomically(&path, &text, Access::Shared).map_err(StudioError::io(&path))?;
@@ -101,9 +101,14 @@ impl Ledger {
     /// # Panics
     /// If the ledger was opened for reading where nothing was ever minted.
     pub fn mint(&self, mint: &Mint, still: impl FnOnce() -> Result<(), StudioError>) -> Result<Token, StudioError> {
-        let collection = self.collection.as_ref().expect("a ledger opened for writing has a collection");
         // One process at a time: two transactions of one key at once would want the same number.
         let _lock = hold(&self.lock)?;
+        self.mint_alone(mint, still)
+    }
+
+    /// Mints while nobody else does.
+    fn mint_alone(&self, mint: &Mint, still: impl FnOnce() -> Result<(), StudioError>) -> Result<Token, StudioError> {
+        let collection = self.collection.as_ref().expect("a ledger opened for writing has a collection");
         match self.find_recipe(&mint.recipe)? {
             Some(token) if token.metadata != mint.metadata => Err(StudioError::MintedAlready(token.id)),
             Some(token) => Ok(token),
@@ -123,7 +128,8 @@ impl Ledger {
     /// # Panics
     /// If the ledger was opened for reading where nothing was ever minted.
     pub fn mint_all(&self, mints: impl IntoIterator<Item = Mint>) -> Result<Vec<Token>, StudioError> {
-        self.chain.at_once(|| mints.into_iter().map(|mint| self.mint(&mint, || Ok(()))).collect())?
+        let _lock = hold(&self.lock)?;
+        self.chain.at_once(|| mints.into_iter().map(|mint| self.mint_alone(&mint, || Ok(()))).collect())?
     }
 
     /// Gives a token of this key to another address.
@@ -224,29 +230,31 @@ pub fn quote(home: &Home, mint: &Mint, royalty_bps: u16) -> Result<Quote, Studio
     let chain = EmbeddedChain::open(&path)?;
     chain.fund(key.address())?;
     let balance = chain.balance(key.address())?;
-    let known = deployment(home)?;
     let mint = Mint { to: key.address(), ..*mint };
-    runtime()?.block_on(async {
-        let collection = collection(chain.provider(key.clone()), &key, known, royalty_bps).await?;
-        collection.mint(key.address(), &mint).await
+    let new_collection = runtime()?.block_on(async {
+        let (collection, new) = collection(home, &chain, chain.provider(key.clone()), &key, royalty_bps).await?;
+        collection.mint(key.address(), &mint).await?;
+        Ok::<_, StudioError>(new)
     })?;
     let cost = balance - chain.balance(key.address())?;
-    Ok(Quote { cost, balance, new_collection: known.is_none() })
+    Ok(Quote { cost, balance, new_collection })
 }
 
-/// The collection that is known, or the first contract of this key, which it is made as where there is none.
+/// The collection that is known, or the first contract of this key, which it is made as where there is none; and whether it
+/// was made.
 async fn collection(
+    home: &Home,
+    chain: &EmbeddedChain,
     provider: DynProvider,
     key: &PrivateKeySigner,
-    known: Option<Deployment>,
     royalty_bps: u16,
-) -> Result<Collection, CollectionError> {
-    if let Some(known) = known {
-        return Collection::open(provider, known).await;
+) -> Result<(Collection, bool), StudioError> {
+    if let Some(known) = deployment(home)? {
+        return Ok((Collection::open(provider, known).await?, false));
     }
     // Without its file, the collection is looked for before another is made.
-    if let Some(collection) = first_contract(provider.clone(), key.address()).await? {
-        return Ok(collection);
+    if let Some(collection) = found(home, chain, provider.clone(), key.address()).await? {
+        return Ok((collection, false));
     }
     let new = NewCollection {
         name: "Seedstorm".into(),
@@ -255,16 +263,25 @@ async fn collection(
         contract_uri: String::new(),
         royalty_bps,
     };
-    Collection::deploy(provider, new).await
+    Ok((Collection::deploy(provider, new).await?, true))
 }
 
-/// The collection that a key made as its first contract, if it made one.
-async fn first_contract(provider: DynProvider, key: Address) -> Result<Option<Collection>, CollectionError> {
+/// The collection that a key made as its first contract; `None` on a chain where nobody made any.
+async fn found(
+    home: &Home,
+    chain: &EmbeddedChain,
+    provider: DynProvider,
+    key: Address,
+) -> Result<Option<Collection>, StudioError> {
     let first = Deployment { chain_id: EMBEDDED_CHAIN_ID, address: key.create(0), block: 0 };
     match Collection::open(provider, first).await {
         Ok(collection) => Ok(Some(collection)),
+        // It is another key's, and no wall is empty because its key was taken for another.
+        Err(CollectionError::NotACollection(_)) if chain.has_contracts()? => {
+            Err(StudioError::CollectionLost(home.collection()))
+        }
         Err(CollectionError::NotACollection(_)) => Ok(None),
-        Err(error) => Err(error),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -144,6 +144,7 @@ pub fn make(home: &Home, recipe: &Recipe, options: &Options, observer: &dyn Obse
     if content.recipe != recipe.cid() {
         return Err(spoiled(format!("it is of recipe {}", content.recipe)));
     }
+    let checked = raw_cid(&bytes);
     // What is minted cannot be taken back.
     if let Some(wrong) = wrong_metadata(&*scenario, &genome, recipe, &content, &metadata) {
         return Err(spoiled(format!("{}: {wrong}", folder.join("metadata.json").display())));
@@ -156,7 +157,7 @@ pub fn make(home: &Home, recipe: &Recipe, options: &Options, observer: &dyn Obse
     }
     options.as_given(&metadata)?;
     if let Some(token) = &before
-        && token.metadata != raw_cid(&bytes)
+        && token.metadata != checked
     {
         return Err(StudioError::MintedOtherwise { token: token.id, folder });
     }
@@ -171,9 +172,10 @@ pub fn make(home: &Home, recipe: &Recipe, options: &Options, observer: &dyn Obse
             let to = ledger.key().address();
             let mint = Mint { to, metadata: metadata_cid, recipe: added.content.recipe, sim_root: metadata.sim_root };
             let token = ledger.mint(&mint, || {
-                // Another program may have named it otherwise since it was read.
+                // Another program may have named it otherwise since it was looked at.
                 let (now, bytes) = Bundle::open(&folder)?.metadata(&content)?;
-                if raw_cid(&bytes) == metadata_cid { Ok(()) } else { Err(StudioError::Named(now.name)) }
+                let same = raw_cid(&bytes) == checked && metadata_cid == checked;
+                if same { Ok(()) } else { Err(StudioError::Named(now.name)) }
             })?;
             let deployment = ledger.deployment().expect("a ledger opened for writing has a collection");
             Ok(Minted { token, contract: deployment.address.to_string(), chain: deployment.chain_id })

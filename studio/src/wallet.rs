@@ -36,7 +36,7 @@ pub struct Wallet {
     pub balance: U256,
 }
 
-/// Looks at the key of a home without unlocking it.
+/// Looks at the key of a home. It is unlocked only to see whether the environment's password is its own.
 ///
 /// # Errors
 /// A file that is no keystore, or a damaged chain.

@@ -149,8 +149,18 @@ fn a_first_mint_that_was_broken_off_leaves_a_home_that_can_be_used() {
     let again = make(&home, &recipe(7), &Options { mint: true, ..unminted() }, &Quiet).unwrap();
     assert_eq!(again.minted.unwrap().token.id, 1);
     assert!(home.collection().exists());
-    // A key that is gone too is no empty wall.
+    // Another key, or none, is no empty wall.
     fs::remove_file(home.collection()).unwrap();
+    let other = Home::open(folder.path().join("other")).unwrap();
+    ledger::unlock(&other).unwrap();
+    fs::rename(home.keys(), folder.path().join("own")).unwrap();
+    fs::rename(other.keys(), home.keys()).unwrap();
+    assert!(matches!(pieces(&home), Err(StudioError::CollectionLost(_))));
+    let again = make(&home, &recipe(7), &Options { mint: true, ..unminted() }, &Quiet);
+    assert!(matches!(again, Err(StudioError::CollectionLost(_))), "no second collection");
+    fs::remove_dir_all(home.keys()).unwrap();
+    fs::rename(folder.path().join("own"), home.keys()).unwrap();
+    assert_eq!(pieces(&home).unwrap()[0].token.as_ref().unwrap().id, 1);
     fs::rename(home.keys(), folder.path().join("elsewhere")).unwrap();
     assert!(matches!(pieces(&home), Err(StudioError::KeyLost(_))));
 }
@@ -175,6 +185,48 @@ fn a_recipe_has_one_token_whatever_others_call_it() {
     assert_eq!(ledger.mint(&mint, || unreachable!("it is there")).unwrap().id, 1);
     assert!(matches!(ledger.mint(&other, || Ok(())), Err(StudioError::MintedAlready(1))));
     assert_eq!(ledger.tokens().unwrap().len(), 1);
+}
+
+/// Names a piece otherwise while it is being minted.
+struct Meddler<'a>(&'a Home);
+
+impl Observer for Meddler<'_> {
+    fn begin(&self, stage: Stage, _: u64) {
+        if stage == Stage::Pin {
+            describe(self.0, &recipe(7), "Another", "").unwrap();
+        }
+    }
+    fn reached(&self, _: u64) {}
+    fn end(&self, _: Stage) {}
+}
+
+#[test]
+fn what_is_minted_is_what_was_looked_at() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = Home::open(folder.path()).unwrap();
+    make(&home, &recipe(7), &unminted(), &Quiet).unwrap();
+    let refused = make(&home, &recipe(7), &Options { mint: true, ..unminted() }, &Meddler(&home));
+    assert!(matches!(refused, Err(StudioError::Named(name)) if name == "Another"));
+    assert!(Ledger::read(&home).unwrap().tokens().unwrap().is_empty());
+}
+
+#[test]
+fn many_are_minted_at_once_or_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = Home::open(folder.path()).unwrap();
+    let ledger = Ledger::write(&home, ROYALTY_BPS).unwrap();
+    let mint = |number: u8, recipe: u8| Mint {
+        to: ledger.key().address(),
+        metadata: raw_cid(&[number]),
+        recipe: raw_cid(&[b'r', recipe]),
+        sim_root: [number; 32],
+    };
+    let tokens = ledger.mint_all((0..5).map(|n| mint(n, n))).unwrap();
+    assert_eq!(tokens.iter().map(|token| token.id).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
+    assert_eq!(Ledger::read(&home).unwrap().tokens().unwrap(), tokens);
+    // A recipe that is there under another name ends it; what came before stays.
+    assert!(matches!(ledger.mint_all([mint(6, 6), mint(7, 0), mint(8, 8)]), Err(StudioError::MintedAlready(1))));
+    assert_eq!(Ledger::read(&home).unwrap().tokens().unwrap().len(), 6);
 }
 
 #[test]

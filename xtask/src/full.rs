@@ -133,8 +133,8 @@ impl Run {
             Self::Gallery => {
                 "The gallery at 1280x800, used by the scripts `gallery/e2e/wall.drive` and `making.drive` on a display without a \
                  screen: a wall of 10,000 tokens, ten of which are meant to harm, scrolled from end to end and back; and a film \
-                 being drawn on all cores. A frame of the interface is what the app and its renderer do for it, out of the \
-                 app's own trace (`--trace`), without waiting for the device; *device* is the handing over and drawing, which \
+                 being drawn on all cores. A frame of the interface is what the app does for it, and its renderer until it \
+                 draws, out of the app's own trace (`--trace`), without waiting for the device; *device* is the handing over and drawing, which \
                  on a software device is done by the processor too. *memory* is the app's resident memory at its highest."
             }
             Self::Contracts => {

@@ -68,10 +68,12 @@ pub struct Entry {
     pub metadata: Result<Metadata, String>,
     /// All of it that can be searched, in small letters.
     text: String,
+    /// Whether the chain could be asked for its token.
+    pub asked: bool,
 }
 
 impl Entry {
-    fn of(home: &Home, piece: Piece) -> Self {
+    fn of(home: &Home, piece: Piece, asked: bool) -> Self {
         let metadata = piece.metadata(home).map_err(|error| in_words(&error));
         let mut text = piece.name();
         // Our recipes begin with their scenario's name, and others say it in their traits.
@@ -86,7 +88,7 @@ impl Entry {
                 }
             }
         }
-        Self { piece, metadata, text: text.to_lowercase() }
+        Self { piece, metadata, text: text.to_lowercase(), asked }
     }
 
     /// What it is called.
@@ -188,8 +190,12 @@ fn list(gallery: &mut Gallery) {
     page.problem = problem;
     let entries = page.entries.insert(entries);
     let find = |wanted: &Cid| entries.iter().find(|entry| entry.piece.recipe == *wanted);
+    // What has changed since is listed next, and is what somebody waits for.
+    if page.stale {
+        return;
+    }
     if let Some(open) = &mut page.open
-        && let Some(entry) = find(open.recipe())
+        && let Some(entry) = find(open.recipe()).filter(|entry| entry.asked)
     {
         open.update(&gallery.home, entry);
     }
@@ -216,7 +222,8 @@ fn listed(home: &Home, before: &[Arc<Entry>], observer: &dyn Observer) -> Result
         }
         observer.reached(number as u64);
         let known = known.get(&piece.recipe).filter(|entry| entry.piece == piece);
-        entries.push(known.map_or_else(|| Arc::new(Entry::of(home, piece)), |entry| Arc::clone(entry)));
+        entries
+            .push(known.map_or_else(|| Arc::new(Entry::of(home, piece, problem.is_none())), |entry| Arc::clone(entry)));
     }
     Ok(Listing { entries, problem })
 }
@@ -295,7 +302,11 @@ fn tile(ui: &mut Ui, entry: &Entry, posters: &mut Posters, size: egui::Vec2) -> 
     let mut inner = ui.new_child(egui::UiBuilder::new().max_rect(text).layout(down));
     inner.spacing_mut().item_spacing.y = 2.0;
     inner.add(egui::Label::new(RichText::new(&title).strong()).truncate().selectable(false));
-    let token = entry.piece.token.as_ref().map_or("Not minted".into(), |token| format!("Token {}", token.id));
+    let token = match &entry.piece.token {
+        Some(token) => format!("Token {}", token.id),
+        None if entry.asked => "Not minted".into(),
+        None => "Its token is not known".into(),
+    };
     let words = match &entry.metadata {
         Ok(metadata) => format!("{token}  {}", rarest(metadata)),
         Err(_) => format!("{token}  {}  unreadable metadata", icons::WARNING),

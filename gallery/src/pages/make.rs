@@ -116,7 +116,11 @@ impl MakePage {
     /// Whether anything moves here.
     pub fn plays(&self) -> bool {
         self.items.iter().any(|item| item.film.is_some())
-            || self.proposed.iter().filter_map(|it| it.preview.as_ref()).any(|preview| !preview.is_done())
+    }
+
+    /// Whether what is proposed gets better from second to second.
+    pub fn is_drawn(&self) -> bool {
+        self.proposed.iter().filter_map(|it| it.preview.as_ref()).any(|preview| !preview.is_done())
     }
 
     /// Nobody looks at the page: films are read again when somebody does.
@@ -152,6 +156,8 @@ impl Item {
     fn begin(&mut self, home: &Home, backend: Backend) {
         let (home, recipe) = (home.clone(), self.recipe.clone());
         let options = Options { backend, mint: false, ..Options::default() };
+        // Its film grows from here on.
+        self.film = None;
         self.state = State::Making(Job::start(move |observer| make::make(&home, &recipe, &options, observer)));
     }
 
@@ -205,9 +211,11 @@ impl Item {
             },
             _ => return,
         };
+        // A film that grew is read anew, to its end.
+        if matches!(self.state, State::Making(_)) {
+            self.film = None;
+        }
         self.state = next;
-        // It may have come to its end, or have grown.
-        self.film = None;
     }
 
     fn quote(&mut self, home: &Home) {

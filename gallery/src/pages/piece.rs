@@ -35,6 +35,8 @@ pub struct PiecePage {
     piece: Piece,
     title: String,
     metadata: Result<Metadata, String>,
+    /// Whether the chain could be asked for its token.
+    asked: bool,
     read: Option<Job<Read>>,
     known: Option<Read>,
     film: Option<Film>,
@@ -108,6 +110,7 @@ impl PiecePage {
         Self {
             title: entry.title(),
             metadata: entry.metadata.clone(),
+            asked: entry.asked,
             place: home.root().join("exports").join(format!("{name}.car")).display().to_string(),
             read: Some(Read::start(home, &piece)),
             piece,
@@ -202,6 +205,7 @@ impl PiecePage {
                     if token.is_some() {
                         self.piece.token = token;
                         self.read = Some(Read::start(&gallery.home, &self.piece));
+                        gallery.collection.refresh();
                     }
                 }
                 Err(error) => gallery.trouble = Some(in_words(&error)),
@@ -410,7 +414,8 @@ impl PiecePage {
         match (&self.piece.token, &known.history) {
             (Some(token), Ok(history)) => owners(ui, token, history),
             (Some(_), Err(problem)) => drop(widgets::quiet(ui, plain(problem))),
-            (None, _) => drop(widgets::quiet(ui, "It was never minted. “Make” mints it.")),
+            (None, _) if self.asked => drop(widgets::quiet(ui, "It was never minted. “Make” mints it.")),
+            (None, _) => drop(widgets::quiet(ui, "The chain cannot be read: whether it was minted is not known.")),
         }
         ui.add_space(APART);
     }

@@ -76,7 +76,8 @@ impl Preview {
 
     /// Whether it is as good as it gets.
     pub fn is_done(&self) -> bool {
-        self.shared.pass.load(Ordering::Relaxed) as usize >= PASSES.len() && self.screen.is_ready()
+        let ended = self.shared.pass.load(Ordering::Relaxed) as usize >= PASSES.len();
+        lock(&self.shared.problem).is_some() || ended && self.screen.is_ready()
     }
 
     /// Shows what there is of it over `rect`.

@@ -32,6 +32,22 @@ pub(super) struct ChainFile {
     held: AtomicBool,
 }
 
+/// Changes that are written together; without that, they are taken back when it is dropped.
+struct Held<'a> {
+    file: &'a ChainFile,
+    ledger: &'a Mutex<Ledger>,
+    before: Option<Ledger>,
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.file.held.store(false, Ordering::Relaxed);
+        if let Some(before) = self.before.take() {
+            *self.ledger.lock().unwrap_or_else(PoisonError::into_inner) = before;
+        }
+    }
+}
+
 impl ChainFile {
     pub(super) fn new(path: PathBuf) -> Self {
         Self { path, seen: Mutex::new(String::new()), held: AtomicBool::new(false) }
@@ -114,19 +130,22 @@ impl ChainFile {
     }
 
     /// Makes all changes of `work` without writing one, alone among all processes, and writes them together. Where the disk
-    /// refuses, the file stays as it was.
+    /// refuses, or `work` panics, `ledger` and the file stay as they were.
     pub(super) fn hold<T>(&self, ledger: &Mutex<Ledger>, work: impl FnOnce() -> T) -> Result<T, ChainError> {
         let newest = || ledger.lock().unwrap_or_else(PoisonError::into_inner);
         let _lock = self.lock()?;
         self.refresh(&mut newest())?;
-        let blocks = newest().blocks().len();
+        let before = newest().clone();
+        let blocks = before.blocks().len();
         self.held.store(true, Ordering::Relaxed);
+        let mut held = Held { file: self, ledger, before: Some(before) };
         let result = work();
-        self.held.store(false, Ordering::Relaxed);
-        let ledger = newest();
-        if ledger.blocks().len() != blocks {
-            self.write(&ledger)?;
-        }
+        let written = {
+            let now = newest();
+            if now.blocks().len() == blocks { Ok(()) } else { self.write(&now) }
+        };
+        written?;
+        held.before = None;
         Ok(result)
     }
 

@@ -120,14 +120,24 @@ impl EmbeddedChain {
         Ok(self.newest()?.account(address).balance)
     }
 
-    /// Does `work`, and writes all transactions that it sends to this chain together at its end: thousands take the time of
-    /// one. Other processes wait; a process that is killed meanwhile has sent nothing.
+    /// Does `work`, and writes all transactions that it sends to this chain together at its end. Other processes wait; a
+    /// process that is killed meanwhile, or whose disk refuses, has sent nothing. Nobody else is to use this value and its
+    /// clones meanwhile, and `work` is not to call this again: it would wait for itself.
     ///
     /// # Errors
     ///
     /// As [`EmbeddedChain::open`].
     pub fn at_once<T>(&self, work: impl FnOnce() -> T) -> Result<T, ChainError> {
         self.shared.file.hold(&self.shared.ledger, work)
+    }
+
+    /// Whether anybody made a contract on it.
+    ///
+    /// # Errors
+    ///
+    /// As [`EmbeddedChain::open`].
+    pub fn has_contracts(&self) -> Result<bool, ChainError> {
+        Ok(self.newest()?.has_contracts())
     }
 
     /// A provider that signs with this key.

@@ -107,6 +107,10 @@ impl Ledger {
         self.accounts.get(&address).cloned().unwrap_or_default()
     }
 
+    pub(super) fn has_contracts(&self) -> bool {
+        !self.code.is_empty()
+    }
+
     pub(super) fn code(&self, address: Address) -> Bytes {
         self.accounts.get(&address).and_then(|account| self.code.get(&account.code_hash)).cloned().unwrap_or_default()
     }

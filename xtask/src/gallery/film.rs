@@ -1,6 +1,7 @@
 //! The film of the app that the README shows, taken from the display while a script uses it.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime};
@@ -37,18 +38,28 @@ impl Recorder {
 
     /// Ends it, so that its file is whole.
     fn end(mut self) -> Result<()> {
-        // It reads `q` as a wish to end, and the end of its input as well.
-        drop(self.0.stdin.take());
-        for _ in 0..200 {
-            if self.0.try_wait().into_diagnostic()?.is_some() {
+        // To ffmpeg, this key is a wish to end.
+        if let Some(mut keys) = self.0.stdin.take() {
+            keys.write_all(b"q").into_diagnostic()?;
+        }
+        for _ in 0..600 {
+            if let Some(status) = self.0.try_wait().into_diagnostic()? {
+                if !status.success() {
+                    bail!("ffmpeg ended with {status}");
+                }
                 return Ok(());
             }
-            // Where it does not mind its input, it minds this.
-            let _ = Command::new("kill").args(["-INT", &self.0.id().to_string()]).status();
             std::thread::sleep(Duration::from_millis(100));
         }
-        self.0.kill().into_diagnostic()?;
         bail!("ffmpeg did not end")
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        // Nothing is left to do about one that has ended.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

@@ -8,7 +8,6 @@ use serde::Deserialize;
 
 use super::Gallery;
 use crate::evidence::Figure;
-use crate::process;
 use crate::workspace::Workspace;
 
 /// Tokens on the wall, as the script has it.
@@ -42,9 +41,7 @@ struct Event {
 pub(crate) fn wall(workspace: &Workspace) -> Result<Vec<Figure>> {
     let folder = tempfile::tempdir().into_diagnostic()?;
     let home = folder.path().join("home");
-    let mut crowd = workspace.cargo("run");
-    crowd.args(["--release", "--quiet", "--package", "seedstorm-studio", "--example", "wall", "--"]);
-    process::run(crowd.arg(&home).arg(TOKENS))?;
+    super::mint_many(workspace, &home, TOKENS)?;
     let (mut figures, memory) = measured(workspace, &home, "wall")?;
     if memory > MOST_MEMORY {
         bail!("the app took {memory} KiB with {TOKENS} tokens");
@@ -85,26 +82,35 @@ fn measured(workspace: &Workspace, home: &Path, script: &str) -> Result<(Vec<Fig
     let memory = memory.split_whitespace().find_map(|word| word.parse::<u64>().ok());
     let memory = memory.ok_or_else(|| miette!("/proc does not say how much memory the app had"))?;
     let trace: Trace = serde_json::from_str(&noted("trace.json")?).into_diagnostic()?;
-    let part = |name: &str| -> Vec<f64> {
-        let within = |event: &&Event| event.name == name && (began..ended).contains(&event.ts);
-        trace.events.iter().filter(within).map(|event| event.dur as f64 / 1000.0).collect()
+    let part = |name: &str| -> Vec<&Event> {
+        let mut events: Vec<&Event> = trace.events.iter().filter(|event| event.name == name).collect();
+        events.sort_by_key(|event| event.ts);
+        events
     };
-    let (update, prepare, acquire, draw) = (part("update"), part("prepare"), part("acquire"), part("draw"));
-    if update.len() < 100 {
-        bail!("{script}.drive had {} frames", update.len());
-    }
-    // The renderer works at the frame before, while the app works at the next.
-    let own: Vec<f64> = update
+    let (prepare, acquire) = (part("prepare"), part("acquire"));
+    let within = |event: &&&Event| (began..ended).contains(&event.ts);
+    let milliseconds = |event: &Event| event.dur as f64 / 1000.0;
+    // What the app has updated, the renderer takes next, while the app works at the frame after.
+    let own: Vec<f64> = part("update")
         .iter()
-        .zip(prepare.iter().zip(&acquire))
-        .map(|(update, (prepare, wait))| update + prepare - wait)
+        .filter(within)
+        .filter_map(|update| {
+            let taken = prepare[prepare.partition_point(|event| event.ts < update.ts + update.dur)..].first()?;
+            let waits = acquire.iter().filter(|wait| (taken.ts..taken.ts + taken.dur).contains(&wait.ts));
+            let waited: f64 = waits.map(|wait| milliseconds(wait)).sum();
+            Some(milliseconds(update) + milliseconds(taken) - waited)
+        })
         .collect();
+    let draw: Vec<f64> = part("draw").iter().filter(within).map(|event| milliseconds(event)).collect();
+    if own.len() < 100 {
+        bail!("{script}.drive had {} frames", own.len());
+    }
     let worst = |times: &[f64]| times.iter().copied().fold(0.0, f64::max);
     if script == "making" && worst(&own) > LONGEST {
         bail!("a frame of the interface took {:.1} ms while a film was drawn", worst(&own));
     }
     let figures = vec![
-        Figure::number("frames", update.len() as f64),
+        Figure::number("frames", own.len() as f64),
         Figure::number("seconds", (ended - began) as f64 / 1e6),
         Figure::number("median, ms", median(&own)),
         Figure::number("worst, ms", worst(&own)),

@@ -142,7 +142,19 @@ pub(crate) fn check(workspace: &Workspace) -> Result<String> {
         bail!("the scripts mint one token, and there are {}", tokens.len());
     }
     without_an_adapter(&gallery)?;
-    Ok("made, killed twice, resumed, minted once, verified, found changed".to_owned())
+    let crowd = folder.path().join("crowd");
+    mint_many(workspace, &crowd, "12")?;
+    let status = Gallery { home: crowd, ..gallery }.drive("harm", &shots, &[])?;
+    if !status.success() {
+        bail!("harm.drive ended with {status}; its pictures are in {}", shots.display());
+    }
+    Ok("made, killed twice, resumed, minted once, verified, found changed; harm shown as such".to_owned())
+}
+
+/// Makes a home with so many tokens, ten of which are meant to harm.
+fn mint_many(workspace: &Workspace, home: &Path, count: &str) -> Result<()> {
+    let built = workspace.build()?.with_file_name("examples").join(format!("wall{}", std::env::consts::EXE_SUFFIX));
+    process::run(Command::new(built).arg(home).arg(count))
 }
 
 #[cfg(unix)]

@@ -86,9 +86,9 @@ struct Wanted {
 
 impl Wanted {
     /// A seed that has all of it; `None` where none of many has.
-    fn roll(&self) -> Option<Seed> {
+    fn roll(&self, stopped: &dyn Fn() -> bool) -> Option<Seed> {
         let (traits, params) = (self.scenario.traits(), self.scenario.params());
-        (0..MOST_ROLLS).map(|_| random_seed()).find(|seed| {
+        (0..MOST_ROLLS).take_while(|_| !stopped()).map(|_| random_seed()).find(|seed| {
             let rolled = Genome::resolve(seed, &BTreeMap::new(), &traits, &params);
             rolled.is_ok_and(|rolled| self.traits.iter().all(|(name, value)| rolled.is(name, value)))
         })
@@ -116,6 +116,13 @@ impl Explore {
         }
         self.typed = seed.to_string();
         self.preview = None;
+        // What was chosen last counts.
+        self.rolling = None;
+    }
+
+    /// Whether a seed is being rolled.
+    pub fn is_rolling(&self) -> bool {
+        self.rolling.is_some()
     }
 
     /// The recipe of a seed, as it would be made.
@@ -135,7 +142,7 @@ impl Explore {
     /// Begins to roll another seed.
     fn roll(&mut self, scenario: &'static dyn Scenario, genome: &Genome, what_for: Rolled) {
         let wanted = self.wanted(scenario, genome);
-        self.rolling = Some((what_for, Job::start(move |_| Ok(wanted.roll()))));
+        self.rolling = Some((what_for, Job::start(move |observer| Ok(wanted.roll(&|| observer.stopped())))));
     }
 
     /// Takes the seed that was rolled; what there is to say where there is none.
@@ -546,7 +553,7 @@ mod tests {
         explore.locked.insert(kept.name.clone());
         let mut others = BTreeSet::new();
         for _ in 0..20 {
-            let seed = explore.wanted(scenario, &genome).roll().unwrap();
+            let seed = explore.wanted(scenario, &genome).roll(&|| false).unwrap();
             let rolled = resolve(&explore.recipe(scenario, seed).unwrap()).unwrap().1;
             assert_eq!(rolled.traits[0].value, kept.value);
             others.insert(rolled.traits[1].value.clone());

@@ -15,8 +15,9 @@ use crate::{
 
 use super::{LOOK_AT, Rolled, Wall, seed_text};
 
-/// Its width, points.
+/// Its width, points; where everything is large, it leaves the world some room.
 const WIDTH: f32 = 348.0;
+const LEAST: f32 = 304.0;
 
 /// The panel.
 pub fn show(
@@ -29,7 +30,8 @@ pub fn show(
 ) {
     let colors = theme::palette(ui);
     let frame = Frame::new().fill(colors.panel).inner_margin(Margin::same(APART as i8));
-    egui::Panel::right("piece").frame(frame).exact_size(WIDTH).resizable(false).show(ui, |ui| {
+    let width = (0.45 * ui.available_width()).clamp(LEAST, WIDTH);
+    egui::Panel::right("piece").frame(frame).exact_size(width).resizable(false).show(ui, |ui| {
         egui::Panel::bottom("make").frame(Frame::new()).show_separator_line(false).show(ui, |ui| {
             ui.add_space(NEAR);
             ui.with_layout(Layout::top_down_justified(Align::Center), |ui| {
@@ -141,6 +143,7 @@ fn traits(ui: &mut Ui, gallery: &mut Gallery, scenario: &dyn Scenario, genome: &
             ui.painter().text(rect.center(), egui::Align2::CENTER_CENTER, icon, font, color);
             let name = format!("{does} {}", it.name);
             if widgets::named(lock, &name).on_hover_text("What is locked stays when seeds are rolled").clicked() {
+                gallery.explore.rolling = None;
                 if locked {
                     gallery.explore.locked.remove(&it.name);
                 } else {

@@ -62,21 +62,16 @@ impl Wall {
                     if place >= SEEDS || stopped() {
                         return;
                     }
-                    let glance = || {
-                        let seed = wanted.roll().ok_or("no other seed has all that is locked")?;
-                        let recipe = Recipe { seed, ..recipe.clone() };
-                        match picture::glance(&recipe, backend, UNTIL, [EDGE, SAMPLES], &stopped) {
-                            Err(StudioError::Stopped) => Ok(None),
-                            picture => Ok(Some((seed, picture.map_err(|error| error.to_string())?))),
-                        }
+                    let Some(seed) = wanted.roll(&stopped) else {
+                        lock(&own.new).push((place, Err("no other seed has all that is locked".into())));
+                        return;
                     };
+                    let recipe = Recipe { seed, ..recipe.clone() };
+                    let glance = || picture::glance(&recipe, backend, UNTIL, [EDGE, SAMPLES], &stopped);
                     match in_pool_of(1, glance) {
-                        Ok(None) => return,
-                        Ok(Some(picture)) => lock(&own.new).push((place, Ok(picture))),
-                        Err(problem) => {
-                            lock(&own.new).push((place, Err(problem)));
-                            return;
-                        }
+                        Err(StudioError::Stopped) => return,
+                        Ok(picture) => lock(&own.new).push((place, Ok((seed, picture)))),
+                        Err(error) => lock(&own.new).push((place, Err(error.to_string()))),
                     }
                 }
             });
