@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn apart_is_told_by_the_noise() {
         let luminance = Vec3::from([1.0, 0.5, 0.25]).luminance();
-        let ours = tile((luminance / 16.0).powi(2));
+        let ours = tile(luminance * luminance / 256.0);
         let changed = |by: f32| {
             let mut claimed = ours.radiance.clone();
             claimed[..65].iter_mut().for_each(|pixel| pixel[0] += by * luminance);
@@ -146,7 +146,7 @@ mod tests {
         assert_eq!((more.apart, more.off, more.verdict()), (65, 0, Verdict::Differs));
         assert_eq!((far.apart, far.off), (65, 65));
         // In a noise as large as the light itself, nothing is off that is not apart.
-        let loud = Count::of(&changed_by(&ours.radiance, 0.2 * luminance), &tile(luminance.powi(2)));
+        let loud = Count::of(&changed_by(&ours.radiance, 0.2 * luminance), &tile(luminance * luminance));
         assert_eq!((loud.apart, loud.off, loud.verdict()), (0, 0, Verdict::Agrees));
     }
 
