@@ -88,9 +88,19 @@ pub fn choice(ui: &mut Ui, on: bool, name: &str, size: Vec2, about: &[String]) -
     });
     inner.add_space(TIGHT);
     for text in about {
-        inner.add(egui::Label::new(RichText::new(text).size(13.0).color(colors.quiet)).wrap().selectable(false));
+        let text = RichText::new(text).size(13.0).line_height(Some(18.0)).color(colors.quiet);
+        inner.add(egui::Label::new(text).wrap().selectable(false));
     }
     response.on_hover_cursor(egui::CursorIcon::PointingHand).clicked()
+}
+
+/// A heading over traits, and over the column that says how common they are.
+pub fn traits_heading(ui: &mut Ui, width: f32) {
+    ui.add_space(NEAR);
+    ui.horizontal(|ui| {
+        cell(ui, width, Layout::left_to_right(Align::Center), RichText::new("Traits").heading());
+        ui.label(RichText::new("rarity").small().color(theme::palette(ui).quiet));
+    });
 }
 
 /// A heading over a group.
@@ -129,10 +139,7 @@ fn cell(ui: &mut Ui, width: f32, layout: Layout, text: RichText) -> Response {
 
 /// A trait: its name, its value, and how common it is where that says something.
 pub fn trait_row(ui: &mut Ui, name: &str, value: &str, share: Option<f64>, note: &str) {
-    // Nothing in it is to be pressed.
-    let layout = Layout::left_to_right(Align::Center);
-    ui.allocate_ui_with_layout(Vec2::new(ui.available_width(), 20.0), layout, |ui| {
-        column(ui, 112.0, name);
+    row(ui, name, |ui| {
         let width = (ui.available_width() - 108.0).clamp(60.0, 150.0);
         cell(ui, width, Layout::left_to_right(Align::Center), RichText::new(value));
         match share {
@@ -145,10 +152,16 @@ pub fn trait_row(ui: &mut Ui, name: &str, value: &str, share: Option<f64>, note:
 
 /// A name and what it stands for, one below the other where the line is short.
 pub fn fact(ui: &mut Ui, name: &str, value: &str) {
-    ui.horizontal_top(|ui| {
-        let color = theme::palette(ui).quiet;
-        cell(ui, 112.0, Layout::left_to_right(Align::Min), RichText::new(name).color(color));
-        words(ui, value);
+    row(ui, name, |ui| drop(ui.add(egui::Label::new(value).wrap())));
+}
+
+/// A line that begins with a name: all that stands in it is on one height.
+fn row(ui: &mut Ui, name: &str, rest: impl FnOnce(&mut Ui)) {
+    let layout = Layout::left_to_right(Align::Center);
+    ui.allocate_ui_with_layout(Vec2::new(ui.available_width(), 20.0), layout, |ui| {
+        ui.spacing_mut().interact_size.y = 20.0;
+        column(ui, 112.0, name);
+        rest(ui);
     });
 }
 
@@ -159,8 +172,7 @@ pub fn code(ui: &mut Ui, name: &str, value: &str) {
 
 /// A name and what is copied with a click, as it is shown and as it is.
 pub fn copied(ui: &mut Ui, name: &str, shown: &str, value: &str) {
-    ui.horizontal(|ui| {
-        column(ui, 112.0, name);
+    row(ui, name, |ui| {
         ui.label(RichText::new(shown).monospace()).on_hover_text(value);
         if icon_button(ui, icons::COPY, &format!("Copy {}", name.to_lowercase())).clicked() {
             ui.ctx().copy_text(value.into());
@@ -254,13 +266,12 @@ pub fn rarity(ui: &mut Ui, share: f64) {
 }
 
 /// A picture that fills `rect` with round corners, as much of its middle as fits.
-pub fn picture(ui: &Ui, texture: egui::TextureId, size: Vec2, rect: Rect, round: u8) {
+pub fn picture(ui: &Ui, texture: egui::TextureId, size: Vec2, rect: Rect, round: impl Into<CornerRadius>) {
     let shape = rect.width() / rect.height().max(1.0);
     let own = size.x / size.y.max(1.0);
     let part = if own > shape { Vec2::new(shape / own, 1.0) } else { Vec2::new(1.0, own / shape) };
     let uv = Rect::from_center_size(pos2(0.5, 0.5), part);
-    let image =
-        egui::epaint::RectShape::filled(rect, CornerRadius::same(round), Color32::WHITE).with_texture(texture, uv);
+    let image = egui::epaint::RectShape::filled(rect, round.into(), Color32::WHITE).with_texture(texture, uv);
     ui.painter().add(image);
 }
 
@@ -282,7 +293,7 @@ pub fn caption(ui: &Ui, at: egui::Pos2, align: Align2, words: &str) {
     let rect = align.anchor_size(at, galley.size() + egui::vec2(16.0, 8.0));
     let said = ui.interact(rect, ui.id().with(("caption", align, at.x as i32)), Sense::empty());
     said.widget_info(|| egui::WidgetInfo::labeled(egui::WidgetType::Label, true, words));
-    ui.painter().rect_filled(rect, 12.0, egui::Color32::from_black_alpha(150));
+    ui.painter().rect_filled(rect, 12.0, egui::Color32::from_black_alpha(180));
     ui.painter().galley(rect.min + egui::vec2(8.0, 4.0), galley, egui::Color32::WHITE);
 }
 

@@ -50,8 +50,8 @@ pub struct Views {
     /// The moment, in [0, 1] of the duration; and whether it goes on by itself.
     pub time: f64,
     pub playing: bool,
-    /// How often others were opened: what was drawn of those is no longer shown.
-    generation: u64,
+    /// How many were opened: what was drawn of those that are closed is no longer shown.
+    opened: u64,
     /// Whose turn it is to be baked.
     turn: usize,
     /// Textures that nothing is drawn into any more, which the interface still has.
@@ -68,6 +68,8 @@ const DRAWN: u32 = 4;
 pub struct View {
     pub recipe: Recipe,
     pub world: LiveWorld,
+    /// No other has this number.
+    generation: u64,
     /// How large it is drawn, physical pixels; not at all while it is hidden.
     pub wanted: Option<UVec2>,
     baking: Option<Awaited<Present>>,
@@ -97,17 +99,26 @@ struct Shown {
 }
 
 impl Views {
-    /// Looks at these worlds in place of those before.
+    /// Looks at these worlds in place of those before; one that was there in the same place goes on.
     ///
     /// # Errors
     /// A recipe cannot be used.
     pub fn open(&mut self, recipes: &[Recipe], backend: Backend) -> Result<(), SimError> {
-        let open = |recipe: &Recipe| {
+        let mut before: Vec<Option<View>> = self.views.drain(..).map(Some).collect();
+        let mut open = |(slot, recipe): (usize, &Recipe)| {
+            if let Some(there) = before.get_mut(slot)
+                && there.as_ref().is_some_and(|view| view.recipe == *recipe)
+                && let Some(view) = there.take()
+            {
+                return Ok(view);
+            }
             let world = LiveWorld::start(recipe, backend)?;
             let recipe = recipe.clone();
+            self.opened += 1;
             Ok(View {
                 recipe,
                 world,
+                generation: self.opened,
                 wanted: None,
                 baking: None,
                 shown: None,
@@ -117,8 +128,10 @@ impl Views {
                 sketch: None,
             })
         };
-        self.close();
-        self.views = recipes.iter().take(MOST).map(open).collect::<Result<_, SimError>>()?;
+        let opened = recipes.iter().take(MOST).enumerate().map(&mut open).collect::<Result<_, SimError>>();
+        let closed = before.into_iter().flatten().filter_map(|view| view.target);
+        self.retired.extend(closed.map(|(target, ..)| target));
+        self.views = opened?;
         (self.time, self.playing) = (0.0, true);
         Ok(())
     }
@@ -133,7 +146,6 @@ impl Views {
     pub fn close(&mut self) {
         let targets = self.views.drain(..).filter_map(|view| view.target);
         self.retired.extend(targets.map(|(target, ..)| target));
-        self.generation += 1;
     }
 }
 
@@ -278,9 +290,9 @@ fn draw_views(
     there: Query<(Entity, &Of)>,
     eyes: Query<(Entity, &Eye)>,
 ) {
-    let generation = views.generation;
+    let open: Vec<u64> = views.views.iter().map(|view| view.generation).collect();
     for (entity, of) in &there {
-        if of.generation != generation {
+        if !open.contains(&of.generation) {
             commands.entity(entity).despawn();
         }
     }
@@ -298,6 +310,7 @@ fn draw_views(
             continue;
         };
         view.baking = None;
+        let generation = view.generation;
         for (entity, _) in there.iter().filter(|(_, of)| of.slot == slot && of.generation == generation) {
             commands.entity(entity).despawn();
         }

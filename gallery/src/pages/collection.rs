@@ -290,6 +290,9 @@ fn tile(ui: &mut Ui, entry: &Entry, posters: &mut Posters, size: egui::Vec2) -> 
         Some(Ok(texture)) => widgets::picture(ui, texture.id(), texture.size_vec2(), picture, 8),
         Some(Err(problem)) => {
             widgets::placeholder(ui, picture, "Its picture is missing or damaged");
+            let above = picture.center() - egui::vec2(0.0, 24.0);
+            let font = egui::FontId::proportional(20.0);
+            ui.painter().text(above, egui::Align2::CENTER_CENTER, icons::WARNING, font, colors.bad);
             response.clone().on_hover_text(problem);
         }
         None => widgets::placeholder(ui, picture, ""),
@@ -308,10 +311,11 @@ fn tile(ui: &mut Ui, entry: &Entry, posters: &mut Posters, size: egui::Vec2) -> 
         None => "Its token is not known".into(),
     };
     let words = match &entry.metadata {
-        Ok(metadata) => format!("{token}  {}", rarest(metadata)),
-        Err(_) => format!("{token}  {}  unreadable metadata", icons::WARNING),
+        Ok(metadata) => format!("{token}{}", rarest(metadata)),
+        Err(_) => format!("{token} · {}  Unreadable metadata", icons::WARNING),
     };
-    inner.add(egui::Label::new(RichText::new(words).small().color(colors.quiet)).truncate().selectable(false));
+    let color = if entry.metadata.is_ok() { colors.quiet } else { colors.bad };
+    inner.add(egui::Label::new(RichText::new(words).small().color(color)).truncate().selectable(false));
     response.on_hover_cursor(egui::CursorIcon::PointingHand).clicked()
 }
 
@@ -322,7 +326,7 @@ fn rarest(metadata: &Metadata) -> String {
         _ => None,
     });
     let least = rare.min_by(|(a, _), (b, _)| a.total_cmp(b));
-    least.map_or_else(String::new, |(share, value)| format!("{} {:.0} %", capitalised(&plain(value)), 100.0 * share))
+    least.map_or_else(String::new, |(share, value)| format!(" · {} {:.0} %", capitalised(&plain(value)), 100.0 * share))
 }
 
 /// Posters that are read on a thread as they come into view, of which only the latest are kept.

@@ -33,7 +33,10 @@ static QUALITIES: [(&str, FilmSize, &str); 3] = [
 
 /// Edge of a film on its card, points, among others and alone; frames have no more pixels.
 const EDGE: f32 = 360.0;
-const LARGE: f32 = 512.0;
+const LARGE: f32 = 560.0;
+
+/// The widest that a card is, points.
+const WIDEST: f32 = 1320.0;
 
 /// Edge of the picture of what is proposed, pixels.
 const PICTURE: u32 = 540;
@@ -308,7 +311,9 @@ pub fn show(ui: &mut Ui, gallery: &mut Gallery) {
             return;
         }
         egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+            ui.set_max_width(WIDEST);
             widgets::title(ui, "Make");
+            ui.add_space(NEAR);
             propose(ui, gallery);
             let mut wish = None;
             let alone = gallery.make.items.len() == 1;
@@ -349,11 +354,15 @@ fn device() -> Option<&'static str> {
     NAME.get_or_init(|| adapters().first().map(|adapter| plain(&adapter.name))).as_deref()
 }
 
+/// How long a film is.
+fn seconds(film: &FilmSize) -> f64 {
+    f64::from(film.frames) / f64::from(film.fps)
+}
+
 /// Names and descriptions of the qualities.
 fn qualities() -> Vec<(&'static str, Vec<String>)> {
     let about = |film: &FilmSize, what_for: &str| {
-        let seconds = f64::from(film.frames) / f64::from(film.fps);
-        vec![format!("{} × {}, {seconds:.0} s", film.width, film.height), what_for.to_owned()]
+        vec![format!("{} × {}, {:.0} s", film.width, film.height, seconds(film)), what_for.to_owned()]
     };
     QUALITIES.iter().map(|(name, film, what_for)| (*name, about(film, what_for))).collect()
 }
@@ -396,19 +405,19 @@ fn propose(ui: &mut Ui, gallery: &mut Gallery) {
     widgets::card(ui).show(ui, |ui| {
         ui.set_width(ui.available_width());
         ui.horizontal_top(|ui| {
-            let edge = (ui.available_width() * 0.42).min(room).max(200.0);
+            let edge = (ui.available_width() * 0.42).min(room).clamp(200.0, LARGE);
             let (rect, _) = ui.allocate_exact_size(egui::vec2(edge, edge), egui::Sense::hover());
             widgets::placeholder(ui, rect, "");
             if let Some(preview) = &mut proposal.preview {
                 preview.show(ui, rect, 8);
             }
-            ui.add_space(NEAR);
+            ui.add_space(APART);
             ui.vertical(|ui| {
                 let seed = crate::text::short(&seed_text(proposal.recipe.seed));
                 ui.heading(format!("{}, seed {seed}", capitalised(&proposal.recipe.scenario.name)));
                 ui.add_space(NEAR);
                 ui.label(RichText::new("Quality").color(colors.quiet));
-                if let Some(chosen) = choices(ui, 92.0, &qualities(), proposal.quality) {
+                if let Some(chosen) = choices(ui, 108.0, &qualities(), proposal.quality) {
                     proposal.quality = chosen;
                 }
                 ui.add_space(NEAR);
@@ -416,7 +425,7 @@ fn propose(ui: &mut Ui, gallery: &mut Gallery) {
                 let renderers = renderers();
                 let number = renderers.iter().position(|(id, ..)| *id == proposal.renderer).unwrap_or(0);
                 let cards: Vec<_> = renderers.iter().map(|(_, name, about)| (*name, about.clone())).collect();
-                if let Some(chosen) = choices(ui, 78.0, &cards, number) {
+                if let Some(chosen) = choices(ui, 90.0, &cards, number) {
                     proposal.renderer = renderers[chosen].0;
                 }
                 ui.add_space(APART);
@@ -458,7 +467,7 @@ fn card(ui: &mut Ui, item: &mut Item, home: &Home, edge: f32) -> Option<Wish> {
                 item.film = None;
                 widgets::placeholder(ui, rect, "");
             }
-            ui.add_space(NEAR);
+            ui.add_space(APART);
             ui.vertical(|ui| wish = details(ui, item));
         });
     });
@@ -470,11 +479,14 @@ fn details(ui: &mut Ui, item: &mut Item) -> Option<Wish> {
     let film = &item.recipe.film;
     let seed = crate::text::short(&seed_text(item.recipe.seed));
     let title = format!("{} {seed}", capitalised(&item.recipe.scenario.name));
-    ui.horizontal(|ui| {
-        ui.heading(&title);
-        let quality = QUALITIES.iter().find(|(_, it, _)| it.frames == film.frames && it.width == film.width);
-        widgets::quiet(ui, quality.map_or("", |(name, ..)| name));
-    });
+    if matches!(item.state, State::Minted(_)) {
+        widgets::title(ui, &plain(&item.name));
+    } else {
+        ui.horizontal(|ui| {
+            ui.heading(if item.name.is_empty() { title } else { plain(&item.name) });
+            widgets::quiet(ui, format!("{} × {}, {:.0} s", film.width, film.height, seconds(film)));
+        });
+    }
     let mut wish = None;
     match &mut item.state {
         State::Remembered => {}
@@ -548,13 +560,13 @@ fn details(ui: &mut Ui, item: &mut Item) -> Option<Wish> {
             });
         }
         State::Minted(id) => {
-            ui.label(RichText::new(format!("{}  Token {id}", icons::PROVED)).color(colors.good));
-            widgets::quiet(ui, "It is on the chain, and in your collection.");
+            ui.label(RichText::new(format!("{}  Token {id} · on the chain", icons::PROVED)).color(colors.good));
+            ui.add_space(NEAR);
             ui.horizontal(|ui| {
-                if widgets::primary(ui, "View").clicked() {
+                if widgets::primary(ui, "View in collection").clicked() {
                     wish = Some(Wish::Look);
                 }
-                if ui.button("Remove").on_hover_text("From this list").clicked() {
+                if ui.button("Clear from list").clicked() {
                     wish = Some(Wish::Remove);
                 }
             });
@@ -571,10 +583,11 @@ fn label(field: egui::Response, name: &str) {
 fn quoted(ui: &mut Ui, name: &str, quote: &Quote) -> Option<Wish> {
     let colors = theme::palette(ui);
     widgets::words(ui, format!("“{}” becomes a token on the embedded chain.", plain(name)));
-    widgets::fact(ui, "It costs", &ether(quote.cost));
+    ui.label(RichText::new(ether(quote.cost)).size(20.0));
+    widgets::quiet(ui, "This cannot be undone.");
     widgets::fact(ui, "You have", &ether(quote.balance));
     if quote.new_collection {
-        widgets::quiet(ui, "It is your first: most of the cost is for the collection, which is made with it.");
+        widgets::quiet(ui, "Your first mint also makes your collection; later ones cost less.");
     }
     let enough = quote.balance >= quote.cost;
     if !enough {

@@ -233,7 +233,12 @@ impl PiecePage {
     fn actions(&mut self, ui: &mut Ui, gallery: &mut Gallery) {
         let running = matches!(self.check, Check::Running(_));
         ui.horizontal(|ui| {
-            let verify = ui.add_enabled_ui(!running, |ui| widgets::primary(ui, "Verify")).inner;
+            let again = matches!(self.check, Check::Done(..));
+            let press = |ui: &mut Ui| match again {
+                true => widgets::button(ui, icons::PROVED, "Verify again"),
+                false => widgets::primary(ui, "Verify"),
+            };
+            let verify = ui.add_enabled_ui(!running, press).inner;
             if verify.on_hover_text("Run the simulation again, and see whether all of it holds").clicked() {
                 let (home, name) = (gallery.home.clone(), self.piece.name());
                 let wishes = Wishes { backend: gallery.backend, unminted: self.piece.token.is_none() };
@@ -431,7 +436,7 @@ fn owners(ui: &mut Ui, token: &Token, history: &[Moved]) {
 }
 
 fn traits(ui: &mut Ui, metadata: &Metadata) {
-    widgets::heading(ui, "Traits");
+    widgets::traits_heading(ui, 112.0 + 150.0 + NEAR);
     for it in metadata.traits.iter().take(64) {
         let value = match &it.value {
             TraitValue::Text(text) => plain(text),
@@ -480,11 +485,19 @@ fn verdict(ui: &mut Ui, report: &Report, progress: &Progress) {
             ui.label(RichText::new(format!("{}  Verified: it is what it says", icons::PROVED)).heading().color(colors.good));
         } else {
             ui.label(RichText::new(format!("{}  Verification failed", icons::WARNING)).heading().color(colors.bad));
-            let words = if wrong == 1 { "One check failed" } else { "Several checks failed" };
-            widgets::words(
-                ui,
-                format!("{words}: somebody changed it after it was made, or what keeps it lost a part."),
-            );
+            let changed: Vec<String> =
+                report.checks.iter().filter_map(|check| changed(&check.detail)).map(|files| plain(&files)).collect();
+            let words = match (changed.is_empty(), wrong) {
+                (false, _) => format!("Changed after it was made: {}.", changed.join(", ")),
+                (true, 1) => "One check failed: it was changed after it was made, or a part of it was lost.".into(),
+                (true, _) => "Several checks failed: it was changed after it was made, or a part of it was lost.".into(),
+            };
+            widgets::words(ui, words);
+        }
+        let (same, all) = (progress.compared.iter().filter(|same| **same).count(), progress.checkpoints as usize);
+        if all > 0 {
+            let words = if same == all { "all the same".into() } else { format!("{same} the same") };
+            widgets::quiet(ui, format!("{all} checkpoints, {words}"));
         }
         checkpoints(ui, progress);
         for check in &report.checks {
@@ -493,11 +506,13 @@ fn verdict(ui: &mut Ui, report: &Report, progress: &Progress) {
                 ui.label(RichText::new(icon).color(color));
                 ui.vertical(|ui| {
                     ui.spacing_mut().item_spacing.y = 1.0;
-                    widgets::words(ui, means(check.name, check.ok));
-                    if !check.ok {
-                        // Of a long sentence about hashes, what was changed is what matters; the rest is a tip.
-                        let changed = check.detail.split_once("changed: ").map(|(_, files)| format!("Changed: {files}"));
-                        widgets::quiet(ui, plain(&changed.unwrap_or_else(|| check.detail.clone())));
+                    // Of a long sentence about hashes, what was changed is what matters; the rest is a tip.
+                    match changed(&check.detail).filter(|_| !check.ok) {
+                        Some(_) => widgets::words(ui, "Its files are not those that it was made of"),
+                        None => widgets::words(ui, means(check.name, check.ok)),
+                    };
+                    if !check.ok && changed(&check.detail).is_none() {
+                        widgets::quiet(ui, plain(&check.detail));
                     }
                 })
                 .response
@@ -505,13 +520,16 @@ fn verdict(ui: &mut Ui, report: &Report, progress: &Progress) {
             });
         }
         // What failed may have kept the rest from being looked at.
-        let rest = CHECKS.iter().filter(|(name, _)| report.checks.iter().all(|check| check.name != *name));
+        let rest = CHECKS.iter().filter(|(name, _)| report.checks.iter().all(|check| !check.name.starts_with(name)));
         let rest: Vec<&str> = rest.map(|(_, about)| *about).collect();
         if !report.ok && !rest.is_empty() {
             ui.horizontal_top(|ui| {
                 ui.label(RichText::new("·").color(colors.quiet));
                 widgets::quiet(ui, format!("Not looked at any more: {}.", rest.join(", ")));
             });
+        }
+        if !report.ok {
+            return;
         }
         ui.add_space(NEAR);
         ui.label(RichText::new("What this does not prove").strong());
@@ -524,9 +542,12 @@ fn verdict(ui: &mut Ui, report: &Report, progress: &Progress) {
 }
 
 /// The checks that every piece is put to, in a word each.
-const CHECKS: [(&str, &str); 8] = [
+const CHECKS: [(&str, &str); 11] = [
+    ("bundle", "its files"),
     ("recipe", "its recipe"),
     ("metadata", "what it says of itself"),
+    ("attestation", "its signature"),
+    ("store", "its blocks in the store"),
     ("film", "its film"),
     ("trajectory", "its checkpoints"),
     ("simulation", "the simulation"),
@@ -534,6 +555,16 @@ const CHECKS: [(&str, &str); 8] = [
     ("pixels", "its pixels"),
     ("token", "its token"),
 ];
+
+/// The files that a check found changed, frames with the number that people count by.
+fn changed(detail: &str) -> Option<String> {
+    let (_, files) = detail.split_once("changed: ")?;
+    let named = files.split(", ").map(|file| {
+        let number = file.strip_prefix("frames/").and_then(|rest| rest.strip_suffix(".png")?.parse::<u32>().ok());
+        number.map_or_else(|| file.to_owned(), |number| format!("frame {} ({file})", number + 1))
+    });
+    Some(named.collect::<Vec<_>>().join(", "))
+}
 
 /// What a check is about, for people.
 fn means(name: &str, ok: bool) -> String {
@@ -600,6 +631,13 @@ mod tests {
         {
             assert!(address(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn what_was_changed_is_named_as_people_count() {
+        let said = changed("it is about other content; changed: frames/0010.png, recipe.json");
+        assert_eq!(said.as_deref(), Some("frame 11 (frames/0010.png), recipe.json"));
+        assert_eq!(changed("other content"), None);
     }
 
     #[test]

@@ -142,7 +142,7 @@ fn key(ui: &mut Ui, gallery: &mut Gallery, seen: &Wallet) {
             }
             Protection::Unlocked => (icons::UNLOCKED, "Unlocked until the app is closed.", colors.good),
             _ => {
-                (icons::UNLOCKED, "Open: its password is kept beside it. It is meant for test ETH alone.", colors.quiet)
+                (icons::UNLOCKED, "Unlocked: its password is kept beside it. Use it for test ETH alone.", colors.quiet)
             }
         };
         ui.horizontal_top(|ui| {
@@ -164,10 +164,18 @@ fn key(ui: &mut Ui, gallery: &mut Gallery, seen: &Wallet) {
     }
     ui.add_space(APART);
     let file = gallery.home.keys().join(KEY_FILE).display().to_string();
-    let words =
-        "Keep a copy of the key's file somewhere safe. Whoever loses it loses what it owns: nobody can bring it back.";
-    widgets::notice(ui, icons::WARNING, colors.accent, words);
-    widgets::copied(ui, "File", &file, &file);
+    widgets::card(ui).stroke(egui::Stroke::new(1.0, colors.accent)).show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        ui.horizontal_top(|ui| {
+            ui.label(RichText::new(icons::WARNING).color(colors.accent).size(16.0));
+            widgets::words(
+                ui,
+                "Keep a copy of the key's file somewhere safe. Whoever loses it loses what it owns: nobody can bring it back.",
+            );
+        });
+        ui.add_space(NEAR);
+        widgets::copied(ui, "File", &file, &file);
+    });
 }
 
 fn no_key(ui: &mut Ui, gallery: &mut Gallery) {

@@ -41,6 +41,9 @@ const TILES: [(&str, f64); 3] = [("coarse", 4.0), ("detail", 4.0), ("points", 8_
 /// The seeds that tiles show.
 const TILE_SEEDS: [(&str, u64); 5] = [("bloom", 13), ("tempest", 87), ("waltz", 12), ("flood", 13), ("plunge", 3)];
 
+/// The corners of a tile's picture: its text follows below.
+const ABOVE_TEXT: egui::CornerRadius = egui::CornerRadius { nw: 9, ne: 9, sw: 0, se: 0 };
+
 /// Height of the text below a tile's picture, points.
 const TILE_TEXT: f32 = 68.0;
 
@@ -280,10 +283,7 @@ fn choose(ui: &mut Ui, gallery: &mut Gallery, views: &mut Views, pixels: f32) {
         egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
             ui.set_width(ui.available_width() - 12.0);
             widgets::title(ui, "What shall grow from a seed?");
-            widgets::quiet(
-                ui,
-                "Each is a world that is simulated while you look at it. Choose one, and roll its seeds.",
-            );
+            widgets::quiet(ui, "These worlds are simulated while you look at them. Choose one, and roll its seeds.");
             hints(ui, gallery);
             ui.add_space(APART);
             // Five scenarios and a dice, in rows that are full.
@@ -297,7 +297,7 @@ fn choose(ui: &mut Ui, gallery: &mut Gallery, views: &mut Views, pixels: f32) {
             let columns = columns as usize;
             // All of them are seen at once, where they can be.
             let rows = (tiles.len() + 1).div_ceil(columns) as f32;
-            let room = (ui.available_height() - rows * (TILE_TEXT + 2.0 * NEAR)) / rows;
+            let room = (ui.available_height() - rows * (TILE_TEXT + 2.0 * NEAR) - NEAR) / rows;
             let height = room.clamp(0.36 * width, 0.68 * width).round();
             for first in (0..=tiles.len()).step_by(columns) {
                 ui.horizontal_top(|ui| {
@@ -307,11 +307,11 @@ fn choose(ui: &mut Ui, gallery: &mut Gallery, views: &mut Views, pixels: f32) {
                             Some((scenario, _)) => {
                                 let words = (scenario.title(), scenario.about());
                                 tile(ui, words, [width, height], |ui, rect| {
-                                    view_into(ui, views, number, rect, pixels, 9)
+                                    view_into(ui, views, number, rect, pixels, ABOVE_TEXT)
                                 })
                                 .then_some(number)
                             }
-                            None => tile(ui, ("surprise me", "Any seed of any of them"), [width, height], dice)
+                            None => tile(ui, ("surprise me", "A random seed of a random world"), [width, height], dice)
                                 .then(random_number),
                         };
                         if let Some(number) = chosen {
@@ -329,7 +329,7 @@ fn choose(ui: &mut Ui, gallery: &mut Gallery, views: &mut Views, pixels: f32) {
 /// What the tile shows that leaves the choice to chance.
 fn dice(ui: &Ui, rect: egui::Rect) {
     let colors = theme::palette(ui);
-    ui.painter().rect_filled(rect, 9.0, colors.ground);
+    ui.painter().rect_filled(rect, ABOVE_TEXT, colors.accent.gamma_multiply(0.12));
     let font = FontId::proportional(rect.height() * 0.34);
     ui.painter().text(rect.center(), Align2::CENTER_CENTER, icons::DICE, font, colors.accent);
 }
@@ -355,13 +355,13 @@ fn tile(
     let down = egui::Layout::top_down(egui::Align::Min);
     let mut inner = ui.new_child(egui::UiBuilder::new().max_rect(text).layout(down));
     inner.heading(capitalised(title));
-    let about = RichText::new(about).small().color(colors.quiet);
+    let about = RichText::new(about).small().line_height(Some(16.0)).color(colors.quiet);
     inner.add(egui::Label::new(about).wrap().selectable(false));
     response.on_hover_cursor(egui::CursorIcon::PointingHand).clicked()
 }
 
 /// A view of a world in a part of the page.
-fn view_into(ui: &Ui, views: &mut Views, number: usize, rect: egui::Rect, pixels: f32, round: u8) {
+fn view_into(ui: &Ui, views: &mut Views, number: usize, rect: egui::Rect, pixels: f32, round: egui::CornerRadius) {
     let Some(view) = views.views.get_mut(number) else { return };
     let size = Vec2::new(rect.width(), rect.height()) * pixels;
     view.wanted = Some(size.as_uvec2().clamp(UVec2::ONE, UVec2::splat(4096)));
@@ -505,7 +505,7 @@ fn stage(ui: &mut Ui, gallery: &mut Gallery, views: &mut Views, pixels: f32) {
             let size =
                 egui::vec2(whole.width() / count - if number == 0 && count > 1.0 { 2.0 } else { 0.0 }, whole.height());
             let rect = egui::Rect::from_min_size(egui::pos2(left, whole.top()), size);
-            view_into(ui, views, number, rect, pixels, 0);
+            view_into(ui, views, number, rect, pixels, egui::CornerRadius::ZERO);
             if count > 1.0 {
                 let words = format!(
                     "{}  {}",

@@ -115,6 +115,12 @@ fn head(ui: &mut Ui, gallery: &mut Gallery, scenario: &'static dyn Scenario, see
             gallery.explore.wall =
                 if on { None } else { Some(Wall::start(&gallery.explore, scenario, genome, gallery.backend)) };
         }
+        if let Some(beside) = gallery.explore.beside
+            && ui.button("Use B").on_hover_text("Go on with the other seed").clicked()
+        {
+            gallery.explore.change_seed(beside);
+            gallery.explore.beside = None;
+        }
         if !gallery.explore.set.is_empty()
             && widgets::button(ui, icons::RESET, "Reset").on_hover_text("Take back what was set by hand").clicked()
         {
@@ -126,7 +132,7 @@ fn head(ui: &mut Ui, gallery: &mut Gallery, scenario: &'static dyn Scenario, see
 
 fn traits(ui: &mut Ui, gallery: &mut Gallery, scenario: &dyn Scenario, genome: &Genome) {
     let colors = theme::palette(ui);
-    widgets::heading(ui, "Traits");
+    widgets::traits_heading(ui, 24.0 + 68.0 + 104.0 + 3.0 * NEAR);
     let specs = scenario.traits();
     for it in &genome.traits {
         ui.horizontal(|ui| {
@@ -190,8 +196,8 @@ fn params(ui: &mut Ui, gallery: &mut Gallery, scenario: &dyn Scenario, genome: &
         let unit = if spec.unit.is_empty() { String::new() } else { format!(", {}", spec.unit) };
         ui.label(RichText::new(format!("{}{unit}", capitalised(spec.name))).color(color)).on_hover_text(spec.about);
         // Numbers are equally wide, whatever they are.
-        ui.spacing_mut().interact_size.x = 64.0;
-        ui.spacing_mut().slider_width = (ui.available_width() - 88.0).max(60.0);
+        ui.spacing_mut().interact_size.x = 72.0;
+        ui.spacing_mut().slider_width = (ui.available_width() - 96.0).max(60.0);
         let slider = egui::Slider::new(&mut value, spec.min..=spec.max)
             .step_by(if spec.integer { 1.0 } else { 0.0 })
             .max_decimals(if spec.integer { 0 } else { 3 });
