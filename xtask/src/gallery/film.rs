@@ -15,7 +15,7 @@ use crate::workspace::Workspace;
 /// Size of the window, frames a second that are taken and shown, and the film's width.
 const SIZE: [u32; 2] = [1280, 800];
 const RATE: u32 = 10;
-const WIDTH: u32 = 960;
+const WIDTH: u32 = 800;
 
 /// Pictures that the script takes for the README.
 const STILLS: [&str; 2] = ["explore", "verified"];
@@ -90,7 +90,7 @@ pub(crate) fn take(workspace: &Workspace) -> Result<()> {
     let filter = format!("select='{chosen}',setpts=N/({RATE}*TB),scale={WIDTH}:-2:flags=lanczos");
     let mut encode = Command::new("ffmpeg");
     encode.args(["-v", "error", "-y", "-i"]).arg(&raw).args(["-vf", &filter, "-r", &RATE.to_string()]);
-    encode.args(["-c:v", "libwebp_anim", "-loop", "0", "-quality", "55", "-compression_level", "6"]).arg(&made);
+    encode.args(["-c:v", "libwebp_anim", "-loop", "0", "-quality", "50", "-compression_level", "6"]).arg(&made);
     process::run(&mut encode)?;
     fs::copy(&made, &film).into_diagnostic()?;
     for still in STILLS {
