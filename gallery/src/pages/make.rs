@@ -311,7 +311,7 @@ pub fn show(ui: &mut Ui, gallery: &mut Gallery) {
             return;
         }
         egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-            ui.set_max_width(WIDEST);
+            ui.set_max_width(ui.available_width().min(WIDEST));
             widgets::title(ui, "Make");
             ui.add_space(NEAR);
             propose(ui, gallery);

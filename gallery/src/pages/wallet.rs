@@ -94,7 +94,7 @@ pub fn show(ui: &mut Ui, gallery: &mut Gallery) {
             return;
         };
         ui.vertical(|ui| {
-            ui.set_max_width(640.0);
+            ui.set_max_width(ui.available_width().min(640.0));
             match seen.protection {
                 Protection::NoKey => no_key(ui, gallery),
                 _ => key(ui, gallery, &seen),
