@@ -525,7 +525,7 @@ fn verdict(ui: &mut Ui, report: &Report, progress: &Progress) {
         if !report.ok && !rest.is_empty() {
             ui.horizontal_top(|ui| {
                 ui.label(RichText::new("·").color(colors.quiet));
-                widgets::quiet(ui, format!("Not looked at any more: {}.", rest.join(", ")));
+                ui.vertical(|ui| widgets::quiet(ui, format!("Not looked at any more: {}.", rest.join(", "))));
             });
         }
         if !report.ok {
