@@ -78,13 +78,15 @@ pub(crate) fn take(workspace: &Workspace) -> Result<()> {
     let recorder = Recorder::start(&display, &raw)?;
     let began = SystemTime::now();
     let status = gallery.drive_on(&display, "film", &shots, &["--shade", "dark"])?;
+    // What follows is an empty display.
+    let length = began.elapsed().into_diagnostic()?.as_secs_f64() - 1.0;
     recorder.end()?;
     if !status.success() {
         bail!("film.drive ended with {status}");
     }
     let speeds = fs::read_to_string(home.join("speeds")).into_diagnostic()?;
     let began = began.duration_since(SystemTime::UNIX_EPOCH).into_diagnostic()?.as_secs_f64();
-    let chosen = chosen(&speeds, began)?;
+    let chosen = chosen(&speeds, began, length)?;
     let film = workspace.path("docs/images/gallery.webp");
     let made = folder.path().join("gallery.webp");
     let filter = format!("select='{chosen}',setpts=N/({RATE}*TB),scale={WIDTH}:-2:flags=lanczos");
@@ -101,8 +103,8 @@ pub(crate) fn take(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// Which frames of what was taken are shown, as ffmpeg's `select` has it: from each moment on every so manieth.
-fn chosen(speeds: &str, began: f64) -> Result<String> {
+/// Which frames of the seconds that were taken are shown, as ffmpeg's `select` has it: from each moment on, one of so many.
+fn chosen(speeds: &str, began: f64, length: f64) -> Result<String> {
     let mut parts: Vec<(f64, u32)> = Vec::new();
     for line in speeds.lines() {
         let fields = line.split_once(' ').and_then(|(speed, at)| Some((at.parse::<f64>().ok()?, speed.parse().ok()?)));
@@ -112,7 +114,7 @@ fn chosen(speeds: &str, began: f64) -> Result<String> {
     if parts.is_empty() {
         bail!("the script set no speed");
     }
-    let until = |index: usize| parts.get(index + 1).map_or(1e9, |(at, _)| *at);
+    let until = |index: usize| parts.get(index + 1).map_or(length, |(at, _)| *at);
     let part = |(index, (from, speed)): (usize, &(f64, u32))| {
         format!("gte(t,{from:.2})*lt(t,{:.2})*not(mod(n,{speed}))", until(index))
     };
@@ -125,8 +127,8 @@ mod tests {
 
     #[test]
     fn frames_are_chosen_by_speed() {
-        let chosen = chosen("2 1000000\n30 5500000\n", 0.5).unwrap();
-        assert_eq!(chosen, "gte(t,0.50)*lt(t,5.00)*not(mod(n,2))+gte(t,5.00)*lt(t,1000000000.00)*not(mod(n,30))");
-        assert!(super::chosen("", 0.0).is_err() && super::chosen("x y", 0.0).is_err());
+        let chosen = chosen("2 1000000\n30 5500000\n", 0.5, 9.0).unwrap();
+        assert_eq!(chosen, "gte(t,0.50)*lt(t,5.00)*not(mod(n,2))+gte(t,5.00)*lt(t,9.00)*not(mod(n,30))");
+        assert!(super::chosen("", 0.0, 9.0).is_err() && super::chosen("x y", 0.0, 9.0).is_err());
     }
 }
