@@ -6,6 +6,7 @@ use seedstorm_mint::{
     Cid,
     chain::{ChainError, INTERNAL_ERROR},
     collection::CollectionError,
+    metadata::MetadataError,
 };
 use seedstorm_render::plugin::PluginError;
 use seedstorm_sim::{Digest, RecipeError, SimError, scenario::authored::SceneError, trajectory::TrajectoryError};
@@ -272,6 +273,9 @@ impl StudioError {
             Self::Mint(error) => Some(
                 match **error {
                     seedstorm_mint::Error::Keystore(_) => "SEEDSTORM_PASSWORD has to be the one that the key was made with",
+                    seedstorm_mint::Error::Metadata(MetadataError::Json(_) | MetadataError::NotCanonical) => {
+                        "what was published in its place is no metadata of a piece: whoever minted it can say more"
+                    }
                     seedstorm_mint::Error::Metadata(_) => "choose another name or description: `seedstorm help make`",
                     seedstorm_mint::Error::Car(_) | seedstorm_mint::Error::Archived(_) => {
                         "nothing of it was kept: get the archive again, or make the piece again from its recipe"

@@ -460,8 +460,11 @@ fn scrubber(ui: &mut Ui, gallery: &mut Gallery, views: &mut Views) {
                     ..1.0 => format!("{:.0} %, simulated {:.0} %", 100.0 * views.time, 100.0 * simulated),
                     _ => format!("{:.0} %", 100.0 * views.time),
                 };
-                ui.add_sized([150.0, 20.0], egui::Label::new(RichText::new(words).color(colors.quiet)));
-                ui.spacing_mut().slider_width = ui.available_width() - NEAR;
+                // Where everything is large, the moment is what there is room for.
+                if ui.available_width() > 230.0 {
+                    ui.add_sized([150.0, 20.0], egui::Label::new(RichText::new(words).color(colors.quiet)));
+                }
+                ui.spacing_mut().slider_width = (ui.available_width() - NEAR).max(40.0);
                 let slider = egui::Slider::new(&mut views.time, 0.0..=1.0).show_value(false).trailing_fill(true);
                 let moved = ui.add(slider).on_hover_text("The moment that is shown: arrow keys go a frame on or back");
                 if moved.changed() {

@@ -15,9 +15,8 @@ use crate::{
 
 use super::{LOOK_AT, Rolled, Wall, seed_text};
 
-/// Its width, points; where everything is large, it leaves the world some room.
+/// Its width, points.
 const WIDTH: f32 = 348.0;
-const LEAST: f32 = 304.0;
 
 /// The panel.
 pub fn show(
@@ -30,8 +29,7 @@ pub fn show(
 ) {
     let colors = theme::palette(ui);
     let frame = Frame::new().fill(colors.panel).inner_margin(Margin::same(APART as i8));
-    let width = (0.45 * ui.available_width()).clamp(LEAST, WIDTH);
-    egui::Panel::right("piece").frame(frame).exact_size(width).resizable(false).show(ui, |ui| {
+    egui::Panel::right("piece").frame(frame).exact_size(WIDTH).resizable(false).show(ui, |ui| {
         egui::Panel::bottom("make").frame(Frame::new()).show_separator_line(false).show(ui, |ui| {
             ui.add_space(NEAR);
             ui.with_layout(Layout::top_down_justified(Align::Center), |ui| {
