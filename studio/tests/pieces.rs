@@ -221,11 +221,11 @@ fn many_are_minted_at_once_or_none() {
         recipe: raw_cid(&[b'r', recipe]),
         sim_root: [number; 32],
     };
-    let tokens = ledger.mint_all((0..5).map(|n| mint(n, n))).unwrap();
+    let tokens = ledger.mint_all((1..6).map(|n| mint(n, n))).unwrap();
     assert_eq!(tokens.iter().map(|token| token.id).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
     assert_eq!(Ledger::read(&home).unwrap().tokens().unwrap(), tokens);
     // A recipe that is there under another name ends it; what came before stays.
-    assert!(matches!(ledger.mint_all([mint(6, 6), mint(7, 0), mint(8, 8)]), Err(StudioError::MintedAlready(1))));
+    assert!(matches!(ledger.mint_all([mint(6, 6), mint(7, 1), mint(8, 8)]), Err(StudioError::MintedAlready(1))));
     assert_eq!(Ledger::read(&home).unwrap().tokens().unwrap().len(), 6);
 }
 
