@@ -10,14 +10,21 @@ use bevy::{
     window::PresentMode,
     winit::{UpdateMode, WinitSettings},
 };
-use bevy_egui::{EguiContexts, EguiGlobalSettings, EguiPlugin, EguiPostUpdateSet, EguiPrimaryContextPass, egui};
+use bevy_egui::{
+    EguiContexts, EguiGlobalSettings, EguiInput, EguiPlugin, EguiPostUpdateSet, EguiPreUpdateSet,
+    EguiPrimaryContextPass, egui,
+};
 use seedstorm_sim::{Backend, Recipe, scene::Scene};
 use seedstorm_studio::Home;
 
 use crate::{
     drive::{Drive, DrivePlugin},
     icons,
-    live::show::{ShowPlugin, Views},
+    live::{
+        particles::ParticlesPlugin,
+        show::{ShowPlugin, Views},
+        world::PLAYED,
+    },
     pages::{self, Page, collection::CollectionPage, explore::Explore, make::MakePage, wallet::WalletPage},
     settings::{Keeper, Settings, Shade},
     theme,
@@ -92,9 +99,6 @@ const SLOWLY: Duration = Duration::from_millis(40);
 const FILM: Duration = Duration::from_millis(250);
 const RESTING: Duration = Duration::from_millis(250);
 
-/// How long a world is played, whatever its own duration, seconds.
-const PLAYED: f64 = 8.0;
-
 /// Runs the app until its window is closed.
 pub fn run(gallery: Gallery, size: [u32; 2], drive: Option<Drive>, trace: Option<PathBuf>) -> ExitCode {
     let window = Window {
@@ -109,7 +113,7 @@ pub fn run(gallery: Gallery, size: [u32; 2], drive: Option<Drive>, trace: Option
     let log = LogPlugin { level: Level::ERROR, filter: "wgpu=error,naga=error".into(), ..default() };
     let mut app = App::new();
     app.add_plugins(DefaultPlugins.set(WindowPlugin { primary_window: Some(window), ..default() }).set(log))
-        .add_plugins((EguiPlugin::default(), ShowPlugin))
+        .add_plugins((EguiPlugin::default(), ShowPlugin, ParticlesPlugin))
         .insert_resource(EguiGlobalSettings { auto_create_primary_context: false, ..default() })
         .insert_resource(gallery)
         .insert_resource(ClearColor(Color::BLACK))
@@ -119,6 +123,10 @@ pub fn run(gallery: Gallery, size: [u32; 2], drive: Option<Drive>, trace: Option
         })
         // A letter that is drawn for the first time, or another picture, is on the screen in the same frame.
         .configure_sets(PostUpdate, EguiPostUpdateSet::PostProcessOutput.before(AssetEventSystems))
+        .add_systems(
+            PreUpdate,
+            tell_modifiers_once.after(EguiPreUpdateSet::ProcessInput).before(EguiPreUpdateSet::BeginPass),
+        )
         .add_systems(Update, pace)
         .add_systems(EguiPrimaryContextPass, draw);
     if let Some(drive) = drive {
@@ -130,6 +138,17 @@ pub fn run(gallery: Gallery, size: [u32; 2], drive: Option<Drive>, trace: Option
     match app.run() {
         AppExit::Success => ExitCode::SUCCESS,
         AppExit::Error(code) => ExitCode::from(code.get()),
+    }
+}
+
+/// Which modifiers are held is said in every frame, and whenever it is said, the interface asks for another frame: it is
+/// told what is new, and rests.
+fn tell_modifiers_once(mut inputs: Query<&mut EguiInput>, mut told: Local<egui::Modifiers>) {
+    for mut input in &mut inputs {
+        input.events.retain(|event| match event {
+            egui::Event::ModifiersChanged(held) => std::mem::replace(&mut *told, *held) != *held,
+            _ => true,
+        });
     }
 }
 

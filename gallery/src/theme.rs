@@ -107,9 +107,14 @@ pub fn palette(ui: &egui::Ui) -> &'static Palette {
     if ui.visuals().dark_mode { &DARK } else { &LIGHT }
 }
 
+/// The longest that a press may last and be a click, seconds.
+const MAX_CLICK: f64 = 3.0;
+
 /// Dresses both themes of a context.
 pub fn dress(context: &Context) {
     context.set_fonts(fonts());
+    // Where frames are slow, a click is no shorter than one.
+    context.options_mut(|options| options.input_options.max_click_duration = MAX_CLICK);
     for (theme, colors) in [(Theme::Dark, &DARK), (Theme::Light, &LIGHT)] {
         context.set_visuals_of(theme, visuals(theme, colors));
     }

@@ -279,6 +279,30 @@ pub struct Fog {
     pub anisotropy: f32,
 }
 
+/// The particles of a world one by one, in the order in which it steps them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Particles {
+    /// Each of them.
+    pub particles: Vec<Particle>,
+    /// How large they are seen, world units: where they are at rest they overlap.
+    pub radius: f32,
+    /// Edge of a cell of the grid that they move in, world units.
+    pub cell: f32,
+    /// That grid's corner.
+    pub corner: Point3<f32>,
+}
+
+/// A particle that is seen by itself.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Particle {
+    /// Its centre.
+    pub place: Point3<f32>,
+    /// Factor on its material's base colour.
+    pub tint: Rgb,
+    /// Index into [`Scene::materials`]; `None` where it is not seen.
+    pub material: Option<usize>,
+}
+
 /// Many small clouds, drawn from back to front over the picture of everything else, which they neither light nor hide
 /// behind.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -11,6 +11,9 @@ use crate::{
     scene::{AreaLight, Environment, Instance, Mesh, Rgb, Shape, Sky, Sun},
 };
 
+/// The radius of a liquid's particle that is seen by itself, in distances between particles at rest: no gap is left.
+pub(crate) const SEEN: f32 = 1.3;
+
 /// Values of a `light` trait.
 pub(crate) const LIGHTS: &[TraitOption] =
     &[option("softbox", 40), option("golden", 28), option("noir", 20), option("overcast", 12)];

@@ -26,10 +26,55 @@ pub enum Backend {
     GpuSplit,
 }
 
-impl Backend {
+/// Where a world is stepped: on a backend, and, where that is a graphics device, perhaps on one that is open already.
+#[derive(Debug, Clone)]
+pub struct Device {
+    backend: Backend,
+    #[cfg(feature = "gpu")]
+    lent: Option<crate::gpu::Gpu>,
+}
+
+impl From<Backend> for Device {
+    fn from(backend: Backend) -> Self {
+        Self {
+            backend,
+            #[cfg(feature = "gpu")]
+            lent: None,
+        }
+    }
+}
+
+impl Device {
+    /// `backend`, with `gpu` for its device.
+    #[cfg(feature = "gpu")]
+    #[must_use]
+    pub fn lent(backend: Backend, gpu: crate::gpu::Gpu) -> Self {
+        Self { backend, lent: Some(gpu) }
+    }
+
     /// Whether nothing but a graphics device will do.
-    pub(crate) fn insists_on_device(self) -> bool {
-        matches!(self, Self::Gpu | Self::GpuSplit)
+    pub(crate) fn is_insisted_on(&self) -> bool {
+        matches!(self.backend, Backend::Gpu | Backend::GpuSplit)
+    }
+
+    /// The graphics device, if one is asked for. A software adapter runs the kernels on the CPU, slower than the twins do,
+    /// and is used only where a device is insisted on.
+    ///
+    /// # Errors
+    /// [`KernelError::Device`] where a device is insisted on and there is none.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn gpu(&self) -> Result<Option<crate::gpu::Gpu>, KernelError> {
+        use crate::gpu::{Gpu, Products};
+        let open = |products| match &self.lent {
+            Some(gpu) => Ok(gpu.clone().with(products)),
+            None => Gpu::open(products),
+        };
+        match self.backend {
+            Backend::Cpu => Ok(None),
+            Backend::Gpu => open(Products::Auto).map(Some),
+            Backend::GpuSplit => open(Products::Split).map(Some),
+            Backend::Auto => Ok(open(Products::Auto).ok().filter(|gpu| !gpu.is_software())),
+        }
     }
 }
 
@@ -89,6 +134,12 @@ pub trait World: Send {
 
     /// The step of the present state.
     fn step(&self) -> u32;
+
+    /// The particles where a graphics device has them; `None` where there are none, or they are stepped elsewhere.
+    #[cfg(feature = "gpu")]
+    fn on_device(&self) -> Option<crate::gpu::OnDevice> {
+        None
+    }
 
     /// What the world runs on, for people and attestations.
     fn backend(&self) -> String;

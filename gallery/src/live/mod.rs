@@ -4,5 +4,6 @@
 pub mod bake;
 pub mod look;
 pub mod orbit;
+pub mod particles;
 pub mod show;
 pub mod world;

@@ -1,27 +1,34 @@
 //! Worlds on the screen: each is stepped by itself, baked at the moment that is wanted, and drawn by Bevy into a texture
 //! that a page puts where it likes.
 
+use std::sync::Arc;
+
 use bevy::{
     asset::RenderAssetUsages,
-    camera::{Exposure, RenderTarget, visibility::RenderLayers},
+    camera::{
+        Exposure, RenderTarget,
+        visibility::{NoFrustumCulling, RenderLayers},
+    },
     core_pipeline::tonemapping::Tonemapping,
+    ecs::system::SystemParam,
     light::{CascadeShadowConfigBuilder, DirectionalLightShadowMap, EnvironmentMapLight},
     mesh::{Indices, PrimitiveTopology},
     prelude::*,
     render::{
         render_resource::{TextureFormat, TextureUsages},
-        renderer::RenderAdapterInfo,
+        renderer::{RenderAdapterInfo, RenderDevice, RenderQueue},
     },
 };
 use bevy_egui::{EguiTextureHandle, EguiUserTextures, egui};
 use seedstorm_render::image_file::Rgb8Image;
-use seedstorm_sim::{Backend, Recipe, SimError, scene::Scene};
+use seedstorm_sim::{Backend, Recipe, SimError, gpu::Gpu, scene::Scene, world::Device};
 use seedstorm_studio::picture;
 
 use super::{
     bake::{Baked, bake},
     look,
     orbit::Orbit,
+    particles::{Balls, Buffers, Cloud},
     world::LiveWorld,
 };
 use crate::{widgets::Screen, work::Awaited};
@@ -58,6 +65,8 @@ pub struct Views {
     retired: Vec<Handle<Image>>,
     /// Whether the device is a processor in truth.
     pub slow: bool,
+    /// The device that draws, for worlds to be stepped on.
+    lent: Option<Gpu>,
 }
 
 /// For how many frames a view is drawn after it has changed: what it shows comes to the device a frame later, and what
@@ -67,7 +76,7 @@ const DRAWN: u32 = 4;
 /// One world on the screen.
 pub struct View {
     pub recipe: Recipe,
-    pub world: LiveWorld,
+    pub world: Arc<LiveWorld>,
     /// No other has this number.
     generation: u64,
     /// How large it is drawn, physical pixels; not at all while it is hidden.
@@ -79,6 +88,7 @@ pub struct View {
     left: u32,
     target: Option<(Handle<Image>, egui::TextureId, UVec2)>,
     sketch: Option<Screen>,
+    buffers: Option<Buffers>,
 }
 
 /// A moment, ready to be drawn.
@@ -87,6 +97,8 @@ struct Present {
     orbit: Orbit,
     scene: Scene,
     baked: Vec<Baked>,
+    /// Its particles by themselves, and whether they are drawn where the device steps them.
+    cloud: Option<(Cloud, bool)>,
     sketch: Option<Rgb8Image>,
 }
 
@@ -96,9 +108,16 @@ struct Shown {
     orbit: Orbit,
     size: UVec2,
     scene: Scene,
+    /// Whether its particles are drawn by themselves, and whether they are where the device steps them.
+    apart: Option<bool>,
 }
 
 impl Views {
+    /// Whether worlds may be as fine as they are made: the device that draws them steps them too, and is fast.
+    pub fn are_fine(&self, backend: Backend) -> bool {
+        !self.slow && self.lent.is_some() && backend != Backend::Cpu
+    }
+
     /// Looks at these worlds in place of those before; one that was there in the same place goes on.
     ///
     /// # Errors
@@ -112,12 +131,16 @@ impl Views {
             {
                 return Ok(view);
             }
-            let world = LiveWorld::start(recipe, backend)?;
+            let device = match &self.lent {
+                Some(gpu) => Device::lent(backend, gpu.clone()),
+                None => backend.into(),
+            };
+            let world = LiveWorld::start(recipe, device)?;
             let recipe = recipe.clone();
             self.opened += 1;
             Ok(View {
                 recipe,
-                world,
+                world: Arc::new(world),
                 generation: self.opened,
                 wanted: None,
                 baking: None,
@@ -126,6 +149,7 @@ impl Views {
                 left: 0,
                 target: None,
                 sketch: None,
+                buffers: None,
             })
         };
         let opened = recipes.iter().take(MOST).enumerate().map(&mut open).collect::<Result<_, SimError>>();
@@ -150,9 +174,10 @@ impl Views {
 }
 
 impl View {
-    /// The scene that is on the screen.
-    pub fn scene(&self) -> Option<&Scene> {
-        self.shown.as_ref().map(|shown| &shown.scene)
+    /// The scene of the moment that is on the screen.
+    pub fn scene(&self) -> Option<Scene> {
+        let shown = self.shown.as_ref()?;
+        if shown.apart.is_some() { self.world.scene(shown.time) } else { Some(shown.scene.clone()) }
     }
 
     /// The picture of it, and its size in pixels; `None` before there is one.
@@ -188,9 +213,18 @@ impl Plugin for ShowPlugin {
     }
 }
 
-fn set_up(mut commands: Commands, mut views: ResMut<Views>, adapter: Option<Res<RenderAdapterInfo>>) {
-    let slow = adapter.is_some_and(|adapter| adapter.device_type == DeviceType::Cpu);
+fn set_up(
+    mut commands: Commands,
+    mut views: ResMut<Views>,
+    adapter: Option<Res<RenderAdapterInfo>>,
+    device: Option<Res<RenderDevice>>,
+    queue: Option<Res<RenderQueue>>,
+) {
+    let slow = adapter.as_ref().is_some_and(|adapter| adapter.device_type == DeviceType::Cpu);
     views.slow = slow;
+    if let (Some(adapter), Some(device), Some(queue)) = (adapter, device, queue) {
+        views.lent = Some(Gpu::lent(device.wgpu_device().clone(), (**queue.0).clone(), &adapter));
+    }
     commands.insert_resource(DirectionalLightShadowMap { size: if slow { SHADOW_EDGE / 4 } else { SHADOW_EDGE } });
     for slot in 0..MOST {
         commands.spawn((
@@ -239,7 +273,7 @@ fn make_targets(
 
 /// Asks for the moments that are wanted, one at a time for each view.
 fn bake_views(mut views: ResMut<Views>) {
-    let (time, orbit) = (views.time, views.orbit);
+    let (time, orbit, playing) = (views.time, views.orbit, views.playing);
     let mut under_way = views.views.iter().filter(|view| view.baking.is_some()).count();
     // Each in its turn, where there are more of them than the processor has cores for.
     let most = (std::thread::available_parallelism().map_or(1, std::num::NonZero::get) / 2).max(1);
@@ -250,22 +284,28 @@ fn bake_views(mut views: ResMut<Views>) {
         let Some(size) = view.wanted else { continue };
         // As far as it was simulated.
         let time = time.min(view.world.simulated());
+        // What moves is drawn as particles where the device has them; what rests has a surface.
+        let there = view.world.on_device().is_some();
+        let apart = (playing && there).then(|| view.world.is_under_way_at(time));
         let is_shown = view.shown.as_ref().is_some_and(|shown| {
             let as_seen = shown.scene.haze.is_none() || (shown.orbit == orbit && shown.size == size);
-            shown.time == time && as_seen
+            shown.time == time && shown.apart == apart && as_seen
         });
-        if is_shown || view.baking.is_some() || under_way >= most {
+        if is_shown || view.baking.is_some() || under_way >= most || !view.world.has_begun() {
             continue;
         }
-        let Some(scene) = view.world.scene(time) else { continue };
+        let world = Arc::clone(&view.world);
         let (hear, tell) = Awaited::new();
         view.baking = Some(hear);
         under_way += 1;
         bevy::tasks::AsyncComputeTaskPool::get()
             .spawn(async move {
+                let of_two = |(scene, particles)| (scene, apart.map(|there| (Cloud::new(&particles, !there), there)));
+                let both = if apart.is_some() { world.apart(time).map(of_two) } else { None };
+                let Some((scene, cloud)) = both.or_else(|| Some((world.scene(time)?, None))) else { return };
                 let sketch = scene.haze.is_some().then(|| sketch(&scene, orbit, size)).flatten();
                 let baked = if sketch.is_some() { vec![] } else { bake(&scene) };
-                tell.tell(Present { time, orbit, scene, baked, sketch });
+                tell.tell(Present { time, orbit, scene, baked, cloud, sketch });
             })
             .detach();
     }
@@ -278,14 +318,22 @@ fn sketch(scene: &Scene, orbit: Orbit, size: UVec2) -> Option<Rgb8Image> {
     picture::sketched(&look::seen_from(scene, orbit, size), size.into()).ok()
 }
 
+/// What pictures are put together from.
+#[derive(SystemParam)]
+struct Kit<'w> {
+    meshes: ResMut<'w, Assets<Mesh>>,
+    materials: ResMut<'w, Assets<StandardMaterial>>,
+    balls: ResMut<'w, Assets<Balls>>,
+    images: ResMut<'w, Assets<Image>>,
+    device: Option<Res<'w, RenderDevice>>,
+    queue: Option<Res<'w, RenderQueue>>,
+}
+
 /// Puts what was baked on the screen.
-#[expect(clippy::too_many_arguments, reason = "a system's arguments are what it works on")]
 fn draw_views(
     mut commands: Commands,
     mut views: ResMut<Views>,
-    mut meshes: ResMut<Assets<Mesh>>,
-    mut materials: ResMut<Assets<StandardMaterial>>,
-    mut images: ResMut<Assets<Image>>,
+    mut kit: Kit,
     mut contexts: bevy_egui::EguiContexts,
     there: Query<(Entity, &Of)>,
     eyes: Query<(Entity, &Eye)>,
@@ -314,18 +362,27 @@ fn draw_views(
         for (entity, _) in there.iter().filter(|(_, of)| of.slot == slot && of.generation == generation) {
             commands.entity(entity).despawn();
         }
-        let Present { time, orbit, scene, baked, sketch } = present;
+        let Present { time, orbit, scene, baked, cloud, sketch } = present;
+        let apart = cloud.as_ref().map(|(_, there)| *there);
         let size = view.wanted.unwrap_or_default();
         if let (Some(image), Ok(context)) = (&sketch, contexts.ctx_mut()) {
             view.sketch.get_or_insert_default().set(context, image);
-            view.shown = Some(Shown { time, orbit, size, scene });
+            view.shown = Some(Shown { time, orbit, size, scene, apart });
             continue;
         }
         let layer = RenderLayers::layer(slot + 1);
         let of = Of { slot, generation };
         for part in baked {
-            let material = materials.add(look::material(&scene.materials[part.material]));
-            commands.spawn((Mesh3d(meshes.add(mesh(part))), MeshMaterial3d(material), layer.clone(), of));
+            let material = kit.materials.add(look::material(&scene.materials[part.material]));
+            commands.spawn((Mesh3d(kit.meshes.add(mesh(part))), MeshMaterial3d(material), layer.clone(), of));
+        }
+        if let (Some((cloud, there)), Some(device), Some(queue)) = (cloud, &kit.device, &kit.queue) {
+            let buffers = view.buffers.get_or_insert_with(|| Buffers::new(&cloud, device, &mut kit.meshes));
+            let on_device = view.world.on_device().filter(|_| there);
+            for (mesh, balls) in buffers.show(&cloud, &scene.materials, on_device, queue) {
+                let material = MeshMaterial3d(kit.balls.add(balls));
+                commands.spawn((mesh, material, NoFrustumCulling, layer.clone(), of));
+            }
         }
         if let Some(key) = look::key(&scene) {
             let target = look::point(scene.camera.target);
@@ -355,9 +412,9 @@ fn draw_views(
                     let stops = scene.exposure_stops.exp2();
                     let material = StandardMaterial { unlit: true, cull_mode: None, fog_enabled: false, ..default() };
                     commands.spawn((
-                        Mesh3d(meshes.add(cloth(backdrop, stops))),
-                        MeshMaterial3d(materials.add(material)),
-                        bevy::camera::visibility::NoFrustumCulling,
+                        Mesh3d(kit.meshes.add(cloth(backdrop, stops))),
+                        MeshMaterial3d(kit.materials.add(material)),
+                        NoFrustumCulling,
                         bevy::light::NotShadowCaster,
                         RenderLayers::layer(slot + 1),
                         Cloth(slot),
@@ -366,8 +423,8 @@ fn draw_views(
                 }
                 let around = look::surroundings(&scene);
                 commands.entity(eye).insert(EnvironmentMapLight {
-                    diffuse_map: images.add(around.diffuse),
-                    specular_map: images.add(around.specular),
+                    diffuse_map: kit.images.add(around.diffuse),
+                    specular_map: kit.images.add(around.specular),
                     intensity: look::WHITE,
                     ..default()
                 });
@@ -375,7 +432,7 @@ fn draw_views(
             commands.entity(eye).insert(look::exposure(&scene));
         }
         view.left = DRAWN;
-        view.shown = Some(Shown { time, orbit, size, scene });
+        view.shown = Some(Shown { time, orbit, size, scene, apart });
     }
 }
 
@@ -427,7 +484,8 @@ fn aim(
         let Some(view) = views.views.get_mut(*slot).filter(|view| view.sketch.is_none()) else { continue };
         let (Some(shown), Some((_, _, size))) = (&view.shown, &view.target) else { continue };
         let size = *size;
-        if view.drawn != Some((orbit, size)) {
+        // The device moves on what it has.
+        if view.drawn != Some((orbit, size)) || shown.apart == Some(true) {
             (view.drawn, view.left) = (Some((orbit, size)), DRAWN);
         }
         if view.wanted.is_none() || view.left == 0 {

@@ -2,21 +2,30 @@
 
 use std::{
     sync::{
-        Arc, Mutex, RwLock,
+        Arc, Mutex, OnceLock, RwLock,
         atomic::{AtomicBool, Ordering},
     },
     thread,
+    time::{Duration, Instant},
 };
 
 use seedstorm_sim::{
-    Backend, Genome, Recipe, SimError, resolve,
+    Genome, Recipe, SimError,
+    gpu::OnDevice,
+    resolve,
     scenario::{Chosen, Stage},
-    scene::Scene,
+    scene::{Particles, Scene},
     trajectory::Snapshot,
-    world::Plan,
+    world::{Device, Plan},
 };
 
 use crate::work::{in_own_pool, lock};
+
+/// How long a world is played, whatever its own duration, seconds.
+pub const PLAYED: f64 = 8.0;
+
+/// How often a second a world moves on that is drawn where it is stepped.
+const MOVES: f64 = 60.0;
 
 /// A world on its way from its first step to its last.
 pub struct LiveWorld {
@@ -28,6 +37,8 @@ pub struct LiveWorld {
 #[derive(Default)]
 struct Shared {
     snapshots: RwLock<Vec<Arc<Snapshot>>>,
+    /// Its particles, where the device that draws steps them.
+    on_device: OnceLock<OnDevice>,
     stop: AtomicBool,
     failed: RwLock<Option<String>>,
 }
@@ -37,14 +48,14 @@ impl LiveWorld {
     ///
     /// # Errors
     /// The recipe cannot be used.
-    pub fn start(recipe: &Recipe, backend: Backend) -> Result<Self, SimError> {
+    pub fn start(recipe: &Recipe, device: Device) -> Result<Self, SimError> {
         let (scenario, genome) = resolve(recipe)?;
         let plan = scenario.plan(&genome);
         let stage = scenario.stage(&genome);
         let shared = Arc::new(Shared::default());
         let seen = Arc::clone(&shared);
         thread::spawn(move || {
-            let run = || step(&scenario, &genome, &plan, backend, &seen);
+            let run = || step(&scenario, &genome, &plan, &device, &seen);
             if let Err(error) = in_own_pool(run)
                 && let Ok(mut failed) = seen.failed.write()
             {
@@ -60,6 +71,11 @@ impl LiveWorld {
         (self.snapshots() as f64 - 1.0).max(0.0) / last
     }
 
+    /// Whether there is anything to be seen of it.
+    pub fn has_begun(&self) -> bool {
+        self.snapshots() > 0
+    }
+
     /// Why it could not go on.
     pub fn failure(&self) -> Option<String> {
         self.shared.failed.read().ok()?.clone()
@@ -69,9 +85,33 @@ impl LiveWorld {
         self.shared.snapshots.read().map_or(0, |snapshots| snapshots.len())
     }
 
+    /// Its particles, where the device that draws steps them.
+    pub fn on_device(&self) -> Option<&OnDevice> {
+        self.shared.on_device.get()
+    }
+
+    /// Whether `time` is as far as it was simulated, and it goes on from there.
+    pub fn is_under_way_at(&self, time: f64) -> bool {
+        let last = f64::from(self.plan.steps / self.plan.snapshot_every);
+        let simulated = self.simulated();
+        simulated < 1.0 && (simulated - time) * last < 2.0
+    }
+
     /// The scene at `time` in [0, 1] of the duration, or at the latest moment before it that was simulated; `None` before
     /// there is any.
     pub fn scene(&self, time: f64) -> Option<Scene> {
+        let (time, values, rates) = self.state(time)?;
+        Some(self.stage.scene(time, &values, &rates))
+    }
+
+    /// The same without its particles, and the particles; `None` also where it has none.
+    pub fn apart(&self, time: f64) -> Option<(Scene, Particles)> {
+        let (time, values, rates) = self.state(time)?;
+        self.stage.apart(time, &values, &rates)
+    }
+
+    /// The time, and the state then and its rates.
+    fn state(&self, time: f64) -> Option<(f64, Vec<f32>, Vec<f32>)> {
         let last = f64::from(self.plan.steps / self.plan.snapshot_every);
         let place = (time.clamp(0.0, 1.0) * last).min(self.snapshots().checked_sub(1)? as f64);
         let before = place.floor() as usize;
@@ -82,7 +122,7 @@ impl LiveWorld {
         let t = (place - before as f64) as f32;
         let values: Vec<f32> = a.iter().zip(b.iter()).map(|(a, b)| *a as f32 + (*b as f32 - *a as f32) * t).collect();
         let rates: Vec<f32> = a.iter().zip(b.iter()).map(|(a, b)| *b as f32 - *a as f32).collect();
-        Some(self.stage.scene(place / last, &values, &rates))
+        Some((place / last, values, rates))
     }
 }
 
@@ -92,26 +132,48 @@ impl Drop for LiveWorld {
     }
 }
 
-fn step(scenario: &Chosen, genome: &Genome, plan: &Plan, backend: Backend, shared: &Shared) -> Result<(), SimError> {
+fn step(scenario: &Chosen, genome: &Genome, plan: &Plan, device: &Device, shared: &Shared) -> Result<(), SimError> {
     /// One world at a time: several would only slow one another down.
     static TURN: Mutex<()> = Mutex::new(());
     let stopped = || shared.stop.load(Ordering::Relaxed);
     if stopped() {
         return Ok(());
     }
-    let mut world = scenario.world(genome, backend)?;
+    let mut world = scenario.world_on(genome, device)?;
+    let on_device = world.on_device();
+    // What is drawn where it is stepped moves no faster than it is played, and for each frame.
+    let stride = match &on_device {
+        Some(_) => (f64::from(plan.steps) / (PLAYED * MOVES)).ceil() as u32,
+        None => plan.snapshot_every,
+    };
+    let stride = stride.clamp(1, plan.snapshot_every);
+    let tempo = on_device.as_ref().map(|_| PLAYED / f64::from(plan.steps));
+    if let Some(on_device) = on_device {
+        // Nobody else sets it.
+        let _ = shared.on_device.set(on_device);
+    }
+    let begun = Instant::now();
     loop {
-        let _turn = lock(&TURN);
-        if stopped() {
-            return Ok(());
+        {
+            let _turn = lock(&TURN);
+            if stopped() {
+                return Ok(());
+            }
+            if world.step().is_multiple_of(plan.snapshot_every) {
+                let snapshot = Arc::new(world.snapshot()?);
+                if let Ok(mut snapshots) = shared.snapshots.write() {
+                    snapshots.push(snapshot);
+                }
+            }
+            if world.step() >= plan.steps {
+                return Ok(());
+            }
+            let to_snapshot = plan.snapshot_every - world.step() % plan.snapshot_every;
+            world.advance(stride.min(to_snapshot))?;
         }
-        let snapshot = Arc::new(world.snapshot()?);
-        if let Ok(mut snapshots) = shared.snapshots.write() {
-            snapshots.push(snapshot);
+        if let Some(tempo) = tempo {
+            let due = begun + Duration::from_secs_f64(tempo * f64::from(world.step()));
+            thread::sleep(due.saturating_duration_since(Instant::now()));
         }
-        if world.step() >= plan.steps || stopped() {
-            return Ok(());
-        }
-        world.advance(plan.snapshot_every)?;
     }
 }

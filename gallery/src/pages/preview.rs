@@ -43,7 +43,7 @@ impl Preview {
     pub fn start(views: &Views) -> Option<Self> {
         let view = views.views.first()?;
         let size = view.wanted?;
-        Some(Self::draw(look::seen_from(view.scene()?, views.orbit, size), size))
+        Some(Self::draw(look::seen_from(&view.scene()?, views.orbit, size), size))
     }
 
     /// Begins to draw a scene as its camera sees it, for a place of so many pixels.

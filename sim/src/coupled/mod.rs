@@ -12,7 +12,7 @@ use crate::{
     fixed::ONE,
     matter::{Force, Impulse, Matter, Particle, Particles, STRAIN_WORDS, Strain, WORDS, twin::TwinMatter},
     trajectory::Snapshot,
-    world::{Backend, SimError, World},
+    world::{Device, SimError, World},
 };
 pub use bodies::Scale;
 use bodies::Seen;
@@ -64,20 +64,21 @@ impl std::fmt::Debug for Tank {
 pub type Rigid<'a> = (&'a PhysicsWorld, Vec<RigidBodyHandle>, Scale);
 
 impl Tank {
-    /// Matter at its first step, on `backend`.
+    /// Matter at its first step, on `device`.
     ///
     /// # Errors
-    /// The backend that was asked for is not there; a body is too large.
-    pub fn open(setup: Setup, bodies: Option<Rigid<'_>>, backend: Backend) -> Result<Self, SimError> {
+    /// The device that was asked for is not there; a body is too large.
+    pub fn open(setup: Setup, bodies: Option<Rigid<'_>>, device: impl Into<Device>) -> Result<Self, SimError> {
+        let device = device.into();
         #[cfg(feature = "gpu")]
-        if let Some(gpu) = crate::gpu::Gpu::wanted(backend)? {
+        if let Some(gpu) = device.gpu()? {
             match Self::on(setup.clone(), bodies.clone(), gpu) {
-                Err(SimError::Kernel(_)) if !backend.insists_on_device() => {}
+                Err(SimError::Kernel(_)) if !device.is_insisted_on() => {}
                 opened => return opened,
             }
         }
         #[cfg(not(feature = "gpu"))]
-        if backend.insists_on_device() {
+        if device.is_insisted_on() {
             return Err(crate::world::KernelError::Device("this build has no kernels for it".into()).into());
         }
         let bodies = see(&setup, bodies)?;
@@ -153,6 +154,16 @@ impl Tank {
             Engine::Twin(twin) => Ok(twin.particles()),
             #[cfg(feature = "gpu")]
             Engine::Gpu(gpu) => Ok(gpu.particles()?),
+        }
+    }
+
+    /// The particles where a graphics device has them.
+    #[cfg(feature = "gpu")]
+    #[must_use]
+    pub fn on_device(&self) -> Option<crate::gpu::OnDevice> {
+        match &self.engine {
+            Engine::Twin(_) => None,
+            Engine::Gpu(gpu) => Some(gpu.on_device()),
         }
     }
 
@@ -236,12 +247,12 @@ fn see(setup: &Setup, bodies: Option<Rigid<'_>>) -> Result<Option<Seen>, SimErro
 pub struct MatterWorld(Tank);
 
 impl MatterWorld {
-    /// Matter at its first step, on `backend`.
+    /// Matter at its first step, on `device`.
     ///
     /// # Errors
-    /// The backend that was asked for is not there.
-    pub fn open(setup: Setup, backend: Backend) -> Result<Self, SimError> {
-        Tank::open(setup, None, backend).map(Self)
+    /// The device that was asked for is not there.
+    pub fn open(setup: Setup, device: &Device) -> Result<Self, SimError> {
+        Tank::open(setup, None, device.clone()).map(Self)
     }
 }
 
@@ -273,5 +284,10 @@ impl World for MatterWorld {
 
     fn backend(&self) -> String {
         self.0.name.clone()
+    }
+
+    #[cfg(feature = "gpu")]
+    fn on_device(&self) -> Option<crate::gpu::OnDevice> {
+        self.0.on_device()
     }
 }

@@ -1,7 +1,5 @@
 //! What every kernel needs of a device: buffers and their bindings, pipelines, submissions, and reading back.
 
-use std::fmt;
-
 use super::Gpu;
 use crate::world::KernelError;
 
@@ -117,6 +115,7 @@ impl Program {
         if bytes > largest {
             return Err(KernelError::Device(format!("{} binds at most {largest} bytes, {bytes} are needed", gpu.name)));
         }
+        let memory = device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
         let create = |(label, _, contents): &KernelBuffer<'_>| {
             let (label, size) = (Some(*label), contents.size());
@@ -146,6 +145,9 @@ impl Program {
             entries: &entries,
         });
         let passes = self.pipelines.iter().cloned().zip(groups.iter().copied()).collect();
+        if let Some(error) = pollster::block_on(memory.pop()) {
+            return Err(KernelError::Device(format!("{}: {error}", gpu.name)));
+        }
         gpu.check()?;
         Ok(Kernel { passes, buffers, bind_group, staging, gpu: gpu.clone() })
     }
@@ -206,9 +208,17 @@ impl Kernel {
     /// # Errors
     /// [`KernelError::Device`] where the device is lost.
     pub fn wait(&self) -> Result<(), KernelError> {
-        let done = self.gpu.device.poll(wgpu::PollType::wait_indefinitely());
-        done.map_err(|error| KernelError::Device(error.to_string()))?;
+        let (sender, receiver) = std::sync::mpsc::channel();
+        self.gpu.queue.on_submitted_work_done(move || {
+            let _ = sender.send(());
+        });
+        self.gpu.wait_for(&receiver)?;
         self.gpu.check()
+    }
+
+    /// A buffer, for others that use the same device.
+    pub(crate) fn buffer(&self, buffer: usize) -> &wgpu::Buffer {
+        &self.buffers[buffer]
     }
 
     /// Replaces the first values of a buffer.
@@ -222,7 +232,6 @@ impl Kernel {
     /// [`KernelError::Device`] where the device is lost.
     pub fn read<T: bytemuck::Pod>(&self, buffer: usize) -> Result<Vec<T>, KernelError> {
         let (gpu, staging, buffer) = (&self.gpu, &self.staging, &self.buffers[buffer]);
-        let lost = |error: &dyn fmt::Display| KernelError::Device(error.to_string());
         let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         encoder.copy_buffer_to_buffer(buffer, 0, staging, 0, buffer.size());
         gpu.queue.submit([encoder.finish()]);
@@ -232,8 +241,7 @@ impl Kernel {
             // The receiver lives to the end of this function; if it is gone, nobody wants the answer.
             let _ = sender.send(result);
         });
-        gpu.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|e| lost(&e))?;
-        receiver.recv().map_err(|e| lost(&e))?.map_err(|e| lost(&e))?;
+        gpu.wait_for(&receiver)?.map_err(|error| KernelError::Device(error.to_string()))?;
         let mapped = slice.get_mapped_range();
         let values = bytemuck::pod_collect_to_vec(&mapped);
         drop(mapped);

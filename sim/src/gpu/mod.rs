@@ -4,10 +4,11 @@ mod kernel;
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, mpsc},
+    time::Duration,
 };
 
-use crate::world::{Backend, KernelError};
+use crate::world::KernelError;
 
 pub(crate) use kernel::WORKGROUP;
 pub use kernel::{Contents, Kernel, KernelBuffer, Program, Role};
@@ -20,6 +21,8 @@ pub struct Gpu {
     name: String,
     wide: bool,
     software: bool,
+    /// Whether others use it at the same time.
+    shared: bool,
     /// What went wrong since somebody asked: a device reports losses and a lack of memory when it likes.
     trouble: Arc<Mutex<Option<String>>>,
 }
@@ -31,6 +34,18 @@ pub enum Products {
     Auto,
     /// Split products even where the adapter has 64-bit integers.
     Split,
+}
+
+/// Particles as a device has them: what draws with the same device need not fetch them.
+#[derive(Debug, Clone)]
+pub struct OnDevice {
+    /// Words of 32 bits; the first three of a particle are its place in cells of its grid, Q24. They change from one
+    /// submission of the device's queue to the next while the world is stepped.
+    pub buffer: wgpu::Buffer,
+    /// Words from one particle to the next.
+    pub stride: u32,
+    /// How many particles there are.
+    pub count: u32,
 }
 
 /// What is known of a graphics adapter.
@@ -102,7 +117,48 @@ impl Gpu {
         let (on_error, on_loss) = (note(&trouble), note(&trouble));
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| on_error(error.to_string())));
         device.set_device_lost_callback(move |_, what| on_loss(format!("the device is lost: {what}")));
-        Ok(Self { device, queue, name: info.name, wide, software, trouble })
+        Ok(Self { device, queue, name: info.name, wide, software, trouble, shared: false })
+    }
+
+    /// A device that somebody else has opened and looks after: what they draw with can read what is stepped on it.
+    #[must_use]
+    pub fn lent(device: wgpu::Device, queue: wgpu::Queue, adapter: &wgpu::AdapterInfo) -> Self {
+        Self {
+            wide: device.features().contains(wgpu::Features::SHADER_INT64),
+            device,
+            queue,
+            name: adapter.name.clone(),
+            software: adapter.device_type == wgpu::DeviceType::Cpu,
+            trouble: Arc::default(),
+            shared: true,
+        }
+    }
+
+    /// The same device with these products, as far as it has them.
+    #[must_use]
+    pub(crate) fn with(self, products: Products) -> Self {
+        Self { wide: self.wide && products == Products::Auto, ..self }
+    }
+
+    /// What the device says when it has come to it.
+    ///
+    /// # Errors
+    /// [`KernelError::Device`] where it is lost.
+    pub(crate) fn wait_for<T>(&self, word: &mpsc::Receiver<T>) -> Result<T, KernelError> {
+        let lost = |error: &dyn fmt::Display| KernelError::Device(error.to_string());
+        if !self.shared {
+            self.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|error| lost(&error))?;
+            return word.recv().map_err(|error| lost(&error));
+        }
+        // Whoever waits for a device keeps all others from handing it anything.
+        loop {
+            self.device.poll(wgpu::PollType::Poll).map_err(|error| lost(&error))?;
+            match word.recv_timeout(Duration::from_micros(200)) {
+                Ok(word) => return Ok(word),
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+                Err(error) => return Err(lost(&error)),
+            }
+        }
     }
 
     /// Whether the device was well since this was last asked.
@@ -119,20 +175,6 @@ impl Gpu {
     /// Ends the device for all that use it, as if it were unplugged.
     pub fn unplug(&self) {
         self.device.destroy();
-    }
-
-    /// The adapter that `backend` asks for, if it asks for one. A software adapter runs the kernels on the CPU, slower
-    /// than the twins do, and is used only where a device is insisted on.
-    ///
-    /// # Errors
-    /// [`KernelError::Device`] where a device is insisted on and there is none.
-    pub(crate) fn wanted(backend: Backend) -> Result<Option<Self>, KernelError> {
-        match backend {
-            Backend::Cpu => Ok(None),
-            Backend::Gpu => Self::open(Products::Auto).map(Some),
-            Backend::GpuSplit => Self::open(Products::Split).map(Some),
-            Backend::Auto => Ok(Self::open(Products::Auto).ok().filter(|gpu| !gpu.is_software())),
-        }
     }
 
     /// The adapter's name.

@@ -1,11 +1,12 @@
 //! The kernel on a graphics device, through wgpu.
 
 use super::{
-    Colliders, Force, Impulse, Kind, MAX_MATERIALS, Material, Matter, Particle, Particles, Strain, Vessel, collider,
+    Colliders, Force, Impulse, Kind, MAX_MATERIALS, Material, Matter, Particle, Particles, Strain, Vessel, WORDS,
+    collider,
 };
 use crate::{
     fixed::ONE,
-    gpu::{Contents, Gpu, Kernel, Role, WORKGROUP},
+    gpu::{Contents, Gpu, Kernel, OnDevice, Role, WORKGROUP},
     world::KernelError,
 };
 
@@ -22,6 +23,7 @@ const STATUS_HEAD: usize = 2;
 #[derive(Debug)]
 pub struct GpuMatter {
     kernel: Kernel,
+    count: u32,
     kinds: Vec<Kind>,
     cells: u32,
     most: i32,
@@ -121,7 +123,7 @@ impl GpuMatter {
         ];
         let kernel = Kernel::new(gpu, "matter", include_str!("kernel.wgsl"), &buffers, &passes)?;
         let most = matter.max_node_mass();
-        Ok(Self { kernel, kinds: particles.kinds.clone(), cells: matter.cells, most, steps: 0 })
+        Ok(Self { kernel, count: count as u32, kinds: particles.kinds.clone(), cells: matter.cells, most, steps: 0 })
     }
 
     /// Advances `steps` steps, each under its own force, without bodies.
@@ -170,6 +172,12 @@ impl GpuMatter {
         }
         self.kernel.write(STATUS, &[step, 0]);
         self.steps = step;
+    }
+
+    /// The particles where they are, in the order of their ids.
+    #[must_use]
+    pub fn on_device(&self) -> OnDevice {
+        OnDevice { buffer: self.kernel.buffer(PARTICLES).clone(), stride: WORDS as u32, count: self.count }
     }
 
     /// The particles in the order of their ids.

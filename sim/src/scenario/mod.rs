@@ -12,8 +12,8 @@ use serde::Serialize;
 use crate::{
     genome::{Genome, ParamSpec, TraitSpec},
     recipe::{Recipe, RecipeError, ScenarioId},
-    scene::Scene,
-    world::{Backend, Plan, SimError, World},
+    scene::{Particles, Scene},
+    world::{Backend, Device, Plan, SimError, World},
 };
 
 pub mod authored;
@@ -62,7 +62,14 @@ pub trait Scenario: Debug + Sync {
     ///
     /// # Errors
     /// The backend that was asked for is not there.
-    fn world(&self, genome: &Genome, backend: Backend) -> Result<Box<dyn World>, SimError>;
+    fn world_on(&self, genome: &Genome, device: &Device) -> Result<Box<dyn World>, SimError>;
+    /// The same on `backend`.
+    ///
+    /// # Errors
+    /// As [`Scenario::world_on`].
+    fn world(&self, genome: &Genome, backend: Backend) -> Result<Box<dyn World>, SimError> {
+        self.world_on(genome, &backend.into())
+    }
     /// What turns the world's states into pictures.
     fn stage(&self, genome: &Genome) -> Box<dyn Stage>;
 }
@@ -72,6 +79,11 @@ pub trait Stage: Send + Sync {
     /// The scene at `time` in [0, 1] of the duration. `values` is the state as the trajectory keeps it, `rates` its
     /// change from one snapshot to the next.
     fn scene(&self, time: f64, values: &[f32], rates: &[f32]) -> Scene;
+    /// The same scene without its particles, and the particles by themselves, for whoever has no time for their surface;
+    /// `None` where the world is of other things.
+    fn apart(&self, _time: f64, _values: &[f32], _rates: &[f32]) -> Option<(Scene, Particles)> {
+        None
+    }
     /// For how much of the time to the next frame the shutter is open, in [0, 1].
     fn shutter(&self) -> f64 {
         0.0

@@ -35,6 +35,9 @@ use wall::Wall;
 /// How coarse worlds are while they are only looked at, where they can be.
 const LOOK_AT: [(&str, f64); 3] = [("coarse", 3.0), ("detail", 8.0), ("points", 32_768.0)];
 
+/// The same where a device steps and draws them: what shines by itself is still drawn by the processor.
+const LOOK_AT_POINTS: [(&str, f64); 1] = [("points", 32_768.0)];
+
 /// How coarse they are as tiles, all at once.
 const TILES: [(&str, f64); 3] = [("coarse", 4.0), ("detail", 4.0), ("points", 8_192.0)];
 
@@ -202,10 +205,11 @@ pub fn show(ui: &mut Ui, gallery: &mut Gallery, views: &mut Views, pixels: f32) 
         wall::show(ui, gallery, scenario);
         return;
     }
+    let how_coarse: &[_] = if views.are_fine(gallery.backend) { &LOOK_AT_POINTS } else { &LOOK_AT };
     let wanted: Vec<Recipe> = [Some(seed), gallery.explore.beside]
         .into_iter()
         .flatten()
-        .filter_map(|seed| Some(coarse(gallery.explore.recipe(scenario, seed)?, scenario, &LOOK_AT)))
+        .filter_map(|seed| Some(coarse(gallery.explore.recipe(scenario, seed)?, scenario, how_coarse)))
         .collect();
     // A slider under way changes nothing yet.
     let settled = !ui.input(|input| input.pointer.any_down());

@@ -36,7 +36,7 @@ pub fn show(
                 if widgets::primary(ui, "Make this piece").clicked()
                     && let Some(recipe) = gallery.explore.recipe(scenario, seed)
                 {
-                    let scene = views.views.first().and_then(View::scene).cloned();
+                    let scene = views.views.first().and_then(View::scene);
                     gallery.make(recipe, scene);
                 }
             });

@@ -24,7 +24,7 @@ use super::{Kind, Scenario, Stage};
 use crate::{
     genome::{Genome, ParamSpec, TraitSpec},
     recipe::ScenarioId,
-    world::{Backend, Plan, SimError, World},
+    world::{Device, Plan, SimError, World},
 };
 use blueprint::{Declared, MAX_MESHES, Named, Time};
 
@@ -140,8 +140,8 @@ impl Scenario for Authored {
         }
     }
 
-    fn world(&self, genome: &Genome, backend: Backend) -> Result<Box<dyn World>, SimError> {
-        Ok(Box::new(world::AuthoredWorld::new(&self.scene, &Layout::new(&self.scene, genome), backend)?))
+    fn world_on(&self, genome: &Genome, device: &Device) -> Result<Box<dyn World>, SimError> {
+        Ok(Box::new(world::AuthoredWorld::new(&self.scene, &Layout::new(&self.scene, genome), device)?))
     }
 
     fn stage(&self, genome: &Genome) -> Box<dyn Stage> {

@@ -16,8 +16,8 @@ use crate::{
     genome::Genome,
     palette::{Palette, mix, scale},
     scenario::Stage,
-    scene::{Backdrop, Camera, Fluid, Fog, Instance, Material, Mesh, Rgb, Scene, Shape},
-    stage::{Lighting, cove, placed},
+    scene::{Backdrop, Camera, Fluid, Fog, Instance, Material, Mesh, Particle, Particles, Rgb, Scene, Shape},
+    stage::{Lighting, SEEN, cove, placed},
 };
 
 /// A grain's radius, in spacings.
@@ -384,13 +384,61 @@ impl Stage for AuthoredStage {
     /// Elements are the bodies, with place and rotation in channels 0 to 6, and then the particles, with their place in
     /// channels 0 to 2, in cells of the grid, and, in channel 3, 1 once they are born.
     fn scene(&self, time: f64, values: &[f32], rates: &[f32]) -> Scene {
+        let mut scene = self.bare(time, values, rates);
+        let mut fluid =
+            Fluid { spacing: COARSER * self.spacing, share: 1.0 / (COARSER * COARSER * COARSER), ..Fluid::default() };
+        for ((particle, thing), grain) in self.seen(values, rates).zip(&self.particles).zip(&self.grains) {
+            let Some(material) = particle.material else { continue };
+            if *grain {
+                let pose =
+                    Similarity3::from_parts(Translation3::from(particle.place.coords), UnitQuaternion::identity(), 1.0);
+                let (shape, tint) = (thing.shape, particle.tint);
+                scene.instances.push(Instance { shape, pose, material, tint, emission: [0.0; 3] });
+            } else {
+                fluid.positions.push(particle.place);
+                fluid.colors.push(particle.tint);
+                fluid.material = material;
+            }
+        }
+        scene.fluid = (!fluid.positions.is_empty()).then_some(fluid);
+        scene
+    }
+
+    fn apart(&self, time: f64, values: &[f32], rates: &[f32]) -> Option<(Scene, Particles)> {
+        let particles = Particles {
+            particles: self.seen(values, rates).collect(),
+            radius: self.spacing * if self.grains.contains(&true) { GRAIN } else { SEEN },
+            cell: self.cell,
+            corner: Point3::from(self.corner),
+        };
+        (!self.particles.is_empty()).then(|| (self.bare(time, values, rates), particles))
+    }
+}
+
+impl AuthoredStage {
+    /// The particles, each by itself.
+    fn seen(&self, values: &[f32], rates: &[f32]) -> impl Iterator<Item = Particle> {
+        let (first, count) = (self.bodies.len(), values.len() / CHANNELS);
+        let cells = move |numbers: &[f32], index: usize| {
+            let unit = self.cell / SNAPSHOT_UNIT as f32;
+            Vector3::from([0, 1, 2].map(|channel| numbers[channel * count + index] * unit))
+        };
+        let born = move |index: usize| values.get(3 * count + index).is_some_and(|alive| *alive > 0.5);
+        self.particles.iter().enumerate().map(move |(index, thing)| {
+            let place = Point3::from(self.corner + cells(values, first + index));
+            if !born(first + index) || self.unseen[thing.look] {
+                return Particle { place, tint: [0.0; 3], material: None };
+            }
+            let tint = self.color(thing, place, cells(rates, first + index).norm() * SNAPSHOTS as f32);
+            Particle { place, tint, material: Some(thing.look) }
+        })
+    }
+
+    /// The scene without its particles.
+    fn bare(&self, time: f64, values: &[f32], rates: &[f32]) -> Scene {
         let count = values.len() / CHANNELS;
         let place = |numbers: &[f32], index: usize| {
             Vector3::from([0, 1, 2].map(|channel| numbers[channel * count + index] / POSITION_UNIT))
-        };
-        let cells = |numbers: &[f32], index: usize| {
-            let unit = self.cell / SNAPSHOT_UNIT as f32;
-            Vector3::from([0, 1, 2].map(|channel| numbers[channel * count + index] * unit))
         };
         let seen = |thing: &Thing, index: usize| {
             let at = Point3::from(place(values, index));
@@ -412,26 +460,6 @@ impl Stage for AuthoredStage {
             });
         }
         instances.extend(&self.panes);
-        let first = self.bodies.len();
-        let born = |index: usize| values.get(3 * count + index).is_some_and(|alive| *alive > 0.5);
-        let mut fluid =
-            Fluid { spacing: COARSER * self.spacing, share: 1.0 / (COARSER * COARSER * COARSER), ..Fluid::default() };
-        for (index, (thing, grain)) in self.particles.iter().zip(&self.grains).enumerate() {
-            if !born(first + index) || self.unseen[thing.look] {
-                continue;
-            }
-            let at = Point3::from(self.corner + cells(values, first + index));
-            let color = self.color(thing, at, cells(rates, first + index).norm() * SNAPSHOTS as f32);
-            if *grain {
-                let pose = Similarity3::from_parts(Translation3::from(at.coords), UnitQuaternion::identity(), 1.0);
-                let emission = [0.0; 3];
-                instances.push(Instance { shape: thing.shape, pose, material: thing.look, tint: color, emission });
-            } else {
-                fluid.positions.push(at);
-                fluid.colors.push(color);
-                fluid.material = thing.look;
-            }
-        }
         let mut sky = self.lighting.sky;
         sky.backdrop = Some(self.backdrop);
         Scene {
@@ -441,7 +469,7 @@ impl Stage for AuthoredStage {
             materials: self.materials.clone(),
             meshes: self.meshes.clone(),
             instances,
-            fluid: (!fluid.positions.is_empty()).then_some(fluid),
+            fluid: None,
             haze: None,
             fog: self.fog,
             moved: vec![],

@@ -19,7 +19,7 @@ use crate::{
     matter::Particles,
     scenario::rigid::{all_finite, pose_numbers, read, write},
     trajectory::Snapshot,
-    world::{Backend, SimError, World},
+    world::{Device, SimError, World},
 };
 
 /// A step of a particle's position in a snapshot, Q24 cells.
@@ -46,7 +46,7 @@ pub(super) struct AuthoredWorld {
 }
 
 impl AuthoredWorld {
-    pub(super) fn new(scene: &Blueprint, layout: &Layout, backend: Backend) -> Result<Self, SimError> {
+    pub(super) fn new(scene: &Blueprint, layout: &Layout, device: &Device) -> Result<Self, SimError> {
         if layout.bodies.is_empty() && layout.particles.is_empty() {
             return Err(SimError::Empty);
         }
@@ -90,7 +90,7 @@ impl AuthoredWorld {
         }
         let tank = layout.tank.filter(|_| !layout.particles.is_empty()).map(|tank| {
             let (setup, scale) = (super::tank::setup(scene, &tank, layout), tank.scale());
-            Tank::open(setup, Some((&physics, bodies.clone(), scale)), backend)
+            Tank::open(setup, Some((&physics, bodies.clone(), scale)), device.clone())
         });
         let tank = tank.transpose()?;
         let sleepers = layout.bodies.iter().map(|body| body.asleep).collect();
@@ -315,5 +315,10 @@ impl World for AuthoredWorld {
 
     fn backend(&self) -> String {
         self.tank.as_ref().map_or("cpu", Tank::name).into()
+    }
+
+    #[cfg(feature = "gpu")]
+    fn on_device(&self) -> Option<crate::gpu::OnDevice> {
+        self.tank.as_ref()?.on_device()
     }
 }

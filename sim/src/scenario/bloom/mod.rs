@@ -9,7 +9,7 @@ use super::{Kind, Scenario, Stage};
 use crate::{
     genome::{Genome, ParamSpec, TraitSpec, option},
     stage::{LIGHTS, PALETTES},
-    world::{Backend, Plan, SimError, World},
+    world::{Device, Plan, SimError, World},
 };
 use flower::Flower;
 use stage::BloomStage;
@@ -147,7 +147,7 @@ impl Scenario for Bloom {
         }
     }
 
-    fn world(&self, genome: &Genome, _: Backend) -> Result<Box<dyn World>, SimError> {
+    fn world_on(&self, genome: &Genome, _: &Device) -> Result<Box<dyn World>, SimError> {
         Ok(Box::new(BloomWorld::new(&Flower::new(genome))?))
     }
 
@@ -207,7 +207,7 @@ mod tests {
             let mut recipe = crate::Recipe::new("bloom@1", Seed::from(seed), crate::Film::DRAFT).unwrap();
             recipe.params.insert("arms".into(), crate::recipe::ParamValue::Number(20.0));
             recipe.params.insert("rings".into(), crate::recipe::ParamValue::Number(12.0));
-            let run = world::simulate(&recipe, Backend::Cpu, &mut |_, _| true).unwrap();
+            let run = world::simulate(&recipe, crate::Backend::Cpu, &mut |_, _| true).unwrap();
             let last = run.trajectory.snapshot(run.trajectory.snapshots() - 1).unwrap();
             let count = run.trajectory.elements();
             let fallen = last[7 * count..7 * count + 240].iter().filter(|step| **step >= 0).count();

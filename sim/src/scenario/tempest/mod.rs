@@ -9,7 +9,7 @@ use crate::{
     coupled::{CHANNELS, MatterWorld},
     genome::{Genome, ParamSpec, TraitSpec, option},
     stage::{LIGHTS, PALETTES},
-    world::{Backend, Plan, SimError, World},
+    world::{Device, Plan, SimError, World},
 };
 use stage::TempestStage;
 use storm::Storm;
@@ -136,8 +136,8 @@ impl Scenario for Tempest {
         }
     }
 
-    fn world(&self, genome: &Genome, backend: Backend) -> Result<Box<dyn World>, SimError> {
-        Ok(Box::new(MatterWorld::open(Storm::new(genome).setup(), backend)?))
+    fn world_on(&self, genome: &Genome, device: &Device) -> Result<Box<dyn World>, SimError> {
+        Ok(Box::new(MatterWorld::open(Storm::new(genome).setup(), device)?))
     }
 
     fn stage(&self, genome: &Genome) -> Box<dyn Stage> {

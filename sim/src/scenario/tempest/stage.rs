@@ -11,8 +11,8 @@ use crate::{
     genome::Genome,
     palette::{Palette, mix, scale},
     scenario::{Stage, noise::smooth},
-    scene::{Camera, Fluid, Material, Mesh, Rgb, Scene},
-    stage::{Lighting, cove, placed},
+    scene::{Camera, Fluid, Material, Mesh, Particle, Particles, Rgb, Scene},
+    stage::{Lighting, SEEN, cove, placed},
 };
 
 /// Where the middle floats above the floor, in radii of the vessel.
@@ -125,16 +125,39 @@ fn pigments(genome: &Genome, palette: &Palette, storm: &Storm) -> Vec<Rgb> {
 
 impl Stage for TempestStage {
     fn scene(&self, time: f64, values: &[f32], _rates: &[f32]) -> Scene {
-        let count = self.pigments.len();
-        let at =
-            |axis: usize, i: usize| (values[axis * count + i] / SNAPSHOT_UNIT as f32 - self.cells / 2.0) / self.radius;
         let fluid = Fluid {
-            positions: (0..count).map(|i| Point3::new(at(0, i), at(1, i) + HEIGHT, at(2, i))).collect(),
+            positions: self.places(values).collect(),
             colors: self.pigments.clone(),
             spacing: self.spacing,
             share: 1.0 / (COARSER * COARSER * COARSER),
             material: 0,
         };
+        Scene { fluid: Some(fluid), ..self.bare(time) }
+    }
+
+    fn apart(&self, time: f64, values: &[f32], _rates: &[f32]) -> Option<(Scene, Particles)> {
+        let seen = |(place, tint): (Point3<f32>, &Rgb)| Particle { place, tint: *tint, material: Some(0) };
+        let particles = Particles {
+            particles: self.places(values).zip(&self.pigments).map(seen).collect(),
+            radius: SEEN * self.spacing / COARSER,
+            cell: 1.0 / self.radius,
+            corner: Point3::new(0.0, HEIGHT, 0.0) - Vector3::repeat(self.cells / 2.0 / self.radius),
+        };
+        Some((self.bare(time), particles))
+    }
+}
+
+impl TempestStage {
+    fn places(&self, values: &[f32]) -> impl Iterator<Item = Point3<f32>> {
+        let count = self.pigments.len();
+        let at = move |axis: usize, i: usize| {
+            (values[axis * count + i] / SNAPSHOT_UNIT as f32 - self.cells / 2.0) / self.radius
+        };
+        (0..count).map(move |i| Point3::new(at(0, i), at(1, i) + HEIGHT, at(2, i)))
+    }
+
+    /// The scene without the liquid.
+    fn bare(&self, time: f64) -> Scene {
         let (elevation, distance) = self.camera;
         // Comes near as the liquid gathers.
         let distance = distance + AWAY * thrown(time as f32);
@@ -158,7 +181,7 @@ impl Stage for TempestStage {
             materials: vec![self.material, floor],
             meshes: vec![self.floor.clone()],
             instances: vec![placed(0, 1)],
-            fluid: Some(fluid),
+            fluid: None,
             haze: None,
             fog: None,
             moved: vec![],

@@ -10,7 +10,7 @@ use super::{Kind, Scenario, Stage};
 use crate::{
     genome::{Genome, ParamSpec, TraitSpec, option},
     stage::PALETTES,
-    world::{Backend, Plan, SimError, World},
+    world::{Device, Plan, SimError, World},
 };
 use galaxies::Cluster;
 use stage::WaltzStage;
@@ -176,8 +176,8 @@ impl Scenario for Waltz {
         }
     }
 
-    fn world(&self, genome: &Genome, backend: Backend) -> Result<Box<dyn World>, SimError> {
-        Ok(Box::new(PointWorld::open(&Cluster::new(genome), steps(genome), backend)?))
+    fn world_on(&self, genome: &Genome, device: &Device) -> Result<Box<dyn World>, SimError> {
+        Ok(Box::new(PointWorld::open(&Cluster::new(genome), steps(genome), device)?))
     }
 
     fn stage(&self, genome: &Genome) -> Box<dyn Stage> {

@@ -5,7 +5,7 @@ use crate::{
     fixed::ONE,
     gravity::{MAX_SPEED, Point, RANGE, WORDS, twin::TwinGravity},
     trajectory::Snapshot,
-    world::{Backend, SimError, World},
+    world::{Device, SimError, World},
 };
 
 enum Engine {
@@ -27,22 +27,22 @@ pub(super) struct PointWorld {
 }
 
 impl PointWorld {
-    /// The cluster at its first step, on `backend`.
-    pub(super) fn open(cluster: &Cluster, steps: u32, backend: Backend) -> Result<Self, SimError> {
+    /// The cluster at its first step, on `device`.
+    pub(super) fn open(cluster: &Cluster, steps: u32, device: &Device) -> Result<Self, SimError> {
         let law = cluster.law();
         let (points, visible) = (cluster.points(), cluster.visible());
         let count = points.len();
         #[cfg(feature = "gpu")]
-        if let Some(gpu) = crate::gpu::Gpu::wanted(backend)? {
+        if let Some(gpu) = device.gpu()? {
             let name = format!("wgpu: {}", gpu.name());
             match crate::gravity::gpu::GpuGravity::new(gpu, &law, &points) {
                 Ok(gpu) => return Ok(Self { engine: Engine::Gpu(gpu), count, visible, step: 0, steps, name }),
-                Err(error) if backend.insists_on_device() => return Err(error.into()),
+                Err(error) if device.is_insisted_on() => return Err(error.into()),
                 Err(_) => {}
             }
         }
         #[cfg(not(feature = "gpu"))]
-        if backend.insists_on_device() {
+        if device.is_insisted_on() {
             return Err(crate::world::KernelError::Device("this build has no kernels for it".into()).into());
         }
         let engine = Engine::Twin(Box::new(TwinGravity::new(&law, points)));
