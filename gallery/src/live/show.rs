@@ -45,6 +45,9 @@ const SHADOW_EDGE: usize = 2048;
 /// smooths their edges.
 const SLOW_SCALE: [f32; 2] = [0.75, 1.5];
 
+/// The same for particles by themselves, of which many lie in front of each other.
+const SLOW_APART: f32 = 0.4;
+
 /// The longest edge of what a processor draws of shining points while they move, pixels.
 const SKETCH_EDGE: u32 = 540;
 
@@ -250,9 +253,14 @@ fn make_targets(
     for old in std::mem::take(&mut views.retired) {
         textures.remove_image(&old);
     }
-    let scale = if views.slow { SLOW_SCALE[usize::from(!views.playing)] } else { 1.0 };
+    let (slow, playing) = (views.slow, views.playing);
     for (slot, view) in views.views.iter_mut().enumerate() {
         let Some(wanted) = view.wanted else { continue };
+        let scale = match (slow, playing) {
+            (false, _) => 1.0,
+            (true, true) if view.world.on_device().is_some() => SLOW_APART,
+            (true, playing) => SLOW_SCALE[usize::from(!playing)],
+        };
         let wanted = (wanted.as_vec2() * scale).as_uvec2().max(UVec2::ONE);
         if view.target.as_ref().is_some_and(|(_, _, size)| *size == wanted) {
             continue;

@@ -56,6 +56,7 @@ impl Drop for Display {
 }
 
 /// The built gallery with a home and a display.
+#[derive(Clone)]
 pub(crate) struct Gallery<'a> {
     workspace: &'a Workspace,
     program: PathBuf,
@@ -144,11 +145,19 @@ pub(crate) fn check(workspace: &Workspace) -> Result<String> {
     without_an_adapter(&gallery)?;
     let crowd = folder.path().join("crowd");
     mint_many(workspace, &crowd, "12")?;
-    let status = Gallery { home: crowd, ..gallery }.drive("harm", &shots, &[])?;
-    if !status.success() {
-        bail!("harm.drive ended with {status}; its pictures are in {}", shots.display());
+    let live = folder.path().join("live");
+    std::fs::create_dir(&live).into_diagnostic()?;
+    let others = [
+        (Gallery { home: crowd, ..gallery.clone() }, "harm", &[][..]),
+        (Gallery { home: live, size: [800, 520], ..gallery }, "live", &["--backend", "gpu"]),
+    ];
+    for (gallery, script, more) in others {
+        let status = gallery.drive(script, &shots, more)?;
+        if !status.success() {
+            bail!("{script}.drive ended with {status}; its pictures are in {}", shots.display());
+        }
     }
-    Ok("made, killed twice, resumed, minted once, verified, found changed; harm shown as such".to_owned())
+    Ok("made, killed twice, resumed, minted once, verified, found changed; harm shown as such; a liquid drawn where it is stepped".to_owned())
 }
 
 /// Makes a home with so many tokens, ten of which are meant to harm.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bevy::math::{UVec2, Vec2};
 use bevy_egui::egui::{self, Align, Align2, FontId, Frame, Key, Layout, Margin, RichText, Sense, Ui};
 use seedstorm_sim::{
-    Film, Genome, Recipe, Seed,
+    Backend, Film, Genome, Recipe, Seed,
     recipe::ParamValue,
     resolve,
     scenario::{self, Scenario},
@@ -214,16 +214,16 @@ pub fn show(ui: &mut Ui, gallery: &mut Gallery, views: &mut Views, pixels: f32) 
     // A slider under way changes nothing yet.
     let settled = !ui.input(|input| input.pointer.any_down());
     if wanted != gallery.explore.shown && (settled || gallery.explore.shown.is_empty()) {
-        open(gallery, views, &wanted);
+        open(gallery, views, &wanted, gallery.backend);
         gallery.settings.saw(Seen { scenario: name.into(), seed });
     }
     scrubber(ui, gallery, views);
     stage(ui, gallery, views, pixels);
 }
 
-fn open(gallery: &mut Gallery, views: &mut Views, recipes: &[Recipe]) {
+fn open(gallery: &mut Gallery, views: &mut Views, recipes: &[Recipe], backend: Backend) {
     let was = (views.time, views.playing, !gallery.explore.shown.is_empty());
-    if let Err(error) = views.open(recipes, gallery.backend) {
+    if let Err(error) = views.open(recipes, backend) {
         gallery.trouble = Some(error.to_string());
     }
     if was.2 && !was.1 {
@@ -279,7 +279,9 @@ fn choose(ui: &mut Ui, gallery: &mut Gallery, views: &mut Views, pixels: f32) {
         .collect();
     let recipes: Vec<Recipe> = tiles.iter().map(|(_, recipe)| recipe.clone()).collect();
     if gallery.explore.shown != recipes {
-        open(gallery, views, &recipes);
+        // A processor that plays the device is too slow for so many.
+        let backend = if views.slow { Backend::Cpu } else { gallery.backend };
+        open(gallery, views, &recipes, backend);
         (views.playing, views.orbit) = (true, Default::default());
     }
     let page = widgets::page(ui);
@@ -461,6 +463,9 @@ fn scrubber(ui: &mut Ui, gallery: &mut Gallery, views: &mut Views) {
                     gallery.explore.asked = !on;
                 }
                 let words = match simulated {
+                    ..1.0 if views.views.iter().any(|view| view.world.on_device().is_some()) => {
+                        format!("{:.0} %, the GPU is at {:.0} %", 100.0 * views.time, 100.0 * simulated)
+                    }
                     ..1.0 => format!("{:.0} %, simulated {:.0} %", 100.0 * views.time, 100.0 * simulated),
                     _ => format!("{:.0} %", 100.0 * views.time),
                 };
