@@ -50,8 +50,8 @@ fn what_is_apart_is_what_is_in_the_scene() {
         let states = places(&world.checkpoint().unwrap());
         assert_eq!(states.len(), apart.particles.len());
         for (state, particle) in states.iter().zip(&apart.particles) {
-            for axis in 0..3 {
-                let place = apart.corner[axis] + state[axis] as f32 / ONE as f32 * apart.cell;
+            for (axis, word) in state[..3].iter().enumerate() {
+                let place = apart.corner[axis] + *word as f32 / ONE as f32 * apart.cell;
                 assert!((place - particle.place[axis]).abs() < apart.cell / 50.0);
             }
         }
