@@ -201,7 +201,13 @@ fn draw(
         let simulated = views.views.iter().map(|view| view.world.simulated()).fold(1.0, f64::min);
         let next = views.time + time.delta_secs_f64().min(0.1) / PLAYED;
         // It waits for what is simulated, and begins anew at the end.
-        views.time = if next >= 1.0 && simulated >= 1.0 { 0.0 } else { next.min(simulated) };
+        let under_way = views.views.iter().all(|view| view.world.is_under_way_at(next));
+        views.time = match () {
+            () if next >= 1.0 && simulated >= 1.0 => 0.0,
+            // It is seen as it is stepped, though a frame may have taken its time.
+            () if under_way => simulated,
+            () => next.min(simulated),
+        };
     }
     let screen = context.viewport_rect();
     let layer = egui::UiBuilder::new().layer_id(egui::LayerId::background()).max_rect(screen);

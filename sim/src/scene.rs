@@ -279,28 +279,58 @@ pub struct Fog {
     pub anisotropy: f32,
 }
 
-/// The particles of a world one by one, in the order in which it steps them.
+/// What a world is made of, one by one, in the order in which it is stepped.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Particles {
-    /// Each of them.
-    pub particles: Vec<Particle>,
-    /// How large they are seen, world units: where they are at rest they overlap.
-    pub radius: f32,
+    /// Their centres.
+    pub places: Vec<Point3<f32>>,
     /// Edge of a cell of the grid that they move in, world units.
     pub cell: f32,
     /// That grid's corner.
     pub corner: Point3<f32>,
+    /// What is seen of them.
+    pub seen: Seen,
 }
 
-/// A particle that is seen by itself.
+/// What is seen of particles.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Seen {
+    /// Each as a ball.
+    Balls {
+        /// The radius of those of each of [`Scene::materials`], world units: where they are at rest they overlap.
+        radii: Vec<f32>,
+        /// Each one's factor on its material's base colour, and the index of that in [`Scene::materials`]; `None` where it is
+        /// not seen.
+        looks: Vec<(Rgb, Option<usize>)>,
+    },
+    /// Clouds of light and dust around them.
+    Clouds {
+        /// The clouds, in any order.
+        puffs: Vec<Puff>,
+        /// Whether they shine, rather than dim.
+        shining: bool,
+    },
+}
+
+/// A [`Cloud`] around a particle.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Particle {
-    /// Its centre.
-    pub place: Point3<f32>,
-    /// Factor on its material's base colour.
-    pub tint: Rgb,
-    /// Index into [`Scene::materials`]; `None` where it is not seen.
-    pub material: Option<usize>,
+pub struct Puff {
+    /// Which particle's place is its own.
+    pub around: u32,
+    /// As of a [`Cloud`].
+    pub radius: f32,
+    /// As of a [`Cloud`].
+    pub depth: Rgb,
+    /// As of a [`Cloud`].
+    pub radiance: Rgb,
+}
+
+impl Puff {
+    /// The cloud that it is at `position`.
+    #[must_use]
+    pub fn at(self, position: Point3<f32>) -> Cloud {
+        Cloud { position, radius: self.radius, depth: self.depth, radiance: self.radiance }
+    }
 }
 
 /// Many small clouds, drawn from back to front over the picture of everything else, which they neither light nor hide

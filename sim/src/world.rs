@@ -66,7 +66,7 @@ impl Device {
     pub(crate) fn gpu(&self) -> Result<Option<crate::gpu::Gpu>, KernelError> {
         use crate::gpu::{Gpu, Products};
         let open = |products| match &self.lent {
-            Some(gpu) => Ok(gpu.clone().with(products)),
+            Some(gpu) => Ok(gpu.clone().with_products(products)),
             None => Gpu::open(products),
         };
         match self.backend {

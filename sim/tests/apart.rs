@@ -4,10 +4,11 @@
 use seedstorm_sim::{
     Backend, Film, Recipe, Seed,
     fixed::ONE,
+    gravity,
     matter::{Particle, WORDS},
     recipe::ParamValue,
     resolve,
-    scene::Shape,
+    scene::{Seen, Shape},
 };
 
 fn recipe(scenario: &str, coarse: (&str, f64)) -> Recipe {
@@ -40,33 +41,61 @@ fn what_is_apart_is_what_is_in_the_scene() {
         let balls = &whole.instances[bare.instances.len()..];
         assert_eq!(bare.instances, whole.instances[..bare.instances.len()]);
         assert!(balls.iter().all(|ball| matches!(ball.shape, Shape::Sphere(_))));
-        let seen: Vec<_> = apart.particles.iter().filter(|particle| particle.material.is_some()).collect();
-        assert_eq!(seen.len(), fluid.positions.len() + balls.len());
-        let liquid: Vec<_> = seen.iter().filter(|particle| particle.material == Some(fluid.material)).collect();
-        assert_eq!(liquid.iter().map(|particle| particle.place).collect::<Vec<_>>(), fluid.positions);
-        assert_eq!(liquid.iter().map(|particle| particle.tint).collect::<Vec<_>>(), fluid.colors);
-        assert!(apart.radius > 0.3 * apart.cell && apart.radius < 2.0 * apart.cell);
+        let Seen::Balls { radii, looks } = &apart.seen else { panic!("matter is balls") };
+        assert_eq!(looks.iter().flat_map(|(_, material)| material).count(), fluid.positions.len() + balls.len());
+        let all = apart.places.iter().zip(looks);
+        let (centres, tints): (Vec<_>, Vec<_>) = all
+            .filter(|(_, (_, material))| *material == Some(fluid.material))
+            .map(|(place, (tint, _))| (*place, *tint))
+            .unzip();
+        assert_eq!((centres, tints), (fluid.positions, fluid.colors));
+        assert!(radii.iter().all(|radius| *radius > 0.2 * apart.cell && *radius < 2.0 * apart.cell));
+        assert_eq!(radii.len(), whole.materials.len());
         // What the kernel has is in cells of the grid; a snapshot has it rounded to 1/32 of one.
         let states = places(&world.checkpoint().unwrap());
-        assert_eq!(states.len(), apart.particles.len());
-        for (state, particle) in states.iter().zip(&apart.particles) {
+        assert_eq!(states.len(), apart.places.len());
+        for (state, seen) in states.iter().zip(&apart.places) {
             for (axis, word) in state[..3].iter().enumerate() {
                 let place = apart.corner[axis] + *word as f32 / ONE as f32 * apart.cell;
-                assert!((place - particle.place[axis]).abs() < apart.cell / 50.0);
+                assert!((place - seen[axis]).abs() < apart.cell / 50.0);
             }
         }
     }
 }
 
 #[test]
-fn worlds_of_other_things_have_no_particles() {
-    for name in ["bloom@1", "waltz@1"] {
-        let recipe = Recipe::new(name, Seed::from(1), Film::DRAFT).unwrap();
-        let (scenario, genome) = resolve(&recipe).unwrap();
-        let mut world = scenario.world(&genome, Backend::Cpu).unwrap();
-        let values: Vec<f32> = world.snapshot().unwrap().iter().map(|number| *number as f32).collect();
-        assert!(scenario.stage(&genome).apart(0.0, &values, &vec![0.0; values.len()]).is_none());
+fn clouds_apart_are_those_of_the_haze() {
+    let recipe = recipe("waltz@1", ("points", 4096.0));
+    let (scenario, genome) = resolve(&recipe).unwrap();
+    let mut world = scenario.world(&genome, Backend::Cpu).unwrap();
+    world.advance(scenario.plan(&genome).snapshot_every).unwrap();
+    let values: Vec<f32> = world.snapshot().unwrap().iter().map(|number| *number as f32).collect();
+    let rates = vec![1.0; values.len()];
+    let stage = scenario.stage(&genome);
+    let haze = stage.scene(0.3, &values, &rates).haze.unwrap();
+    let (bare, apart) = stage.apart(0.3, &values, &rates).unwrap();
+    assert!(bare.haze.is_none());
+    let Seen::Clouds { puffs, .. } = &apart.seen else { panic!("points are clouds") };
+    let clouds: Vec<_> = puffs.iter().map(|puff| puff.at(apart.places[puff.around as usize])).collect();
+    assert_eq!(clouds, haze.clouds);
+    let points = world.checkpoint().unwrap();
+    let words: Vec<i32> = points.as_chunks::<4>().0.iter().map(|bytes| i32::from_le_bytes(*bytes)).collect();
+    let states = words[2..].as_chunks::<{ gravity::WORDS }>().0;
+    for (state, seen) in states.iter().zip(&apart.places) {
+        for (axis, word) in state[..3].iter().enumerate() {
+            let place = apart.corner[axis] + *word as f32 / ONE as f32 * apart.cell;
+            assert!((place - seen[axis]).abs() < apart.cell / 200.0);
+        }
     }
+}
+
+#[test]
+fn worlds_of_bodies_have_no_particles() {
+    let recipe = Recipe::new("bloom@1", Seed::from(1), Film::DRAFT).unwrap();
+    let (scenario, genome) = resolve(&recipe).unwrap();
+    let mut world = scenario.world(&genome, Backend::Cpu).unwrap();
+    let values: Vec<f32> = world.snapshot().unwrap().iter().map(|number| *number as f32).collect();
+    assert!(scenario.stage(&genome).apart(0.0, &values, &vec![0.0; values.len()]).is_none());
 }
 
 /// Needs an adapter, as `twins.rs` says.
@@ -109,7 +138,7 @@ fn a_device_of_others_steps_the_same_world_where_they_can_see_it() {
     read.slice(..).map_async(wgpu::MapMode::Read, |done| done.unwrap());
     device.poll(wgpu::PollType::wait_indefinitely()).unwrap();
     let words: Vec<i32> = bytemuck::pod_collect_to_vec(&read.slice(..).get_mapped_range());
-    assert_eq!(words.len(), (there.stride * there.count) as usize);
+    assert_eq!(there.stride as usize, WORDS);
     let states = places(&lent.checkpoint().unwrap());
     assert_eq!(words.as_chunks::<WORDS>().0, states);
 }

@@ -10,7 +10,10 @@ use bevy::{
     math::Vec3,
     pbr::StandardMaterial,
     prelude::*,
-    render::render_resource::{Extent3d, TextureDimension, TextureFormat, TextureViewDescriptor, TextureViewDimension},
+    render::{
+        render_resource::{Extent3d, TextureDimension, TextureFormat, TextureViewDescriptor, TextureViewDimension},
+        view::ColorGrading,
+    },
 };
 use nalgebra::{Point3, Vector3};
 use seedstorm_sim::scene::{AreaLight, Backdrop, Material, Rgb, Scene};
@@ -29,6 +32,15 @@ pub const WHITE: f32 = 1.2;
 /// The camera's exposure for a scene.
 pub fn exposure(scene: &Scene) -> Exposure {
     Exposure { ev100: -scene.exposure_stops }
+}
+
+/// What the film's curve for light does beyond Bevy's.
+pub fn punch(shining: bool) -> ColorGrading {
+    let mut grading = ColorGrading::default();
+    if shining {
+        grading.global.post_saturation = 1.4;
+    }
+    grading
 }
 
 pub fn color(rgb: Rgb) -> Color {

@@ -1,11 +1,12 @@
-//! Particles as balls, drawn where they are: on the device that steps them they never leave it.
+//! Particles by themselves, drawn where they are: on the device that steps them they never leave it.
 //!
-//! A liquid's surface takes a processor longer than a frame, of many particles far longer. While a world moves its particles
-//! are drawn by themselves; where it rests, the surface follows (`bake.rs`).
+//! A liquid's surface takes a processor longer than a frame, of many particles far longer, and so do many points of light.
+//! While a world moves its particles are drawn one by one, as balls or as clouds; where it rests, the surface follows
+//! (`bake.rs`), or the points as the film will have them.
 
 use bevy::{
     asset::{RenderAssetUsages, embedded_asset},
-    mesh::{Indices, MeshVertexAttribute, MeshVertexBufferLayoutRef, PrimitiveTopology, VertexFormat},
+    mesh::{MeshVertexAttribute, MeshVertexBufferLayoutRef, PrimitiveTopology, VertexFormat},
     pbr::{MaterialPipeline, MaterialPipelineKey, StandardMaterial},
     prelude::*,
     render::{
@@ -15,10 +16,13 @@ use bevy::{
         },
         renderer::{RenderDevice, RenderQueue},
     },
-    shader::ShaderRef,
+    shader::{ShaderRef, load_shader_library},
 };
 use bytemuck::cast_slice;
-use seedstorm_sim::{gpu::OnDevice, scene};
+use seedstorm_sim::{
+    gpu::OnDevice,
+    scene::{self, Particles, Puff, Seen},
+};
 
 use super::look;
 
@@ -27,33 +31,45 @@ pub struct ParticlesPlugin;
 
 impl Plugin for ParticlesPlugin {
     fn build(&self, app: &mut App) {
-        embedded_asset!(app, "particles.wgsl");
-        app.add_plugins(MaterialPlugin::<Balls>::default());
+        load_shader_library!(app, "places.wgsl");
+        embedded_asset!(app, "balls.wgsl");
+        embedded_asset!(app, "puffs.wgsl");
+        app.add_plugins((MaterialPlugin::<Balls>::default(), MaterialPlugin::<Puffs>::default()));
     }
 }
 
-const SHADER: &str = "embedded://seedstorm_gallery/live/particles.wgsl";
+const BALLS: &str = "embedded://seedstorm_gallery/live/balls.wgsl";
+const PUFFS: &str = "embedded://seedstorm_gallery/live/puffs.wgsl";
 
-/// The particle's number times three, and which corner of its triangle a vertex is.
+/// A triangle's number times three, and which of its corners a vertex is.
 const CORNER: MeshVertexAttribute = MeshVertexAttribute::new("Corner", 0x5eed_5707, VertexFormat::Uint32);
+
+/// Where particles are: `places.wgsl` says what each means.
+#[derive(ShaderType, Clone)]
+struct Grid {
+    corner: Vec4,
+    stride: u32,
+    in_cells: u32,
+}
 
 /// Balls of one material.
 #[derive(Asset, TypePath, AsBindGroup, Clone)]
 pub struct Balls {
     #[uniform(0)]
-    look: Look,
+    grid: Grid,
     #[storage(1, read_only, buffer)]
     places: Buffer,
-    #[storage(2, read_only, buffer)]
+    #[uniform(2)]
+    look: Look,
+    #[storage(3, read_only, buffer)]
     tints: Buffer,
 }
 
-/// What the shader is told of them: `particles.wgsl` says what each means.
+/// What balls look like: `balls.wgsl` says what each means.
 #[derive(ShaderType, Clone)]
 struct Look {
     base_color: Vec4,
     emissive: Vec4,
-    corner: Vec4,
     radius: f32,
     metallic: f32,
     perceptual_roughness: f32,
@@ -61,25 +77,45 @@ struct Look {
     clearcoat: f32,
     clearcoat_perceptual_roughness: f32,
     material: f32,
-    stride: u32,
-    in_cells: u32,
+}
+
+impl Look {
+    /// Number `material`, seen as balls.
+    fn new(material: usize, of: &scene::Material, radius: f32) -> Self {
+        let standard = look::material(of);
+        // In place of an alpha: how much the exposure is told to do to it, which is nothing of what a material gives off.
+        let color = |color: LinearRgba| Vec4::new(color.red, color.green, color.blue, 0.0);
+        let StandardMaterial { metallic, perceptual_roughness, reflectance, clearcoat, .. } = standard;
+        Self {
+            base_color: color(standard.base_color.to_linear()),
+            emissive: color(standard.emissive),
+            radius,
+            metallic,
+            // A mirror of many balls shows nothing but glints.
+            perceptual_roughness: perceptual_roughness.max(0.35),
+            reflectance,
+            clearcoat,
+            clearcoat_perceptual_roughness: standard.clearcoat_perceptual_roughness.max(0.25),
+            material: material as f32 + 1.0,
+        }
+    }
 }
 
 impl Material for Balls {
     fn vertex_shader() -> ShaderRef {
-        SHADER.into()
+        BALLS.into()
     }
 
     fn fragment_shader() -> ShaderRef {
-        SHADER.into()
+        BALLS.into()
     }
 
     fn prepass_vertex_shader() -> ShaderRef {
-        SHADER.into()
+        BALLS.into()
     }
 
     fn prepass_fragment_shader() -> ShaderRef {
-        SHADER.into()
+        BALLS.into()
     }
 
     /// A ball's triangle is larger than the ball.
@@ -93,81 +129,140 @@ impl Material for Balls {
         layout: &MeshVertexBufferLayoutRef,
         _: MaterialPipelineKey<Self>,
     ) -> Result<(), SpecializedMeshPipelineError> {
-        descriptor.vertex.buffers = vec![layout.0.get_layout(&[CORNER.at_shader_location(0)])?];
         descriptor.vertex.shader_defs.push("STANDARD_MATERIAL_CLEARCOAT".into());
         if let Some(fragment) = &mut descriptor.fragment {
             fragment.shader_defs.push("STANDARD_MATERIAL_CLEARCOAT".into());
         }
-        descriptor.primitive.cull_mode = None;
-        Ok(())
+        of_triangles(descriptor, layout)
     }
+}
+
+/// Clouds of light and dust.
+#[derive(Asset, TypePath, AsBindGroup, Clone)]
+pub struct Puffs {
+    #[uniform(0)]
+    grid: Grid,
+    #[storage(1, read_only, buffer)]
+    places: Buffer,
+    #[storage(2, read_only, buffer)]
+    puffs: Buffer,
+}
+
+impl Material for Puffs {
+    fn vertex_shader() -> ShaderRef {
+        PUFFS.into()
+    }
+
+    fn fragment_shader() -> ShaderRef {
+        PUFFS.into()
+    }
+
+    fn alpha_mode(&self) -> AlphaMode {
+        AlphaMode::Premultiplied
+    }
+
+    fn enable_prepass() -> bool {
+        false
+    }
+
+    fn enable_shadows() -> bool {
+        false
+    }
+
+    fn specialize(
+        _: &MaterialPipeline,
+        descriptor: &mut RenderPipelineDescriptor,
+        layout: &MeshVertexBufferLayoutRef,
+        _: MaterialPipelineKey<Self>,
+    ) -> Result<(), SpecializedMeshPipelineError> {
+        of_triangles(descriptor, layout)
+    }
+}
+
+/// A pipeline whose vertices are numbers, and whose triangles have no back.
+fn of_triangles(
+    descriptor: &mut RenderPipelineDescriptor,
+    layout: &MeshVertexBufferLayoutRef,
+) -> Result<(), SpecializedMeshPipelineError> {
+    descriptor.vertex.buffers = vec![layout.0.get_layout(&[CORNER.at_shader_location(0)])?];
+    descriptor.primitive.cull_mode = None;
+    Ok(())
 }
 
 /// A moment's particles, ready to be drawn.
-#[derive(Clone, PartialEq)]
 pub struct Cloud {
     /// Their places in the world; none where the device has them.
     places: Vec<[f32; 3]>,
-    /// Their colours, and in place of an alpha the number of their material, from 1 on.
-    tints: Vec<[f32; 4]>,
-    /// The materials that occur.
-    materials: Vec<usize>,
-    radius: f32,
+    count: usize,
     corner: Vec4,
+    /// What the device is told of each: a triangle is drawn for so many bytes.
+    looks: Vec<u8>,
+    kind: Kind,
 }
+
+enum Kind {
+    /// The materials that occur, and the radius of each.
+    Balls(Vec<(usize, f32)>),
+    /// Whether they shine.
+    Puffs(bool),
+}
+
+/// Bytes that the device is told of a ball, and of a cloud.
+const BALL: usize = 16;
+const PUFF: usize = 32;
 
 impl Cloud {
     /// Particles with their places, or without.
-    pub fn new(of: &scene::Particles, with_places: bool) -> Self {
-        let tint = |particle: &scene::Particle| {
-            let [r, g, b] = particle.tint;
-            [r, g, b, particle.material.map_or(0.0, |material| material as f32 + 1.0)]
+    pub fn new(of: &Particles, with_places: bool) -> Self {
+        let (looks, kind) = match &of.seen {
+            Seen::Balls { radii, looks } => {
+                let mut materials: Vec<usize> = looks.iter().filter_map(|(_, material)| *material).collect();
+                materials.sort_unstable();
+                materials.dedup();
+                let tint = |([r, g, b], material): &([f32; 3], Option<usize>)| {
+                    [*r, *g, *b, material.map_or(0.0, |material| material as f32 + 1.0)]
+                };
+                let tints: Vec<[f32; 4]> = looks.iter().map(tint).collect();
+                let used = materials.into_iter().map(|material| (material, radii[material])).collect();
+                (cast_slice(&tints).to_vec(), Kind::Balls(used))
+            }
+            Seen::Clouds { puffs, shining } => {
+                let words = |Puff { around, radius, depth, radiance }: &Puff| {
+                    let ([r, g, b], [x, y, z]) = (*radiance, *depth);
+                    [r, g, b, *radius, x, y, z, f32::from_bits(*around)].map(f32::to_bits)
+                };
+                let words: Vec<[u32; 8]> = puffs.iter().map(words).collect();
+                (cast_slice(&words).to_vec(), Kind::Puffs(*shining))
+            }
         };
-        let mut materials: Vec<usize> = of.particles.iter().filter_map(|particle| particle.material).collect();
-        materials.sort_unstable();
-        materials.dedup();
         Self {
-            places: if with_places {
-                of.particles.iter().map(|particle| particle.place.into()).collect()
-            } else {
-                vec![]
-            },
-            tints: of.particles.iter().map(tint).collect(),
-            materials,
-            radius: of.radius,
+            places: if with_places { of.places.iter().map(|place| (*place).into()).collect() } else { vec![] },
+            count: of.places.len(),
             corner: look::point(of.corner).extend(of.cell),
+            looks,
+            kind,
         }
     }
 
-    fn look(&self, material: usize, of: &scene::Material, stride: u32, in_cells: bool) -> Look {
-        let standard = look::material(of);
-        let color = |color: LinearRgba| Vec4::new(color.red, color.green, color.blue, 1.0);
-        let StandardMaterial { metallic, perceptual_roughness, reflectance, clearcoat, .. } = standard;
-        Look {
-            base_color: color(standard.base_color.to_linear()),
-            emissive: color(standard.emissive),
-            corner: self.corner,
-            radius: self.radius,
-            metallic,
-            // A mirror of many balls shows nothing but glints.
-            perceptual_roughness: perceptual_roughness.max(0.35),
-            reflectance,
-            clearcoat,
-            clearcoat_perceptual_roughness: standard.clearcoat_perceptual_roughness.max(0.25),
-            material: material as f32 + 1.0,
-            stride,
-            in_cells: u32::from(in_cells),
-        }
+    /// Whether it shines; `None` where it is of what light falls on.
+    pub fn shining(&self) -> Option<bool> {
+        if let Kind::Puffs(shining) = self.kind { Some(shining) } else { None }
     }
+}
+
+/// What is drawn of particles.
+pub enum Drawn {
+    Balls(Balls),
+    Puffs(Puffs),
 }
 
 /// A view's buffers on the device.
 pub struct Buffers {
     mesh: Handle<Mesh>,
     places: Buffer,
-    tints: Buffer,
-    /// What `tints` holds.
-    written: Vec<[f32; 4]>,
+    looks: Buffer,
+    /// What `looks` holds.
+    written: Vec<u8>,
 }
 
 impl Buffers {
@@ -177,26 +272,26 @@ impl Buffers {
             let usage = BufferUsages::STORAGE | BufferUsages::COPY_DST;
             device.create_buffer_with_data(&BufferInitDescriptor { label: Some(label), contents, usage })
         };
-        let count = cloud.tints.len();
+        let bytes = if let Kind::Puffs(_) = cloud.kind { PUFF } else { BALL };
         Self {
-            mesh: meshes.add(triangles(count as u32)),
-            places: create("places", cast_slice(&vec![[0.0_f32; 3]; count])),
-            tints: create("tints", cast_slice(&cloud.tints)),
-            written: cloud.tints.clone(),
+            mesh: meshes.add(triangles((cloud.looks.len() / bytes) as u32)),
+            places: create("places", cast_slice(&vec![[0.0_f32; 3]; cloud.count])),
+            looks: create("looks", &cloud.looks),
+            written: cloud.looks.clone(),
         }
     }
 
-    /// The balls of each material at this moment: where `on_device` has them, or where `cloud` says.
+    /// What is drawn at this moment: where `on_device` has the particles, or where `cloud` says.
     pub fn show(
         &mut self,
-        cloud: &Cloud,
+        cloud: Cloud,
         materials: &[scene::Material],
         on_device: Option<&OnDevice>,
         queue: &RenderQueue,
-    ) -> Vec<(Mesh3d, Balls)> {
-        if cloud.tints != self.written {
-            queue.write_buffer(&self.tints, 0, cast_slice(&cloud.tints));
-            self.written.clone_from(&cloud.tints);
+    ) -> Vec<(Mesh3d, Drawn)> {
+        if cloud.looks != self.written {
+            queue.write_buffer(&self.looks, 0, &cloud.looks);
+            self.written = cloud.looks;
         }
         let (places, stride) = match on_device {
             Some(there) => (Buffer::from(there.buffer.clone()), there.stride),
@@ -205,21 +300,27 @@ impl Buffers {
                 (self.places.clone(), 3)
             }
         };
-        let balls = |material: usize| Balls {
-            look: cloud.look(material, &materials[material], stride, on_device.is_some()),
-            places: places.clone(),
-            tints: self.tints.clone(),
-        };
-        cloud.materials.iter().map(|material| (Mesh3d(self.mesh.clone()), balls(*material))).collect()
+        let grid = Grid { corner: cloud.corner, stride, in_cells: u32::from(on_device.is_some()) };
+        let mesh = Mesh3d(self.mesh.clone());
+        let looks = &self.looks;
+        match cloud.kind {
+            Kind::Puffs(_) => vec![(mesh, Drawn::Puffs(Puffs { grid, places, puffs: looks.clone() }))],
+            Kind::Balls(used) => {
+                let balls = |(material, radius): (usize, f32)| {
+                    let look = Look::new(material, &materials[material], radius);
+                    let (grid, places, tints) = (grid.clone(), places.clone(), looks.clone());
+                    (mesh.clone(), Drawn::Balls(Balls { grid, places, look, tints }))
+                };
+                used.into_iter().map(balls).collect()
+            }
+        }
     }
 }
 
-/// A triangle for each of `count` particles; where it lies is for the shader to say.
+/// So many triangles; where they lie is for the shader to say.
 fn triangles(count: u32) -> Mesh {
     let corners: Vec<u32> = (0..3 * count).collect();
-    Mesh::new(PrimitiveTopology::TriangleList, RenderAssetUsages::RENDER_WORLD)
-        .with_inserted_attribute(CORNER, corners.clone())
-        .with_inserted_indices(Indices::U32(corners))
+    Mesh::new(PrimitiveTopology::TriangleList, RenderAssetUsages::RENDER_WORLD).with_inserted_attribute(CORNER, corners)
 }
 
 #[cfg(test)]
@@ -227,7 +328,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use bevy::{
-        camera::{RenderTarget, visibility::NoFrustumCulling},
+        camera::{Exposure, RenderTarget, visibility::NoFrustumCulling},
         render::{
             gpu_readback::{Readback, ReadbackComplete},
             render_resource::{TextureFormat, TextureUsages},
@@ -242,7 +343,7 @@ mod tests {
     const EDGE: u32 = 64;
 
     /// What a camera at (0, 0, 3) sees of these particles, of which those that the device has are in cells.
-    fn seen(particles: &[[f32; 3]], by_device: bool) -> Vec<u8> {
+    fn drawn(particles: &[[f32; 3]], balls: bool, by_device: bool) -> Vec<u8> {
         let window = WindowPlugin { primary_window: None, exit_condition: ExitCondition::DontExit, ..default() };
         let mut app = App::new();
         app.add_plugins(DefaultPlugins.build().set(window).disable::<WinitPlugin>().disable::<bevy::log::LogPlugin>())
@@ -255,17 +356,25 @@ mod tests {
         image.texture_descriptor.usage |= TextureUsages::COPY_SRC;
         let image = world.resource_mut::<Assets<Image>>().add(image);
         let (cell, corner) = (0.125, Point3::new(-4.0, -4.0, -4.0));
-        let particle = |(number, place): (usize, &[f32; 3])| scene::Particle {
-            place: Point3::from(*place),
-            tint: [1.0, 0.5, 0.25],
-            // The last one is of another material.
-            material: Some(usize::from(number + 1 == particles.len())),
+        let count = particles.len();
+        // The last one is of another material, or shines in another colour.
+        let looks = (0..count).map(|number| ([1.0, 0.5, 0.25], Some(usize::from(number + 1 == count)))).collect();
+        let puff = |around: u32| Puff {
+            around,
+            radius: 0.25,
+            depth: [0.5; 3],
+            radiance: if around + 1 == count as u32 { [0.0, 0.0, 1.0] } else { [1.0, 0.5, 0.25] },
         };
-        let of = scene::Particles {
-            particles: particles.iter().enumerate().map(particle).collect(),
-            radius: 0.5,
+        let puffs = (0..count as u32).map(puff).collect();
+        let of = Particles {
+            places: particles.iter().map(|place| Point3::from(*place)).collect(),
             cell,
             corner,
+            seen: if balls {
+                Seen::Balls { radii: vec![0.5; 2], looks }
+            } else {
+                Seen::Clouds { puffs, shining: false }
+            },
         };
         let cloud = Cloud::new(&of, !by_device);
         let materials = [scene::Material::default(), scene::Material { base_color: [0.0; 3], ..default() }];
@@ -283,15 +392,26 @@ mod tests {
             mapped_at_creation: false,
         });
         queue.0.write_buffer(&buffer, 0, cast_slice(&words.collect::<Vec<i32>>()));
-        let there = OnDevice { buffer, stride: 4, count: particles.len() as u32 };
-        for (mesh, balls) in buffers.show(&cloud, &materials, by_device.then_some(&there), &queue) {
-            let material = MeshMaterial3d(world.resource_mut::<Assets<Balls>>().add(balls));
-            world.spawn((mesh, material, NoFrustumCulling));
+        let there = OnDevice { buffer, stride: 4 };
+        for (mesh, drawn) in buffers.show(cloud, &materials, by_device.then_some(&there), &queue) {
+            let mut drawing = world.spawn((mesh, NoFrustumCulling));
+            match drawn {
+                Drawn::Balls(balls) => {
+                    let balls = drawing.world_scope(|world| world.resource_mut::<Assets<Balls>>().add(balls));
+                    drawing.insert(MeshMaterial3d(balls));
+                }
+                Drawn::Puffs(puffs) => {
+                    let puffs = drawing.world_scope(|world| world.resource_mut::<Assets<Puffs>>().add(puffs));
+                    drawing.insert(MeshMaterial3d(puffs));
+                }
+            }
         }
         world.spawn((DirectionalLight::default(), Transform::from_xyz(1.0, 1.0, 2.0).looking_at(Vec3::ZERO, Vec3::Y)));
         world.spawn((
             Camera3d::default(),
             RenderTarget::Image(image.clone().into()),
+            // The light is a sun's; clouds shine by themselves.
+            if balls { Exposure::default() } else { Exposure { ev100: 0.0 } },
             Projection::Perspective(PerspectiveProjection { fov: 1.0, ..default() }),
             Transform::from_xyz(0.0, 0.0, 3.0).looking_at(Vec3::ZERO, Vec3::Y),
         ));
@@ -301,28 +421,38 @@ mod tests {
             told.lock().unwrap().clone_from(&complete.data);
         });
         // The pipelines are made meanwhile.
+        let mut before = vec![];
         for _ in 0..600 {
             app.update();
-            let picture = latest.lock().unwrap();
-            if picture.as_chunks::<4>().0.iter().any(|[r, g, b, _]| (*r, *g, *b) != (0, 0, 0)) {
-                return picture.clone();
+            let picture = latest.lock().unwrap().clone();
+            let lit = picture.as_chunks::<4>().0.iter().any(|[r, g, b, _]| (*r, *g, *b) != (0, 0, 0));
+            if lit && picture == before {
+                return picture;
             }
-            drop(picture);
+            before = picture;
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
         panic!("nothing came to the screen");
     }
 
-    /// Needs an adapter; a software one will do.
+    /// A software one will do.
+    fn there_is_an_adapter() -> bool {
+        let there = !seedstorm_sim::gpu::adapters().is_empty();
+        if !there && std::env::var_os("SEEDSTORM_REQUIRE_GPU").is_none() {
+            eprintln!("not drawn: no adapter");
+            return false;
+        }
+        true
+    }
+
     #[test]
     fn balls_are_round_and_where_the_device_has_them() {
-        if seedstorm_sim::gpu::adapters().is_empty() && std::env::var_os("SEEDSTORM_REQUIRE_GPU").is_none() {
-            eprintln!("not drawn: no adapter");
+        if !there_is_an_adapter() {
             return;
         }
         // One in the middle, one behind it, and a black one, which the first half hides.
-        let particles = [[0.0, 0.0, 0.0], [0.1, 0.0, -1.5], [0.4, 0.0, -0.25]];
-        let picture = seen(&particles, false);
+        let particles = [[0.0, 0.0, 0.0], [0.125, 0.0, -1.5], [0.375, 0.0, -0.25]];
+        let picture = drawn(&particles, true, false);
         let lit = |x: u32, y: u32| picture[4 * (y * EDGE + x) as usize] > 40;
         let middle = EDGE / 2;
         assert!(lit(middle, middle), "the ball in the middle is lit");
@@ -333,6 +463,23 @@ mod tests {
         let [red, green, blue] = [0, 1, 2].map(|c| picture[4 * (middle * EDGE + middle - 4) as usize + c]);
         assert!(red > green && green > blue, "its tint is orange: {red} {green} {blue}");
         // What the device has of the same particles looks the same.
-        assert_eq!(seen(&particles, true), picture);
+        assert_eq!(drawn(&particles, true, true), picture);
+    }
+
+    #[test]
+    fn clouds_are_round_and_where_the_device_has_them() {
+        if !there_is_an_adapter() {
+            return;
+        }
+        let particles = [[-0.75, 0.0, 0.0], [0.75, 0.0, 0.0]];
+        let picture = drawn(&particles, false, false);
+        let at = |x: u32, y: u32| [0, 1, 2].map(|c| picture[4 * (y * EDGE + x) as usize + c]);
+        // 0.75 at this distance are 14.6 pixels.
+        let (left, right, middle) = (at(17, 32), at(46, 32), at(32, 32));
+        assert!(left[0] > left[1] && left[1] > left[2], "orange: {left:?}");
+        assert!(right[2] > 60 && right[0] < 30, "blue: {right:?}");
+        assert!(middle[2] < right[2] / 2 && middle[0] < left[0] / 2, "they fade: {middle:?}");
+        assert_eq!(at(17, 4), [0; 3]);
+        assert_eq!(drawn(&particles, false, true), picture);
     }
 }

@@ -1,12 +1,15 @@
 //! Worlds on the screen: each is stepped by itself, baked at the moment that is wanted, and drawn by Bevy into a texture
 //! that a page puts where it likes.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bevy::{
     asset::RenderAssetUsages,
     camera::{
-        Exposure, RenderTarget,
+        Exposure, Hdr, RenderTarget,
         visibility::{NoFrustumCulling, RenderLayers},
     },
     core_pipeline::tonemapping::Tonemapping,
@@ -28,7 +31,7 @@ use super::{
     bake::{Baked, bake},
     look,
     orbit::Orbit,
-    particles::{Balls, Buffers, Cloud},
+    particles::{Balls, Buffers, Cloud, Drawn, Puffs},
     world::LiveWorld,
 };
 use crate::{widgets::Screen, work::Awaited};
@@ -76,6 +79,9 @@ pub struct Views {
 /// draws it may have to be made first.
 const DRAWN: u32 = 4;
 
+/// How long a moment is looked at before a processor makes a surface of its particles.
+const REST: Duration = Duration::from_millis(300);
+
 /// One world on the screen.
 pub struct View {
     pub recipe: Recipe,
@@ -92,6 +98,8 @@ pub struct View {
     target: Option<(Handle<Image>, egui::TextureId, UVec2)>,
     sketch: Option<Screen>,
     buffers: Option<Buffers>,
+    /// Whether it has its backdrop and what it reflects.
+    dressed: bool,
 }
 
 /// A moment, ready to be drawn.
@@ -100,8 +108,9 @@ struct Present {
     orbit: Orbit,
     scene: Scene,
     baked: Vec<Baked>,
-    /// Its particles by themselves, and whether they are drawn where the device steps them.
-    cloud: Option<(Cloud, bool)>,
+    /// Its particles by themselves, and whether they were asked for, where the device steps them or where they were.
+    cloud: Option<Cloud>,
+    apart: Option<bool>,
     sketch: Option<Rgb8Image>,
 }
 
@@ -113,6 +122,8 @@ struct Shown {
     scene: Scene,
     /// Whether its particles are drawn by themselves, and whether they are where the device steps them.
     apart: Option<bool>,
+    /// Since when.
+    since: Instant,
 }
 
 impl Views {
@@ -153,6 +164,7 @@ impl Views {
                 target: None,
                 sketch: None,
                 buffers: None,
+                dressed: false,
             })
         };
         let opened = recipes.iter().take(MOST).enumerate().map(&mut open).collect::<Result<_, SimError>>();
@@ -292,9 +304,16 @@ fn bake_views(mut views: ResMut<Views>) {
         let Some(size) = view.wanted else { continue };
         // As far as it was simulated.
         let time = time.min(view.world.simulated());
-        // What moves is drawn as particles where the device has them; what rests has a surface.
+        // What moves is drawn as particles where the device has them; what rests has a surface, once it has rested.
         let there = view.world.on_device().is_some();
-        let apart = (playing && there).then(|| view.world.is_under_way_at(time));
+        let rests = |shown: &Shown| {
+            shown.time == time && shown.apart != Some(true) && (shown.apart.is_none() || shown.since.elapsed() > REST)
+        };
+        let apart = match there {
+            false => None,
+            true if playing => Some(view.world.is_under_way_at(time)),
+            true => (!view.shown.as_ref().is_some_and(rests)).then_some(false),
+        };
         let is_shown = view.shown.as_ref().is_some_and(|shown| {
             let as_seen = shown.scene.haze.is_none() || (shown.orbit == orbit && shown.size == size);
             shown.time == time && shown.apart == apart && as_seen
@@ -308,12 +327,14 @@ fn bake_views(mut views: ResMut<Views>) {
         under_way += 1;
         bevy::tasks::AsyncComputeTaskPool::get()
             .spawn(async move {
-                let of_two = |(scene, particles)| (scene, apart.map(|there| (Cloud::new(&particles, !there), there)));
-                let both = if apart.is_some() { world.apart(time).map(of_two) } else { None };
-                let Some((scene, cloud)) = both.or_else(|| Some((world.scene(time)?, None))) else { return };
+                let by_themselves = apart.and_then(|there| {
+                    let (scene, particles) = world.apart(time)?;
+                    Some((scene, Some(Cloud::new(&particles, !there))))
+                });
+                let Some((scene, cloud)) = by_themselves.or_else(|| Some((world.scene(time)?, None))) else { return };
                 let sketch = scene.haze.is_some().then(|| sketch(&scene, orbit, size)).flatten();
                 let baked = if sketch.is_some() { vec![] } else { bake(&scene) };
-                tell.tell(Present { time, orbit, scene, baked, cloud, sketch });
+                tell.tell(Present { time, orbit, scene, baked, cloud, apart, sketch });
             })
             .detach();
     }
@@ -332,6 +353,7 @@ struct Kit<'w> {
     meshes: ResMut<'w, Assets<Mesh>>,
     materials: ResMut<'w, Assets<StandardMaterial>>,
     balls: ResMut<'w, Assets<Balls>>,
+    puffs: ResMut<'w, Assets<Puffs>>,
     images: ResMut<'w, Assets<Image>>,
     device: Option<Res<'w, RenderDevice>>,
     queue: Option<Res<'w, RenderQueue>>,
@@ -370,12 +392,13 @@ fn draw_views(
         for (entity, _) in there.iter().filter(|(_, of)| of.slot == slot && of.generation == generation) {
             commands.entity(entity).despawn();
         }
-        let Present { time, orbit, scene, baked, cloud, sketch } = present;
-        let apart = cloud.as_ref().map(|(_, there)| *there);
+        let Present { time, orbit, scene, baked, cloud, apart, sketch } = present;
+        let since = Instant::now();
+        let shining = cloud.as_ref().and_then(Cloud::shining);
         let size = view.wanted.unwrap_or_default();
         if let (Some(image), Ok(context)) = (&sketch, contexts.ctx_mut()) {
             view.sketch.get_or_insert_default().set(context, image);
-            view.shown = Some(Shown { time, orbit, size, scene, apart });
+            view.shown = Some(Shown { time, orbit, size, scene, apart, since });
             continue;
         }
         let layer = RenderLayers::layer(slot + 1);
@@ -384,14 +407,18 @@ fn draw_views(
             let material = kit.materials.add(look::material(&scene.materials[part.material]));
             commands.spawn((Mesh3d(kit.meshes.add(mesh(part))), MeshMaterial3d(material), layer.clone(), of));
         }
-        if let (Some((cloud, there)), Some(device), Some(queue)) = (cloud, &kit.device, &kit.queue) {
+        if let (Some(cloud), Some(device), Some(queue)) = (cloud, &kit.device, &kit.queue) {
             let buffers = view.buffers.get_or_insert_with(|| Buffers::new(&cloud, device, &mut kit.meshes));
-            let on_device = view.world.on_device().filter(|_| there);
-            for (mesh, balls) in buffers.show(&cloud, &scene.materials, on_device, queue) {
-                let material = MeshMaterial3d(kit.balls.add(balls));
-                commands.spawn((mesh, material, NoFrustumCulling, layer.clone(), of));
+            let on_device = view.world.on_device().filter(|_| apart == Some(true));
+            for (mesh, drawn) in buffers.show(cloud, &scene.materials, on_device, queue) {
+                let mut drawing = commands.spawn((mesh, NoFrustumCulling, layer.clone(), of));
+                match drawn {
+                    Drawn::Balls(balls) => drawing.insert(MeshMaterial3d(kit.balls.add(balls))),
+                    Drawn::Puffs(puffs) => drawing.insert(MeshMaterial3d(kit.puffs.add(puffs))),
+                };
             }
         }
+        view.sketch = None;
         if let Some(key) = look::key(&scene) {
             let target = look::point(scene.camera.target);
             let [r, g, b] = key.color;
@@ -415,7 +442,7 @@ fn draw_views(
             ));
         }
         for (eye, _) in eyes.iter().filter(|(_, eye)| eye.0 == slot) {
-            if view.shown.is_none() {
+            if !view.dressed {
                 if let Some(backdrop) = &scene.sky.backdrop {
                     let stops = scene.exposure_stops.exp2();
                     let material = StandardMaterial { unlit: true, cull_mode: None, fog_enabled: false, ..default() };
@@ -437,10 +464,22 @@ fn draw_views(
                     ..default()
                 });
             }
-            commands.entity(eye).insert(look::exposure(&scene));
+            let mut eye = commands.entity(eye);
+            eye.insert(look::exposure(&scene));
+            // Light that adds up is to be seen as it is on film: `seedstorm_studio::picture`.
+            match shining {
+                Some(shining) => {
+                    let curve = if shining { Tonemapping::AgX } else { Tonemapping::KhronosPbrNeutral };
+                    eye.insert((Hdr, curve, look::punch(shining)));
+                }
+                None => {
+                    eye.remove::<Hdr>().insert((Tonemapping::KhronosPbrNeutral, look::punch(false)));
+                }
+            }
         }
+        view.dressed = true;
         view.left = DRAWN;
-        view.shown = Some(Shown { time, orbit, size, scene, apart });
+        view.shown = Some(Shown { time, orbit, size, scene, apart, since });
     }
 }
 

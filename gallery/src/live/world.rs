@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Mutex, OnceLock, RwLock,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     thread,
     time::{Duration, Instant},
@@ -27,6 +27,9 @@ pub const PLAYED: f64 = 8.0;
 /// How often a second a world moves on that is drawn where it is stepped.
 const MOVES: f64 = 60.0;
 
+/// What a moment may be behind what the device has, and be taken for it, as a share of the duration: half a second.
+const NEARLY: f64 = 0.5 / PLAYED;
+
 /// A world on its way from its first step to its last.
 pub struct LiveWorld {
     plan: Plan,
@@ -39,6 +42,7 @@ struct Shared {
     snapshots: RwLock<Vec<Arc<Snapshot>>>,
     /// Its particles, where the device that draws steps them.
     on_device: OnceLock<OnDevice>,
+    step: AtomicU32,
     stop: AtomicBool,
     failed: RwLock<Option<String>>,
 }
@@ -67,6 +71,9 @@ impl LiveWorld {
 
     /// The share of its duration that has been simulated, in [0, 1].
     pub fn simulated(&self) -> f64 {
+        if self.on_device().is_some() {
+            return f64::from(self.shared.step.load(Ordering::Relaxed)) / f64::from(self.plan.steps);
+        }
         let last = f64::from(self.plan.steps / self.plan.snapshot_every);
         (self.snapshots() as f64 - 1.0).max(0.0) / last
     }
@@ -90,11 +97,11 @@ impl LiveWorld {
         self.shared.on_device.get()
     }
 
-    /// Whether `time` is as far as it was simulated, and it goes on from there.
+    /// Whether `time` is as far as the device that draws has stepped it, or all but, and it goes on from there.
     pub fn is_under_way_at(&self, time: f64) -> bool {
-        let last = f64::from(self.plan.steps / self.plan.snapshot_every);
         let simulated = self.simulated();
-        simulated < 1.0 && (simulated - time) * last < 2.0
+        let moves = self.on_device().is_some() && simulated < 1.0 && self.failure().is_none();
+        moves && simulated - time < NEARLY
     }
 
     /// The scene at `time` in [0, 1] of the duration, or at the latest moment before it that was simulated; `None` before
@@ -106,8 +113,9 @@ impl LiveWorld {
 
     /// The same without its particles, and the particles; `None` also where it has none.
     pub fn apart(&self, time: f64) -> Option<(Scene, Particles)> {
-        let (time, values, rates) = self.state(time)?;
-        self.stage.apart(time, &values, &rates)
+        let (_, values, rates) = self.state(time)?;
+        // The device may be beyond what was kept last, and the camera goes with it.
+        self.stage.apart(time.min(self.simulated()), &values, &rates)
     }
 
     /// The time, and the state then and its rates.
@@ -147,13 +155,13 @@ fn step(scenario: &Chosen, genome: &Genome, plan: &Plan, device: &Device, shared
         None => plan.snapshot_every,
     };
     let stride = stride.clamp(1, plan.snapshot_every);
-    let tempo = on_device.as_ref().map(|_| PLAYED / f64::from(plan.steps));
+    let tempo = on_device.as_ref().map(|_| Duration::from_secs_f64(PLAYED * f64::from(stride) / f64::from(plan.steps)));
     if let Some(on_device) = on_device {
         // Nobody else sets it.
         let _ = shared.on_device.set(on_device);
     }
-    let begun = Instant::now();
     loop {
+        let begun = Instant::now();
         {
             let _turn = lock(&TURN);
             if stopped() {
@@ -170,10 +178,10 @@ fn step(scenario: &Chosen, genome: &Genome, plan: &Plan, device: &Device, shared
             }
             let to_snapshot = plan.snapshot_every - world.step() % plan.snapshot_every;
             world.advance(stride.min(to_snapshot))?;
+            shared.step.store(world.step(), Ordering::Relaxed);
         }
         if let Some(tempo) = tempo {
-            let due = begun + Duration::from_secs_f64(tempo * f64::from(world.step()));
-            thread::sleep(due.saturating_duration_since(Instant::now()));
+            thread::sleep(tempo.saturating_sub(begun.elapsed()));
         }
     }
 }

@@ -115,7 +115,6 @@ impl Program {
         if bytes > largest {
             return Err(KernelError::Device(format!("{} binds at most {largest} bytes, {bytes} are needed", gpu.name)));
         }
-        let memory = device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
         let create = |(label, _, contents): &KernelBuffer<'_>| {
             let (label, size) = (Some(*label), contents.size());
@@ -145,9 +144,6 @@ impl Program {
             entries: &entries,
         });
         let passes = self.pipelines.iter().cloned().zip(groups.iter().copied()).collect();
-        if let Some(error) = pollster::block_on(memory.pop()) {
-            return Err(KernelError::Device(format!("{}: {error}", gpu.name)));
-        }
         gpu.check()?;
         Ok(Kernel { passes, buffers, bind_group, staging, gpu: gpu.clone() })
     }
@@ -177,9 +173,10 @@ impl Kernel {
         passes: &[(&'static str, [u32; 2])],
     ) -> Result<Self, KernelError> {
         let roles = buffers.iter().map(|(_, role, _)| *role);
-        let program = Program::new(gpu, label, source, roles, passes.iter().map(|(entry, _)| *entry));
         let groups: Vec<[u32; 2]> = passes.iter().map(|(_, groups)| *groups).collect();
-        program.kernel(buffers, &groups)
+        let entries = passes.iter().map(|(entry, _)| *entry);
+        let build = || Program::new(gpu.clone(), label, source, roles, entries).kernel(buffers, &groups);
+        gpu.guarded(build)?
     }
 
     /// Runs all passes, `steps` times.
@@ -208,11 +205,7 @@ impl Kernel {
     /// # Errors
     /// [`KernelError::Device`] where the device is lost.
     pub fn wait(&self) -> Result<(), KernelError> {
-        let (sender, receiver) = std::sync::mpsc::channel();
-        self.gpu.queue.on_submitted_work_done(move || {
-            let _ = sender.send(());
-        });
-        self.gpu.wait_for(&receiver)?;
+        self.gpu.wait()?;
         self.gpu.check()
     }
 

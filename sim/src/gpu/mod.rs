@@ -23,7 +23,8 @@ pub struct Gpu {
     software: bool,
     /// Whether others use it at the same time.
     shared: bool,
-    /// What went wrong since somebody asked: a device reports losses and a lack of memory when it likes.
+    /// What went wrong since somebody asked: a device reports losses and a lack of memory when it likes. Of one that was
+    /// lent, its owner is told.
     trouble: Arc<Mutex<Option<String>>>,
 }
 
@@ -44,8 +45,6 @@ pub struct OnDevice {
     pub buffer: wgpu::Buffer,
     /// Words from one particle to the next.
     pub stride: u32,
-    /// How many particles there are.
-    pub count: u32,
 }
 
 /// What is known of a graphics adapter.
@@ -136,8 +135,33 @@ impl Gpu {
 
     /// The same device with these products, as far as it has them.
     #[must_use]
-    pub(crate) fn with(self, products: Products) -> Self {
+    pub(crate) fn with_products(self, products: Products) -> Self {
         Self { wide: self.wide && products == Products::Auto, ..self }
+    }
+
+    /// What `build` makes, unless the device refuses any of it: of a device that others use, they would be told.
+    ///
+    /// # Errors
+    /// [`KernelError::Device`] where it has too little memory, or refuses a shader.
+    pub(crate) fn guarded<T>(&self, build: impl FnOnce() -> T) -> Result<T, KernelError> {
+        use wgpu::ErrorFilter::{Internal, OutOfMemory, Validation};
+        let scopes = [Validation, Internal, OutOfMemory].map(|filter| self.device.push_error_scope(filter));
+        let built = build();
+        // The scope that was opened last ends first.
+        let errors: Vec<_> = scopes.into_iter().rev().filter_map(|scope| pollster::block_on(scope.pop())).collect();
+        match errors.first() {
+            Some(error) => Err(KernelError::Device(format!("{}: {error}", self.name))),
+            None => Ok(built),
+        }
+    }
+
+    /// Waits until everything that was submitted is done; meanwhile nobody else hands the device anything.
+    ///
+    /// # Errors
+    /// [`KernelError::Device`] where it is lost.
+    fn wait(&self) -> Result<(), KernelError> {
+        let done = self.device.poll(wgpu::PollType::wait_indefinitely());
+        done.map(|_| ()).map_err(|error| KernelError::Device(error.to_string()))
     }
 
     /// What the device says when it has come to it.
@@ -147,10 +171,10 @@ impl Gpu {
     pub(crate) fn wait_for<T>(&self, word: &mpsc::Receiver<T>) -> Result<T, KernelError> {
         let lost = |error: &dyn fmt::Display| KernelError::Device(error.to_string());
         if !self.shared {
-            self.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|error| lost(&error))?;
+            self.wait()?;
             return word.recv().map_err(|error| lost(&error));
         }
-        // Whoever waits for a device keeps all others from handing it anything.
+        // Others draw with it.
         loop {
             self.device.poll(wgpu::PollType::Poll).map_err(|error| lost(&error))?;
             match word.recv_timeout(Duration::from_micros(200)) {

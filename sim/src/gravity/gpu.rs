@@ -1,8 +1,8 @@
 //! The gravity kernel on a graphics device, through wgpu.
 
-use super::{CELLS, Gravity, Green, PADDED, Point, twiddles};
+use super::{CELLS, Gravity, Green, PADDED, Point, WORDS, twiddles};
 use crate::{
-    gpu::{Contents, Gpu, Kernel, Role, WORKGROUP},
+    gpu::{Contents, Gpu, Kernel, OnDevice, Role, WORKGROUP},
     world::KernelError,
 };
 
@@ -68,6 +68,12 @@ impl GpuGravity {
     /// Goes on from `points`, as many as before.
     pub fn restore(&mut self, points: &[Point]) {
         self.kernel.write(POINTS, points);
+    }
+
+    /// The points where they are, in the order in which they were given.
+    #[must_use]
+    pub fn on_device(&self) -> OnDevice {
+        OnDevice { buffer: self.kernel.buffer(POINTS).clone(), stride: WORDS as u32 }
     }
 
     /// The points, in the order in which they were given.

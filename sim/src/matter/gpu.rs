@@ -23,7 +23,6 @@ const STATUS_HEAD: usize = 2;
 #[derive(Debug)]
 pub struct GpuMatter {
     kernel: Kernel,
-    count: u32,
     kinds: Vec<Kind>,
     cells: u32,
     most: i32,
@@ -123,7 +122,7 @@ impl GpuMatter {
         ];
         let kernel = Kernel::new(gpu, "matter", include_str!("kernel.wgsl"), &buffers, &passes)?;
         let most = matter.max_node_mass();
-        Ok(Self { kernel, count: count as u32, kinds: particles.kinds.clone(), cells: matter.cells, most, steps: 0 })
+        Ok(Self { kernel, kinds: particles.kinds.clone(), cells: matter.cells, most, steps: 0 })
     }
 
     /// Advances `steps` steps, each under its own force, without bodies.
@@ -177,7 +176,7 @@ impl GpuMatter {
     /// The particles where they are, in the order of their ids.
     #[must_use]
     pub fn on_device(&self) -> OnDevice {
-        OnDevice { buffer: self.kernel.buffer(PARTICLES).clone(), stride: WORDS as u32, count: self.count }
+        OnDevice { buffer: self.kernel.buffer(PARTICLES).clone(), stride: WORDS as u32 }
     }
 
     /// The particles in the order of their ids.

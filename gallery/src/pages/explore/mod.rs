@@ -35,8 +35,8 @@ use wall::Wall;
 /// How coarse worlds are while they are only looked at, where they can be.
 const LOOK_AT: [(&str, f64); 3] = [("coarse", 3.0), ("detail", 8.0), ("points", 32_768.0)];
 
-/// The same where a device steps and draws them: what shines by itself is still drawn by the processor.
-const LOOK_AT_POINTS: [(&str, f64); 1] = [("points", 32_768.0)];
+/// Most bytes that are kept of worlds that are looked at as fine as they are made.
+const MOST_KEPT: usize = 600 << 20;
 
 /// How coarse they are as tiles, all at once.
 const TILES: [(&str, f64); 3] = [("coarse", 4.0), ("detail", 4.0), ("points", 8_192.0)];
@@ -171,6 +171,14 @@ impl Explore {
 }
 
 /// The same world with fewer elements, where its scenario can do with fewer: what is looked at, not what is made.
+/// Bytes that are kept of a world for the scrubber.
+fn kept(recipe: &Recipe, scenario: &dyn Scenario) -> usize {
+    resolve(recipe).map_or(usize::MAX, |(_, genome)| {
+        let plan = scenario.plan(&genome);
+        (plan.steps / plan.snapshot_every) as usize * plan.elements * plan.channels * size_of::<i32>()
+    })
+}
+
 fn coarse(mut recipe: Recipe, scenario: &dyn Scenario, how: &[(&str, f64)]) -> Recipe {
     for spec in scenario.params() {
         if let Some((name, value)) = how.iter().find(|(name, _)| *name == spec.name) {
@@ -205,11 +213,16 @@ pub fn show(ui: &mut Ui, gallery: &mut Gallery, views: &mut Views, pixels: f32) 
         wall::show(ui, gallery, scenario);
         return;
     }
-    let how_coarse: &[_] = if views.are_fine(gallery.backend) { &LOOK_AT_POINTS } else { &LOOK_AT };
+    let fine = views.are_fine(gallery.backend);
+    let seeds = 1 + usize::from(gallery.explore.beside.is_some());
     let wanted: Vec<Recipe> = [Some(seed), gallery.explore.beside]
         .into_iter()
         .flatten()
-        .filter_map(|seed| Some(coarse(gallery.explore.recipe(scenario, seed)?, scenario, how_coarse)))
+        .filter_map(|seed| {
+            let recipe = gallery.explore.recipe(scenario, seed)?;
+            let whole = fine && kept(&recipe, scenario) <= MOST_KEPT / seeds;
+            Some(if whole { recipe } else { coarse(recipe, scenario, &LOOK_AT) })
+        })
         .collect();
     // A slider under way changes nothing yet.
     let settled = !ui.input(|input| input.pointer.any_down());

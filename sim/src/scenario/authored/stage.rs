@@ -16,7 +16,7 @@ use crate::{
     genome::Genome,
     palette::{Palette, mix, scale},
     scenario::Stage,
-    scene::{Backdrop, Camera, Fluid, Fog, Instance, Material, Mesh, Particle, Particles, Rgb, Scene, Shape},
+    scene::{Backdrop, Camera, Fluid, Fog, Instance, Material, Mesh, Particles, Rgb, Scene, Seen, Shape},
     stage::{Lighting, SEEN, cove, placed},
 };
 
@@ -387,16 +387,16 @@ impl Stage for AuthoredStage {
         let mut scene = self.bare(time, values, rates);
         let mut fluid =
             Fluid { spacing: COARSER * self.spacing, share: 1.0 / (COARSER * COARSER * COARSER), ..Fluid::default() };
-        for ((particle, thing), grain) in self.seen(values, rates).zip(&self.particles).zip(&self.grains) {
-            let Some(material) = particle.material else { continue };
+        let seen = self.seen(values, rates).zip(&self.particles).zip(&self.grains);
+        for (((place, (tint, material)), thing), grain) in seen {
+            let Some(material) = material else { continue };
             if *grain {
-                let pose =
-                    Similarity3::from_parts(Translation3::from(particle.place.coords), UnitQuaternion::identity(), 1.0);
-                let (shape, tint) = (thing.shape, particle.tint);
+                let pose = Similarity3::from_parts(Translation3::from(place.coords), UnitQuaternion::identity(), 1.0);
+                let shape = thing.shape;
                 scene.instances.push(Instance { shape, pose, material, tint, emission: [0.0; 3] });
             } else {
-                fluid.positions.push(particle.place);
-                fluid.colors.push(particle.tint);
+                fluid.positions.push(place);
+                fluid.colors.push(tint);
                 fluid.material = material;
             }
         }
@@ -405,19 +405,20 @@ impl Stage for AuthoredStage {
     }
 
     fn apart(&self, time: f64, values: &[f32], rates: &[f32]) -> Option<(Scene, Particles)> {
-        let particles = Particles {
-            particles: self.seen(values, rates).collect(),
-            radius: self.spacing * if self.grains.contains(&true) { GRAIN } else { SEEN },
-            cell: self.cell,
-            corner: Point3::from(self.corner),
-        };
+        let (places, looks) = self.seen(values, rates).unzip();
+        let mut radii = vec![SEEN * self.spacing; self.materials.len()];
+        for (thing, _) in self.particles.iter().zip(&self.grains).filter(|(_, grain)| **grain) {
+            radii[thing.look] = GRAIN * self.spacing;
+        }
+        let (cell, corner) = (self.cell, Point3::from(self.corner));
+        let particles = Particles { places, cell, corner, seen: Seen::Balls { radii, looks } };
         (!self.particles.is_empty()).then(|| (self.bare(time, values, rates), particles))
     }
 }
 
 impl AuthoredStage {
-    /// The particles, each by itself.
-    fn seen(&self, values: &[f32], rates: &[f32]) -> impl Iterator<Item = Particle> {
+    /// Where each particle is, and its tint and material where it is seen.
+    fn seen(&self, values: &[f32], rates: &[f32]) -> impl Iterator<Item = (Point3<f32>, (Rgb, Option<usize>))> {
         let (first, count) = (self.bodies.len(), values.len() / CHANNELS);
         let cells = move |numbers: &[f32], index: usize| {
             let unit = self.cell / SNAPSHOT_UNIT as f32;
@@ -427,10 +428,10 @@ impl AuthoredStage {
         self.particles.iter().enumerate().map(move |(index, thing)| {
             let place = Point3::from(self.corner + cells(values, first + index));
             if !born(first + index) || self.unseen[thing.look] {
-                return Particle { place, tint: [0.0; 3], material: None };
+                return (place, ([0.0; 3], None));
             }
             let tint = self.color(thing, place, cells(rates, first + index).norm() * SNAPSHOTS as f32);
-            Particle { place, tint, material: Some(thing.look) }
+            (place, (tint, Some(thing.look)))
         })
     }
 

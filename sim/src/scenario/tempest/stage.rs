@@ -11,7 +11,7 @@ use crate::{
     genome::Genome,
     palette::{Palette, mix, scale},
     scenario::{Stage, noise::smooth},
-    scene::{Camera, Fluid, Material, Mesh, Particle, Particles, Rgb, Scene},
+    scene::{Camera, Fluid, Material, Mesh, Particles, Rgb, Scene, Seen},
     stage::{Lighting, SEEN, cove, placed},
 };
 
@@ -136,10 +136,10 @@ impl Stage for TempestStage {
     }
 
     fn apart(&self, time: f64, values: &[f32], _rates: &[f32]) -> Option<(Scene, Particles)> {
-        let seen = |(place, tint): (Point3<f32>, &Rgb)| Particle { place, tint: *tint, material: Some(0) };
+        let looks = self.pigments.iter().map(|tint| (*tint, Some(0))).collect();
         let particles = Particles {
-            particles: self.places(values).zip(&self.pigments).map(seen).collect(),
-            radius: SEEN * self.spacing / COARSER,
+            places: self.places(values).collect(),
+            seen: Seen::Balls { radii: vec![SEEN * self.spacing / COARSER; 2], looks },
             cell: 1.0 / self.radius,
             corner: Point3::new(0.0, HEIGHT, 0.0) - Vector3::repeat(self.cells / 2.0 / self.radius),
         };

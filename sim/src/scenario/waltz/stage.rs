@@ -12,7 +12,7 @@ use crate::{
     palette::{Palette, mix, scale},
     random::Stream,
     scenario::{Stage, noise::smooth},
-    scene::{Backdrop, Camera, Cloud, Haze, Rgb, Scene, Sky},
+    scene::{Backdrop, Camera, Haze, Particles, Puff, Rgb, Scene, Seen, Sky},
 };
 
 /// Cells in a world unit.
@@ -223,22 +223,42 @@ fn ground(name: &str, dark: Rgb, palette: &Palette) -> Sky {
 
 impl Stage for WaltzStage {
     fn scene(&self, time: f64, values: &[f32], rates: &[f32]) -> Scene {
+        let places = self.places(values);
+        let clouds = self.puffs(&places, rates).into_iter().map(|puff| puff.at(places[puff.around as usize])).collect();
+        Scene { haze: Some(Haze { clouds, bloom: if self.paper { 0.0 } else { 0.22 } }), ..self.bare(time) }
+    }
+
+    fn apart(&self, time: f64, values: &[f32], rates: &[f32]) -> Option<(Scene, Particles)> {
+        let places = self.places(values);
+        let seen = Seen::Clouds { puffs: self.puffs(&places, rates), shining: !self.paper };
+        let corner = Point3::from(Vector3::repeat(-(CELLS as f32) / 2.0 / UNIT));
+        Some((self.bare(time), Particles { places, cell: 1.0 / UNIT, corner, seen }))
+    }
+}
+
+impl WaltzStage {
+    fn places(&self, values: &[f32]) -> Vec<Point3<f32>> {
         let count = self.origins.len();
         let at = |axis: usize, i: usize| (values[axis * count + i] / SNAPSHOT_UNIT as f32 - CELLS as f32 / 2.0) / UNIT;
-        let place = |i: usize| Point3::new(at(0, i), at(1, i), at(2, i));
+        (0..count).map(|i| Point3::new(at(0, i), at(1, i), at(2, i))).collect()
+    }
+
+    /// The light and the dust around the points.
+    fn puffs(&self, places: &[Point3<f32>], rates: &[f32]) -> Vec<Puff> {
+        let count = self.origins.len();
         let speed = |i: usize| {
             let [x, y, z] = [0, 1, 2].map(|axis| rates[axis * count + i]);
             (x * x + y * y + z * z).sqrt() / (SNAPSHOT_UNIT as f32 * super::STRIDE as f32)
         };
-        let middles = self.middles(place);
+        let middles = self.middles(|i| places[i]);
         let share = POINTS as f32 / count as f32;
         // What is thin shows less on paper than against the night.
         let ink = INK / POINTS as f32 * share * if self.paper { 4.2 } else { 1.0 };
         // Fewer points are larger ones.
         let swell = share.sqrt();
-        let mut clouds = Vec::with_capacity(count + count / VEIL_EVERY);
+        let mut puffs = Vec::with_capacity(count + count / VEIL_EVERY);
         for (i, (origin, look)) in self.origins.iter().zip(&self.looks).enumerate() {
-            let position = place(i);
+            let position = places[i];
             let (own, _) = self.galaxies[origin.galaxy];
             let strayed = (position - middles[origin.galaxy]).norm() / own - origin.radius as f32;
             let exile = ((strayed - 0.5) / 1.6).clamp(0.0, 1.0);
@@ -253,7 +273,7 @@ impl Stage for WaltzStage {
                 // What shines, shines over the ground, and is nowhere darker than it.
                 let over = if self.paper || dusty { [0.0; 3] } else { self.glimmer };
                 let radiance = std::array::from_fn(|c| radiance[c] + over[c]);
-                clouds.push(Cloud { position, radius, depth: tint.map(|c| c * depth), radiance });
+                puffs.push(Puff { around: i as u32, radius, depth: tint.map(|c| c * depth), radiance });
             };
             match look {
                 Look::Star => {
@@ -273,6 +293,11 @@ impl Stage for WaltzStage {
                 cloud(VEIL, ink * 0.3 * VEIL_EVERY as f32, [1.0; 3], radiance);
             }
         }
+        puffs
+    }
+
+    /// The scene without its points.
+    fn bare(&self, time: f64) -> Scene {
         let (elevation, distance) = self.camera;
         let ease = {
             let t = (time as f32 * 1.6).min(1.0);
@@ -298,7 +323,7 @@ impl Stage for WaltzStage {
             meshes: vec![],
             instances: vec![],
             fluid: None,
-            haze: Some(Haze { clouds, bloom: if self.paper { 0.0 } else { 0.22 } }),
+            haze: None,
             fog: None,
             moved: vec![],
             environment: None,

@@ -121,4 +121,12 @@ impl World for PointWorld {
     fn backend(&self) -> String {
         self.name.clone()
     }
+
+    #[cfg(feature = "gpu")]
+    fn on_device(&self) -> Option<crate::gpu::OnDevice> {
+        match &self.engine {
+            Engine::Twin(_) => None,
+            Engine::Gpu(gpu) => Some(gpu.on_device()),
+        }
+    }
 }

@@ -1,11 +1,11 @@
-// Particles as balls, each a triangle that faces the camera: where the world is stepped by the device that draws, from
-// the very buffer that it is stepped in.
+// Particles as balls, each a triangle that faces the camera.
 
 #import bevy_pbr::{
     mesh_bindings::mesh,
     mesh_view_bindings::view,
     view_transformations::position_world_to_clip,
 }
+#import seedstorm::places::{Vertex, around_circle, place_of}
 #ifndef PREPASS_PIPELINE
 #import bevy_pbr::{pbr_functions, pbr_types}
 #endif
@@ -13,8 +13,6 @@
 struct Look {
     base_color: vec4<f32>,
     emissive: vec4<f32>,
-    // The corner of the grid that the particles move in, and the edge of a cell.
-    corner: vec4<f32>,
     radius: f32,
     metallic: f32,
     perceptual_roughness: f32,
@@ -23,20 +21,10 @@ struct Look {
     clearcoat_perceptual_roughness: f32,
     // Which particles are made of this: what they have in place of an alpha.
     material: f32,
-    // Words from one particle to the next, and whether they are cells in Q24 in place of world units in floats.
-    stride: u32,
-    in_cells: u32,
 }
 
-@group(#{MATERIAL_BIND_GROUP}) @binding(0) var<uniform> look: Look;
-@group(#{MATERIAL_BIND_GROUP}) @binding(1) var<storage, read> places: array<u32>;
-@group(#{MATERIAL_BIND_GROUP}) @binding(2) var<storage, read> tints: array<vec4<f32>>;
-
-struct Vertex {
-    @builtin(instance_index) instance: u32,
-    // The particle's number times three, and which corner of its triangle this is.
-    @location(0) corner: u32,
-}
+@group(#{MATERIAL_BIND_GROUP}) @binding(2) var<uniform> look: Look;
+@group(#{MATERIAL_BIND_GROUP}) @binding(3) var<storage, read> tints: array<vec4<f32>>;
 
 struct Ball {
     @builtin(position) position: vec4<f32>,
@@ -46,28 +34,18 @@ struct Ball {
     @location(3) @interpolate(flat) instance: u32,
 }
 
-fn word(index: u32) -> f32 {
-    let bits = places[index];
-    return select(bitcast<f32>(bits), f32(bitcast<i32>(bits)) / 16777216.0, look.in_cells != 0u);
-}
-
 @vertex
 fn vertex(in: Vertex) -> Ball {
     var out: Ball;
     let number = in.corner / 3u;
-    let first = number * look.stride;
-    let place = vec3(word(first), word(first + 1u), word(first + 2u));
     let tint = tints[number];
     out.instance = in.instance;
     out.tint = tint.rgb;
-    out.center = select(place, look.corner.xyz + place * look.corner.w, look.in_cells != 0u);
-    // The smallest triangle around a circle.
-    var corners = array(vec2(-1.7320508, -1.0), vec2(1.7320508, -1.0), vec2(0.0, 2.0));
-    out.across = corners[in.corner % 3u];
+    out.center = place_of(number);
+    out.across = around_circle(in.corner);
     let right = view.world_from_view[0].xyz;
     let up = view.world_from_view[1].xyz;
-    let at = out.center + (right * out.across.x + up * out.across.y) * look.radius;
-    out.position = position_world_to_clip(at);
+    out.position = position_world_to_clip(out.center + (right * out.across.x + up * out.across.y) * look.radius);
     if tint.a != look.material {
         // Another's, or not there: all of it lies outside of what is seen.
         out.position = vec4(2.0, 2.0, 0.0, 1.0);
