@@ -39,6 +39,8 @@ pub fn punch(shining: bool) -> ColorGrading {
     let mut grading = ColorGrading::default();
     if shining {
         grading.global.post_saturation = 1.4;
+        // Its power of 1.35, taken of the radiance.
+        grading.all_sections_mut().for_each(|section| section.gamma = 1.0 / 1.35);
     }
     grading
 }
