@@ -3,7 +3,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
@@ -199,9 +199,70 @@ pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// One thread after another, in the order in which they came: a mutex alone would let one have it again and again.
+pub struct Turns {
+    /// The number of the next who comes, and of the one whose turn it is.
+    numbers: Mutex<(u64, u64)>,
+    over: Condvar,
+}
+
+/// Somebody's turn, until it is dropped.
+pub struct Turn<'a>(&'a Turns);
+
+impl Turns {
+    pub const fn new() -> Self {
+        Self { numbers: Mutex::new((0, 0)), over: Condvar::new() }
+    }
+
+    /// Waits for the caller's turn.
+    pub fn take(&self) -> Turn<'_> {
+        let mut numbers = lock(&self.numbers);
+        let own = numbers.0;
+        numbers.0 += 1;
+        while numbers.1 != own {
+            numbers = self.over.wait(numbers).unwrap_or_else(PoisonError::into_inner);
+        }
+        Turn(self)
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        lock(&self.0.numbers).1 += 1;
+        self.0.over.notify_all();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Whoever has had a turn waits behind those who have not.
+    #[test]
+    fn turns_go_round() {
+        let (turns, log) = (Turns::new(), Mutex::new(vec![]));
+        let first = turns.take();
+        std::thread::scope(|scope| {
+            for name in 0..3 {
+                let (turns, log) = (&turns, &log);
+                scope.spawn(move || {
+                    for _ in 0..3 {
+                        let _turn = turns.take();
+                        lock(log).push(name);
+                    }
+                });
+                // Until it stands in line.
+                while lock(&turns.numbers).0 < 2 + name {
+                    std::thread::yield_now();
+                }
+            }
+            drop(first);
+        });
+        let log = lock(&log);
+        // A thread comes back to the line as soon as it can, while another has its turn.
+        assert_eq!(log[..3], [0, 1, 2]);
+        assert_eq!(log.len(), 9);
+    }
 
     fn waited<T>(job: &Job<T>) -> Result<T, StudioError> {
         loop {

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, OnceLock, RwLock,
+        Arc, OnceLock, RwLock,
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
     thread,
@@ -19,7 +19,7 @@ use seedstorm_sim::{
     world::{Device, Plan},
 };
 
-use crate::work::{in_own_pool, lock};
+use crate::work::{Turns, in_own_pool};
 
 /// How long a world is played, whatever its own duration, seconds.
 pub const PLAYED: f64 = 8.0;
@@ -142,7 +142,7 @@ impl Drop for LiveWorld {
 
 fn step(scenario: &Chosen, genome: &Genome, plan: &Plan, device: &Device, shared: &Shared) -> Result<(), SimError> {
     /// One world at a time: several would only slow one another down.
-    static TURN: Mutex<()> = Mutex::new(());
+    static TURNS: Turns = Turns::new();
     let stopped = || shared.stop.load(Ordering::Relaxed);
     if stopped() {
         return Ok(());
@@ -163,7 +163,7 @@ fn step(scenario: &Chosen, genome: &Genome, plan: &Plan, device: &Device, shared
     loop {
         let begun = Instant::now();
         {
-            let _turn = lock(&TURN);
+            let _turn = TURNS.take();
             if stopped() {
                 return Ok(());
             }

@@ -413,7 +413,10 @@ impl PiecePage {
                     widgets::fact(ui, "Signed by", &words);
                 }
             }
-            Err(problem) => widgets::fact(ui, "Signed by", &plain(problem)),
+            Err(problem) => {
+                widgets::fact(ui, "Signed by", "nobody, as it is now");
+                widgets::quiet(ui, plain(problem));
+            }
         }
         widgets::heading(ui, "History");
         match (&self.piece.token, &known.history) {
