@@ -201,12 +201,14 @@ fn draw(
         let simulated = views.views.iter().map(|view| view.world.simulated()).fold(1.0, f64::min);
         let next = views.time + time.delta_secs_f64().min(0.1) / PLAYED;
         // It waits for what is simulated, and begins anew at the end.
-        let under_way = views.views.iter().all(|view| view.world.is_under_way_at(next));
-        views.time = match () {
-            () if next >= 1.0 && simulated >= 1.0 => 0.0,
+        let under_way = !views.views.is_empty() && views.views.iter().all(|view| view.world.is_under_way_at(next));
+        views.time = if next >= 1.0 && simulated >= 1.0 {
+            0.0
+        } else if under_way {
             // It is seen as it is stepped, though a frame may have taken its time.
-            () if under_way => simulated,
-            () => next.min(simulated),
+            simulated
+        } else {
+            next.min(simulated)
         };
     }
     let screen = context.viewport_rect();

@@ -8,7 +8,9 @@ use seedstorm_sim::{
     matter::{Particle, WORDS},
     recipe::ParamValue,
     resolve,
-    scene::{Seen, Shape},
+    scenario::Stage,
+    scene::{Particles as Apart, Seen, Shape},
+    world::World,
 };
 
 fn recipe(scenario: &str, coarse: (&str, f64)) -> Recipe {
@@ -23,15 +25,32 @@ fn places(checkpoint: &[u8]) -> Vec<Particle> {
     words[2..].as_chunks::<WORDS>().0[..words[1] as usize].to_vec()
 }
 
+/// What the kernel has is in cells of the grid; a snapshot has it rounded to a share of one.
+fn lie_where_the_kernel_has_them(apart: &Apart, kept: &[&[i32]], close: f32) {
+    for (words, seen) in kept.iter().zip(&apart.places) {
+        for (axis, word) in words.iter().enumerate() {
+            let place = apart.corner[axis] + *word as f32 / ONE as f32 * apart.cell;
+            assert!((place - seen[axis]).abs() < close * apart.cell);
+        }
+    }
+}
+
+type Moment = (Box<dyn World>, Box<dyn Stage>, Vec<f32>, Vec<f32>);
+
+/// A world a snapshot after its first step, what draws it, its state then, and some rates.
+fn moment(recipe: &Recipe) -> Moment {
+    let (scenario, genome) = resolve(recipe).unwrap();
+    let mut world = scenario.world(&genome, Backend::Cpu).unwrap();
+    world.advance(scenario.plan(&genome).snapshot_every).unwrap();
+    let values: Vec<f32> = world.snapshot().unwrap().iter().map(|number| *number as f32).collect();
+    let rates = vec![1.0; values.len()];
+    (world, scenario.stage(&genome), values, rates)
+}
+
 #[test]
 fn what_is_apart_is_what_is_in_the_scene() {
     for recipe in [recipe("tempest@1", ("detail", 4.0)), recipe("flood@1", ("coarse", 4.0))] {
-        let (scenario, genome) = resolve(&recipe).unwrap();
-        let mut world = scenario.world(&genome, Backend::Cpu).unwrap();
-        world.advance(scenario.plan(&genome).snapshot_every).unwrap();
-        let values: Vec<f32> = world.snapshot().unwrap().iter().map(|number| *number as f32).collect();
-        let rates = vec![1.0; values.len()];
-        let stage = scenario.stage(&genome);
+        let (mut world, stage, values, rates) = moment(&recipe);
         let whole = stage.scene(0.3, &values, &rates);
         let (bare, apart) = stage.apart(0.3, &values, &rates).unwrap();
         assert!(bare.fluid.is_none());
@@ -51,27 +70,17 @@ fn what_is_apart_is_what_is_in_the_scene() {
         assert_eq!((centres, tints), (fluid.positions, fluid.colors));
         assert!(radii.iter().all(|radius| *radius > 0.2 * apart.cell && *radius < 2.0 * apart.cell));
         assert_eq!(radii.len(), whole.materials.len());
-        // What the kernel has is in cells of the grid; a snapshot has it rounded to 1/32 of one.
         let states = places(&world.checkpoint().unwrap());
         assert_eq!(states.len(), apart.places.len());
-        for (state, seen) in states.iter().zip(&apart.places) {
-            for (axis, word) in state[..3].iter().enumerate() {
-                let place = apart.corner[axis] + *word as f32 / ONE as f32 * apart.cell;
-                assert!((place - seen[axis]).abs() < apart.cell / 50.0);
-            }
-        }
+        let kept: Vec<&[i32]> = states.iter().map(|state| &state[..3]).collect();
+        lie_where_the_kernel_has_them(&apart, &kept, 1.0 / 50.0);
     }
 }
 
 #[test]
 fn clouds_apart_are_those_of_the_haze() {
     let recipe = recipe("waltz@1", ("points", 4096.0));
-    let (scenario, genome) = resolve(&recipe).unwrap();
-    let mut world = scenario.world(&genome, Backend::Cpu).unwrap();
-    world.advance(scenario.plan(&genome).snapshot_every).unwrap();
-    let values: Vec<f32> = world.snapshot().unwrap().iter().map(|number| *number as f32).collect();
-    let rates = vec![1.0; values.len()];
-    let stage = scenario.stage(&genome);
+    let (mut world, stage, values, rates) = moment(&recipe);
     let haze = stage.scene(0.3, &values, &rates).haze.unwrap();
     let (bare, apart) = stage.apart(0.3, &values, &rates).unwrap();
     assert!(bare.haze.is_none());
@@ -81,21 +90,15 @@ fn clouds_apart_are_those_of_the_haze() {
     let points = world.checkpoint().unwrap();
     let words: Vec<i32> = points.as_chunks::<4>().0.iter().map(|bytes| i32::from_le_bytes(*bytes)).collect();
     let states = words[2..].as_chunks::<{ gravity::WORDS }>().0;
-    for (state, seen) in states.iter().zip(&apart.places) {
-        for (axis, word) in state[..3].iter().enumerate() {
-            let place = apart.corner[axis] + *word as f32 / ONE as f32 * apart.cell;
-            assert!((place - seen[axis]).abs() < apart.cell / 200.0);
-        }
-    }
+    let kept: Vec<&[i32]> = states.iter().map(|state| &state[..3]).collect();
+    lie_where_the_kernel_has_them(&apart, &kept, 1.0 / 200.0);
 }
 
 #[test]
 fn worlds_of_bodies_have_no_particles() {
     let recipe = Recipe::new("bloom@1", Seed::from(1), Film::DRAFT).unwrap();
-    let (scenario, genome) = resolve(&recipe).unwrap();
-    let mut world = scenario.world(&genome, Backend::Cpu).unwrap();
-    let values: Vec<f32> = world.snapshot().unwrap().iter().map(|number| *number as f32).collect();
-    assert!(scenario.stage(&genome).apart(0.0, &values, &vec![0.0; values.len()]).is_none());
+    let (_, stage, values, rates) = moment(&recipe);
+    assert!(stage.apart(0.0, &values, &rates).is_none());
 }
 
 /// Needs an adapter, as `twins.rs` says.

@@ -228,8 +228,8 @@ impl Cloud {
             }
             Seen::Clouds { puffs, shining } => {
                 let words = |Puff { around, radius, depth, radiance }: &Puff| {
-                    let ([r, g, b], [x, y, z]) = (*radiance, *depth);
-                    [r, g, b, *radius, x, y, z, f32::from_bits(*around)].map(f32::to_bits)
+                    let ([r, g, b], [x, y, z]) = (radiance.map(f32::to_bits), depth.map(f32::to_bits));
+                    [r, g, b, radius.to_bits(), x, y, z, *around]
                 };
                 let words: Vec<[u32; 8]> = puffs.iter().map(words).collect();
                 (cast_slice(&words).to_vec(), Kind::Puffs(*shining))

@@ -65,7 +65,7 @@ pub struct Explore {
     locked: BTreeSet<String>,
     /// What is written in the seed's field.
     typed: String,
-    /// What the worlds on the screen are, to see whether they are still what is wanted.
+    /// What the worlds on the screen were asked for as, to see whether they are still what is wanted.
     shown: Vec<Recipe>,
     preview: Option<Preview>,
     /// Whether a preview is to begin as soon as the world stands on the screen.
@@ -170,15 +170,16 @@ impl Explore {
     }
 }
 
-/// The same world with fewer elements, where its scenario can do with fewer: what is looked at, not what is made.
-/// Bytes that are kept of a world for the scrubber.
-fn kept(recipe: &Recipe, scenario: &dyn Scenario) -> usize {
-    resolve(recipe).map_or(usize::MAX, |(_, genome)| {
-        let plan = scenario.plan(&genome);
-        (plan.steps / plan.snapshot_every) as usize * plan.elements * plan.channels * size_of::<i32>()
-    })
+/// Whether no more than `most` bytes would be kept of a world for the scrubber. To lay out a large one takes its time.
+fn kept(recipe: &Recipe, scenario: &dyn Scenario, most: usize) -> bool {
+    most > 0
+        && resolve(recipe).is_ok_and(|(_, genome)| {
+            let plan = scenario.plan(&genome);
+            (plan.steps / plan.snapshot_every) as usize * plan.elements * plan.channels * size_of::<i32>() <= most
+        })
 }
 
+/// The same world with fewer elements, where its scenario can do with fewer: what is looked at, not what is made.
 fn coarse(mut recipe: Recipe, scenario: &dyn Scenario, how: &[(&str, f64)]) -> Recipe {
     for spec in scenario.params() {
         if let Some((name, value)) = how.iter().find(|(name, _)| *name == spec.name) {
@@ -213,21 +214,21 @@ pub fn show(ui: &mut Ui, gallery: &mut Gallery, views: &mut Views, pixels: f32) 
         wall::show(ui, gallery, scenario);
         return;
     }
-    let fine = views.are_fine(gallery.backend);
-    let seeds = 1 + usize::from(gallery.explore.beside.is_some());
     let wanted: Vec<Recipe> = [Some(seed), gallery.explore.beside]
         .into_iter()
         .flatten()
-        .filter_map(|seed| {
-            let recipe = gallery.explore.recipe(scenario, seed)?;
-            let whole = fine && kept(&recipe, scenario) <= MOST_KEPT / seeds;
-            Some(if whole { recipe } else { coarse(recipe, scenario, &LOOK_AT) })
-        })
+        .filter_map(|seed| gallery.explore.recipe(scenario, seed))
         .collect();
     // A slider under way changes nothing yet.
     let settled = !ui.input(|input| input.pointer.any_down());
     if wanted != gallery.explore.shown && (settled || gallery.explore.shown.is_empty()) {
-        open(gallery, views, &wanted, gallery.backend);
+        let most = if views.are_fine(gallery.backend) { MOST_KEPT / wanted.len().max(1) } else { 0 };
+        let seen = |recipe: &Recipe| {
+            if kept(recipe, scenario, most) { recipe.clone() } else { coarse(recipe.clone(), scenario, &LOOK_AT) }
+        };
+        let seen: Vec<Recipe> = wanted.iter().map(seen).collect();
+        open(gallery, views, &seen, gallery.backend);
+        gallery.explore.shown = wanted;
         gallery.settings.saw(Seen { scenario: name.into(), seed });
     }
     scrubber(ui, gallery, views);
