@@ -205,6 +205,14 @@ pub fn page(ui: &Ui) -> Frame {
     Frame::new().fill(theme::palette(ui).ground).inner_margin(Margin::symmetric(FAR as i8, 24))
 }
 
+/// What is not to grow wider than `widest` stands in the middle of the page.
+pub fn middle<R>(ui: &mut Ui, widest: f32, add: impl FnOnce(&mut Ui) -> R) -> R {
+    let whole = ui.available_rect_before_wrap();
+    let aside = ((whole.width() - widest) / 2.0).max(0.0).floor();
+    let place = whole.shrink2(Vec2::new(aside, 0.0));
+    ui.scope_builder(egui::UiBuilder::new().max_rect(place), add).inner
+}
+
 /// What a page shows where there is nothing yet; whether the button was pressed.
 pub fn empty(ui: &mut Ui, icon: &str, words: &str, what_to_do: &str, button: &str) -> bool {
     let colors = theme::palette(ui);

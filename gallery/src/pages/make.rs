@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use bevy::math::UVec2;
 use bevy_egui::egui::{self, Align, Layout, RichText, Ui};
 use seedstorm_mint::{Metadata, Mint, block::raw_cid};
-use seedstorm_sim::{Backend, Film as FilmSize, Recipe, gpu::adapters, scene::Scene, text::is_plain};
+use seedstorm_sim::{Backend, Film as FilmSize, Recipe, gpu::adapters, resolve, scene::Scene, text::is_plain};
 use seedstorm_studio::{
     Home, Stage, StudioError,
     ledger::{self, Quote, ROYALTY_BPS},
@@ -56,6 +56,8 @@ struct Proposal {
     recipe: Recipe,
     quality: usize,
     renderer: &'static str,
+    /// What the seed has drawn, in words.
+    traits: String,
     /// A moment of it.
     preview: Option<Preview>,
 }
@@ -102,7 +104,10 @@ impl MakePage {
     /// Asks how `recipe` is to be made, of which `scene` is a moment.
     pub fn propose(&mut self, recipe: Recipe, scene: Option<Scene>) {
         let preview = scene.map(|scene| Preview::draw(scene, UVec2::splat(PICTURE)));
-        self.proposed = Some(Proposal { recipe, quality: 0, renderer: "cpu", preview });
+        let traits = resolve(&recipe).map(|(_, genome)| genome.traits).unwrap_or_default();
+        let traits: Vec<String> = traits.into_iter().map(|it| it.value).collect();
+        let traits = capitalised(&traits.join(", "));
+        self.proposed = Some(Proposal { recipe, quality: 0, renderer: "cpu", traits, preview });
     }
 
     /// The piece that is worked on, if one is: the share of its stage that is done, and what it is called.
@@ -311,26 +316,30 @@ pub fn show(ui: &mut Ui, gallery: &mut Gallery) {
             return;
         }
         egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-            ui.set_max_width(ui.available_width().min(WIDEST));
-            widgets::title(ui, "Make");
-            ui.add_space(NEAR);
-            propose(ui, gallery);
-            let mut wish = None;
-            let alone = gallery.make.items.len() == 1;
-            for number in (0..gallery.make.items.len()).rev() {
-                ui.push_id(number, |ui| {
-                    let room = if alone { (ui.available_height() - 2.0 * APART).clamp(EDGE, LARGE) } else { EDGE };
-                    if let Some(wished) = card(ui, &mut gallery.make.items[number], &gallery.home, room) {
-                        wish = Some((number, wished));
-                    }
-                });
-                ui.add_space(APART);
-            }
-            if let Some((number, wish)) = wish {
-                grant(gallery, number, wish);
-            }
+            widgets::middle(ui, WIDEST, |ui| pieces(ui, gallery));
         });
     });
+}
+
+/// What is proposed, and what is under way, the latest first.
+fn pieces(ui: &mut Ui, gallery: &mut Gallery) {
+    widgets::title(ui, "Make");
+    ui.add_space(NEAR);
+    propose(ui, gallery);
+    let mut wish = None;
+    let alone = gallery.make.items.len() == 1;
+    for number in (0..gallery.make.items.len()).rev() {
+        ui.push_id(number, |ui| {
+            let room = if alone { (ui.available_height() - 2.0 * APART).clamp(EDGE, LARGE) } else { EDGE };
+            if let Some(wished) = card(ui, &mut gallery.make.items[number], &gallery.home, room) {
+                wish = Some((number, wished));
+            }
+        });
+        ui.add_space(APART);
+    }
+    if let Some((number, wish)) = wish {
+        grant(gallery, number, wish);
+    }
 }
 
 fn grant(gallery: &mut Gallery, number: usize, wish: Wish) {
@@ -415,6 +424,7 @@ fn propose(ui: &mut Ui, gallery: &mut Gallery) {
             ui.vertical(|ui| {
                 let seed = crate::text::short(&seed_text(proposal.recipe.seed));
                 ui.heading(format!("{}, seed {seed}", capitalised(&proposal.recipe.scenario.name)));
+                widgets::quiet(ui, &proposal.traits);
                 ui.add_space(NEAR);
                 ui.label(RichText::new("Quality").color(colors.quiet));
                 if let Some(chosen) = choices(ui, 108.0, &qualities(), proposal.quality) {
@@ -455,7 +465,8 @@ fn card(ui: &mut Ui, item: &mut Item, home: &Home, edge: f32) -> Option<Wish> {
     widgets::card(ui).show(ui, |ui| {
         ui.set_width(ui.available_width());
         ui.horizontal_top(|ui| {
-            let edge = edge.min(ui.available_width() * 0.42);
+            let own = widgets::ENLARGED * item.recipe.film.width.max(item.recipe.film.height) as f32;
+            let edge = edge.min(ui.available_width() * 0.42).min(own);
             let (rect, _) = ui.allocate_exact_size(egui::vec2(edge, edge), egui::Sense::hover());
             if ui.is_rect_visible(rect) && !matches!(item.state, State::Waiting | State::Remembered) {
                 let (home, recipe, film) = (home.clone(), item.recipe.clone(), &item.recipe.film);

@@ -1,10 +1,10 @@
 //! The page of a piece: its film, what it is, where it comes from, and whether it is what it says.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use bevy_egui::egui::{self, Align, Layout, RichText, ScrollArea, Ui};
 use seedstorm_mint::{Address, Attestation, Cid, Metadata, Rarity, Token, TraitValue, collection::Moved};
-use seedstorm_sim::{Digest, Recipe};
+use seedstorm_sim::{Digest, Recipe, scenario};
 use seedstorm_studio::{
     Home, export,
     ledger::{Ledger, ROYALTY_BPS},
@@ -30,6 +30,9 @@ use super::{
 /// The longest edge of a frame that is shown, pixels.
 const EDGE: usize = 540;
 
+/// The widest that what is said of it is, points.
+const FACTS: f32 = 680.0;
+
 /// The page.
 pub struct PiecePage {
     piece: Piece,
@@ -52,6 +55,8 @@ pub struct PiecePage {
 /// What is read of it beside its metadata.
 struct Read {
     recipe: Result<Recipe, String>,
+    /// The units of its parameters, by their names.
+    units: BTreeMap<String, String>,
     attestations: Result<Vec<Attestation>, String>,
     history: Result<Vec<Moved>, String>,
 }
@@ -66,13 +71,21 @@ impl Read {
                 }
                 None => Ok(vec![]),
             };
+            let recipe = piece.recipe(&home).map_err(|error| in_words(&error));
             Ok(Self {
-                recipe: piece.recipe(&home).map_err(|error| in_words(&error)),
+                units: recipe.as_ref().map(units).unwrap_or_default(),
+                recipe,
                 attestations: piece.attestations(&home).map_err(|error| in_words(&error)),
                 history,
             })
         })
     }
+}
+
+/// The units of the parameters of its scenario, by what its metadata calls them.
+fn units(recipe: &Recipe) -> BTreeMap<String, String> {
+    let Ok(scenario) = scenario::of(recipe) else { return BTreeMap::new() };
+    scenario.params().iter().map(|spec| (capitalised(spec.name), spec.unit.to_owned())).collect()
 }
 
 /// What was done, in words, and whose the token is now where that has changed.
@@ -142,24 +155,25 @@ impl PiecePage {
         let mut stays = true;
         let page = widgets::page(ui);
         egui::CentralPanel::default().frame(page).show(ui, |ui| {
-            ui.horizontal(|ui| {
-                stays = !widgets::icon_button(ui, icons::BACK, "Back to the wall").clicked();
-                widgets::title(ui, &self.title);
-            });
-            ui.add_space(NEAR);
-            let whole = ui.available_rect_before_wrap();
-            let left = (whole.width() * 0.52).min(whole.height() + 40.0);
-            ui.horizontal_top(|ui| {
-                ui.allocate_ui_with_layout(egui::vec2(left, whole.height()), Layout::top_down(Align::Min), |ui| {
-                    self.film(ui);
+            let whole = ui.available_size();
+            let left = (whole.x * 0.52).min(whole.y).min(self.largest());
+            widgets::middle(ui, left + FAR + FACTS, |ui| {
+                ui.horizontal(|ui| {
+                    stays = !widgets::icon_button(ui, icons::BACK, "Back to the wall").clicked();
+                    widgets::title(ui, &self.title);
                 });
-                ui.add_space(FAR - NEAR);
-                ui.allocate_ui_with_layout(ui.available_size(), Layout::top_down(Align::Min), |ui| {
-                    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-                        ui.set_width(ui.available_width() - 8.0);
-                        self.actions(ui, gallery);
-                        self.verification(ui);
-                        self.facts(ui);
+                ui.add_space(NEAR);
+                ui.horizontal_top(|ui| {
+                    let down = Layout::top_down(Align::Min);
+                    ui.allocate_ui_with_layout(egui::vec2(left, ui.available_height()), down, |ui| self.film(ui));
+                    ui.add_space(FAR - NEAR);
+                    ui.allocate_ui_with_layout(ui.available_size(), down, |ui| {
+                        ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+                            ui.set_width(ui.available_width() - 8.0);
+                            self.actions(ui, gallery);
+                            self.verification(ui);
+                            self.facts(ui);
+                        });
                     });
                 });
             });
@@ -213,15 +227,18 @@ impl PiecePage {
         }
     }
 
-    fn film(&mut self, ui: &mut Ui) {
-        // A draft is not drawn much larger than it is.
-        let own = match &self.known {
+    /// The edge beyond which its film would only be soft: a draft is not drawn much larger than it is.
+    fn largest(&self) -> f32 {
+        match &self.known {
             Some(Read { recipe: Ok(recipe), .. }) => {
                 widgets::ENLARGED * recipe.film.width.max(recipe.film.height) as f32
             }
             _ => f32::INFINITY,
-        };
-        let edge = ui.available_width().min(ui.available_height()).min(own);
+        }
+    }
+
+    fn film(&mut self, ui: &mut Ui) {
+        let edge = ui.available_width().min(ui.available_height()).min(self.largest());
         let (rect, _) = ui.allocate_exact_size(egui::vec2(edge, edge), egui::Sense::hover());
         match (&mut self.film, &self.known) {
             (Some(film), _) => film.show(ui, rect),
@@ -371,7 +388,7 @@ impl PiecePage {
             Ok(metadata) => {
                 ui.add_space(NEAR);
                 widgets::words(ui, plain(&metadata.description));
-                traits(ui, metadata);
+                traits(ui, metadata, |name| self.known.as_ref()?.units.get(name).map(String::as_str));
             }
             Err(problem) => {
                 let bad = theme::palette(ui).bad;
@@ -438,12 +455,14 @@ fn owners(ui: &mut Ui, token: &Token, history: &[Moved]) {
     widgets::code(ui, "Owner", &token.owner.to_string());
 }
 
-fn traits(ui: &mut Ui, metadata: &Metadata) {
+fn traits<'a>(ui: &mut Ui, metadata: &Metadata, unit: impl Fn(&str) -> Option<&'a str>) {
     widgets::traits_heading(ui, 112.0 + 150.0 + NEAR);
     for it in metadata.traits.iter().take(64) {
         let value = match &it.value {
             TraitValue::Text(text) => plain(text),
-            TraitValue::Number(number) => format!("{}", (number * 1e4).round() / 1e4),
+            TraitValue::Number(number) => {
+                format!("{} {}", (number * 1e4).round() / 1e4, unit(&it.name).unwrap_or_default())
+            }
         };
         let (share, note) = match it.rarity {
             Rarity::Drawn(share) => (Some(share).filter(|share| *share < 1.0), ""),

@@ -61,6 +61,9 @@ impl WalletPage {
     }
 }
 
+/// The widest that its lines are, points.
+const WIDEST: f32 = 640.0;
+
 /// What the fields are called.
 const KEY: &str = "The key: 64 hexadecimal digits, or the path of a keystore's file";
 const PASSWORD: &str = "Password";
@@ -74,33 +77,32 @@ fn field_id(name: &str) -> egui::Id {
 pub fn show(ui: &mut Ui, gallery: &mut Gallery) {
     attend(gallery);
     let page = widgets::page(ui);
-    egui::CentralPanel::default().frame(page).show(ui, |ui| {
-        widgets::title(ui, "Wallet");
-        widgets::quiet(
-            ui,
-            "The key that signs what you make and owns what you mint. It never leaves its file, and is never shown.",
-        );
-        ui.add_space(APART);
-        if let Some(problem) = gallery.wallet.failed.clone() {
-            let bad = theme::palette(ui).bad;
-            widgets::notice(ui, icons::WARNING, bad, &problem);
-            if ui.button("Look again").clicked() {
-                gallery.wallet.refresh();
-            }
-            return;
+    egui::CentralPanel::default().frame(page).show(ui, |ui| widgets::middle(ui, WIDEST, |ui| wallet_of(ui, gallery)));
+}
+
+fn wallet_of(ui: &mut Ui, gallery: &mut Gallery) {
+    widgets::title(ui, "Wallet");
+    widgets::quiet(
+        ui,
+        "The key that signs what you make and owns what you mint. It never leaves its file, and is never shown.",
+    );
+    ui.add_space(APART);
+    if let Some(problem) = gallery.wallet.failed.clone() {
+        let bad = theme::palette(ui).bad;
+        widgets::notice(ui, icons::WARNING, bad, &problem);
+        if ui.button("Look again").clicked() {
+            gallery.wallet.refresh();
         }
-        let Some(seen) = gallery.wallet.seen.clone() else {
-            widgets::busy(ui);
-            return;
-        };
-        ui.vertical(|ui| {
-            ui.set_max_width(ui.available_width().min(640.0));
-            match seen.protection {
-                Protection::NoKey => no_key(ui, gallery),
-                _ => key(ui, gallery, &seen),
-            }
-        });
-    });
+        return;
+    }
+    let Some(seen) = gallery.wallet.seen.clone() else {
+        widgets::busy(ui);
+        return;
+    };
+    match seen.protection {
+        Protection::NoKey => no_key(ui, gallery),
+        _ => key(ui, gallery, &seen),
+    }
 }
 
 fn attend(gallery: &mut Gallery) {

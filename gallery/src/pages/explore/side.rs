@@ -1,7 +1,7 @@
 //! Beside the world: its seed, its traits and parameters, and what can be done with them.
 
 use bevy_egui::egui::{self, Align, Frame, Layout, Margin, RichText, Ui};
-use seedstorm_sim::{Genome, Seed, recipe::ParamValue, scenario::Scenario};
+use seedstorm_sim::{Genome, Seed, recipe::ParamValue, resolve, scenario::Scenario};
 
 use crate::{
     app::Gallery,
@@ -45,8 +45,10 @@ pub fn show(
             head(ui, gallery, scenario, seed, genome);
             egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
                 ui.set_width(ui.available_width() - 12.0);
-                traits(ui, gallery, scenario, genome);
-                params(ui, gallery, scenario, genome);
+                let beside = gallery.explore.beside.and_then(|seed| gallery.explore.recipe(scenario, seed));
+                let beside = beside.and_then(|recipe| Some(resolve(&recipe).ok()?.1));
+                traits(ui, gallery, scenario, genome, beside.as_ref());
+                params(ui, gallery, scenario, genome, beside.as_ref());
             });
         });
     });
@@ -128,7 +130,7 @@ fn head(ui: &mut Ui, gallery: &mut Gallery, scenario: &'static dyn Scenario, see
     ui.separator();
 }
 
-fn traits(ui: &mut Ui, gallery: &mut Gallery, scenario: &dyn Scenario, genome: &Genome) {
+fn traits(ui: &mut Ui, gallery: &mut Gallery, scenario: &dyn Scenario, genome: &Genome, beside: Option<&Genome>) {
     let colors = theme::palette(ui);
     widgets::traits_heading(ui, 24.0 + 68.0 + 104.0 + 3.0 * NEAR);
     let specs = scenario.traits();
@@ -178,10 +180,18 @@ fn traits(ui: &mut Ui, gallery: &mut Gallery, scenario: &dyn Scenario, genome: &
                 widgets::rarity(ui, it.rarity);
             }
         });
+        let other = beside.and_then(|beside| beside.traits.iter().find(|other| other.name == it.name));
+        if let Some(other) = other.filter(|other| other.value != it.value) {
+            ui.horizontal(|ui| {
+                ui.add_space(24.0 + 68.0 + 2.0 * NEAR);
+                widgets::column(ui, 104.0, &format!("B  {}", other.value));
+                widgets::rarity(ui, other.rarity);
+            });
+        }
     }
 }
 
-fn params(ui: &mut Ui, gallery: &mut Gallery, scenario: &dyn Scenario, genome: &Genome) {
+fn params(ui: &mut Ui, gallery: &mut Gallery, scenario: &dyn Scenario, genome: &Genome, beside: Option<&Genome>) {
     let colors = theme::palette(ui);
     widgets::heading(ui, "Parameters");
     for spec in scenario.params() {
@@ -192,7 +202,10 @@ fn params(ui: &mut Ui, gallery: &mut Gallery, scenario: &dyn Scenario, genome: &
         let mut value = genome.number(spec.name);
         let color = if by_hand { colors.accent } else { colors.quiet };
         let unit = if spec.unit.is_empty() { String::new() } else { format!(", {}", spec.unit) };
-        ui.label(RichText::new(format!("{}{unit}", capitalised(spec.name))).color(color)).on_hover_text(spec.about);
+        let other = beside.map(|beside| beside.number(spec.name)).filter(|other| *other != value);
+        let other = other.map_or_else(String::new, |other| format!("   B  {}", (other * 1e3).round() / 1e3));
+        let name = format!("{}{unit}{other}", capitalised(spec.name));
+        ui.label(RichText::new(name).color(color)).on_hover_text(spec.about);
         // Numbers are equally wide, whatever they are.
         ui.spacing_mut().interact_size.x = 72.0;
         ui.spacing_mut().slider_width = (ui.available_width() - 96.0).max(60.0);
