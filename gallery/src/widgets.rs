@@ -264,10 +264,10 @@ pub fn rarity(ui: &mut Ui, share: f64) {
     let colors = theme::palette(ui);
     let color = if share < 0.1 { colors.accent } else { colors.quiet };
     let (rect, response) = ui.allocate_exact_size(Vec2::new(28.0, 4.0), Sense::hover());
-    ui.painter().rect_filled(rect, 2.0, colors.line);
+    ui.painter().rect_filled(rect, 0.0, colors.line);
     let mut part = rect;
     part.set_width((rect.width() * share as f32).max(2.0));
-    ui.painter().rect_filled(part, 2.0, color);
+    ui.painter().rect_filled(part, 0.0, color);
     response.on_hover_text(format!("{:.1} % of all seeds have this", 100.0 * share));
     let right = Layout::right_to_left(Align::Center);
     cell(ui, 36.0, right, RichText::new(format!("{:.0} %", 100.0 * share)).color(color));

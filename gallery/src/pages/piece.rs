@@ -461,7 +461,12 @@ fn traits<'a>(ui: &mut Ui, metadata: &Metadata, unit: impl Fn(&str) -> Option<&'
         let value = match &it.value {
             TraitValue::Text(text) => plain(text),
             TraitValue::Number(number) => {
-                format!("{} {}", (number * 1e4).round() / 1e4, unit(&it.name).unwrap_or_default())
+                let number = (number * 1e4).round() / 1e4;
+                match unit(&it.name).unwrap_or_default() {
+                    "" => number.to_string(),
+                    "°" => format!("{number}°"),
+                    unit => format!("{number} {unit}"),
+                }
             }
         };
         let (share, note) = match it.rarity {

@@ -182,7 +182,8 @@ fn traits(ui: &mut Ui, gallery: &mut Gallery, scenario: &dyn Scenario, genome: &
         });
         let other = beside.and_then(|beside| beside.traits.iter().find(|other| other.name == it.name));
         if let Some(other) = other.filter(|other| other.value != it.value) {
-            ui.horizontal(|ui| {
+            let layout = Layout::left_to_right(Align::Center);
+            ui.allocate_ui_with_layout(egui::vec2(ui.available_width(), 20.0), layout, |ui| {
                 ui.add_space(24.0 + 68.0 + 2.0 * NEAR);
                 widgets::column(ui, 104.0, &format!("B  {}", other.value));
                 widgets::rarity(ui, other.rarity);
