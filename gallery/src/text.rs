@@ -38,15 +38,14 @@ pub fn duration(time: std::time::Duration) -> String {
 /// Wei of the embedded chain as ether, to as many places as tell it from nothing.
 pub fn ether(wei: seedstorm_mint::U256) -> String {
     let ether = wei.to_string().parse::<f64>().unwrap_or(0.0) / 1e18;
-    // Whole hundredths, rounded down: nobody has more than is said.
-    let hundredths =
-        (wei / seedstorm_mint::U256::from(10_u64.pow(16))).to_string().parse::<usize>().unwrap_or(usize::MAX);
+    // Rounded down: nobody has more than is said.
+    let parts = (wei / seedstorm_mint::U256::from(10_u64.pow(14))).to_string().parse::<usize>().unwrap_or(usize::MAX);
     match ether {
         0.0 => "0 test ETH".into(),
         ..1e-9 => format!("{ether:.3e} test ETH"),
         ..1e-3 => format!("{ether:.9} test ETH"),
         ..10.0 => format!("{ether:.6} test ETH"),
-        _ => format!("{}.{:02} test ETH", count(hundredths / 100), hundredths % 100),
+        _ => format!("{}.{:04} test ETH", count(parts / 10_000), parts % 10_000),
     }
 }
 

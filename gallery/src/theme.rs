@@ -3,6 +3,7 @@
 use bevy_egui::egui::{
     self, Color32, Context, CornerRadius, FontData, FontDefinitions, FontFamily, FontId, Margin, Shadow, Stroke,
     TextStyle, Theme, Vec2, Visuals,
+    epaint::FontColorTransferFunction,
     style::{ScrollStyle, Selection, WidgetVisuals},
 };
 
@@ -93,7 +94,7 @@ const LIGHT: Palette = Palette {
     ground: Color32::from_rgb(0xe9, 0xe6, 0xdf),
     panel: Color32::from_rgb(0xf7, 0xf5, 0xf1),
     raised: Color32::from_rgb(0xff, 0xff, 0xff),
-    line: Color32::from_rgb(0xd8, 0xd3, 0xc8),
+    line: Color32::from_rgb(0xcc, 0xc6, 0xb9),
     text: Color32::from_rgb(0x1c, 0x1d, 0x21),
     quiet: Color32::from_rgb(0x4e, 0x51, 0x59),
     accent: Color32::from_rgb(0x8a, 0x5c, 0x0e),
@@ -147,6 +148,11 @@ pub fn dress(context: &Context) {
 
 fn visuals(theme: Theme, colors: &Palette) -> Visuals {
     let mut visuals = if theme == Theme::Dark { Visuals::dark() } else { Visuals::light() };
+    if theme == Theme::Light {
+        // Dark letters on a light ground look thinner than light ones on a dark ground.
+        visuals.text_options.color_transfer_function = FontColorTransferFunction::Gamma(0.65);
+    }
+    visuals.text_cursor.stroke.color = colors.accent;
     let round = CornerRadius::same(6);
     let widget = |fill: Color32, line: Color32, text: Color32| WidgetVisuals {
         bg_fill: fill,
@@ -168,7 +174,7 @@ fn visuals(theme: Theme, colors: &Palette) -> Visuals {
     visuals.weak_text_color = Some(colors.quiet);
     visuals.hyperlink_color = colors.accent;
     visuals.faint_bg_color = colors.raised;
-    visuals.extreme_bg_color = colors.ground;
+    visuals.extreme_bg_color = if theme == Theme::Dark { colors.ground } else { colors.raised };
     visuals.warn_fg_color = colors.accent;
     visuals.error_fg_color = colors.bad;
     visuals.window_fill = colors.panel;

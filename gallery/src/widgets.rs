@@ -35,6 +35,12 @@ pub fn toggle(ui: &mut Ui, on: bool, icon: &str, text: &str) -> Response {
     named(response, text)
 }
 
+/// What is seldom wanted, without a frame of its own.
+pub fn aside(ui: &mut Ui, text: &str) -> Response {
+    let color = theme::palette(ui).quiet;
+    ui.add(egui::Button::new(RichText::new(text).color(color)).frame_when_inactive(false))
+}
+
 /// An icon alone; `name` is what it is called by who cannot see it, and what its tip says.
 pub fn icon_button(ui: &mut Ui, icon: &str, name: &str) -> Response {
     named(ui.add(egui::Button::new(RichText::new(icon).size(16.0)).frame(false)), name).on_hover_text(name)
@@ -284,7 +290,7 @@ pub fn picture(ui: &Ui, texture: egui::TextureId, size: Vec2, rect: Rect, round:
 }
 
 /// By how much a picture is enlarged at most: beyond that, it is only soft.
-pub const ENLARGED: f32 = 2.0;
+pub const ENLARGED: f32 = 2.5;
 
 /// A frame of film, whole, in the middle of `rect`; where it lies.
 pub fn whole_picture(ui: &Ui, texture: &TextureHandle, rect: Rect, round: u8) -> Rect {

@@ -253,10 +253,10 @@ fn wall(ui: &mut Ui, gallery: &mut Gallery) {
     let posters = page.posters.get_or_insert_with(|| Posters::new(gallery.home.clone()));
     posters.take(ui.ctx());
     // What hangs alone hangs large.
-    let least = if page.found.len() <= 3 { 360.0 } else { 220.0 };
+    let least = if page.found.len() <= 3 { (ui.available_width() / 3.4).clamp(360.0, 540.0) } else { 220.0 };
     let columns = ((ui.available_width() + APART) / (least + APART)).floor().max(1.0);
     let width = ((ui.available_width() - 12.0 - (columns - 1.0) * APART) / columns).floor();
-    let (columns, height) = (columns as usize, width + 46.0);
+    let (columns, height) = (columns as usize, width + 50.0);
     let rows = page.found.len().div_ceil(columns);
     let mut chosen = None;
     ui.spacing_mut().item_spacing = egui::vec2(APART, APART);
@@ -300,7 +300,7 @@ fn tile(ui: &mut Ui, entry: &Entry, posters: &mut Posters, size: egui::Vec2) -> 
     if response.hovered() || response.has_focus() {
         ui.painter().rect_stroke(picture, 8.0, egui::Stroke::new(2.0, colors.accent), egui::StrokeKind::Inside);
     }
-    let text = egui::Rect::from_min_max(picture.left_bottom() + egui::vec2(2.0, 6.0), rect.max);
+    let text = egui::Rect::from_min_max(picture.left_bottom() + egui::vec2(0.0, 10.0), rect.max);
     let down = egui::Layout::top_down(egui::Align::Min);
     let mut inner = ui.new_child(egui::UiBuilder::new().max_rect(text).layout(down));
     inner.spacing_mut().item_spacing.y = 2.0;

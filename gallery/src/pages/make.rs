@@ -33,13 +33,13 @@ static QUALITIES: [(&str, FilmSize, &str); 3] = [
 
 /// Edge of a film on its card, points, among others and alone; frames have no more pixels.
 const EDGE: f32 = 360.0;
-const LARGE: f32 = 560.0;
+const LARGE: f32 = 640.0;
 
 /// The widest that a card is, points.
-const WIDEST: f32 = 1320.0;
+const WIDEST: f32 = 1480.0;
 
 /// Edge of the picture of what is proposed, pixels.
-const PICTURE: u32 = 540;
+const PICTURE: u32 = 640;
 
 /// The most a name and a description may be long, letters.
 const MAX_NAME: usize = 80;
@@ -380,7 +380,7 @@ fn qualities() -> Vec<(&'static str, Vec<String>)> {
 fn renderers() -> Vec<(&'static str, &'static str, Vec<String>)> {
     let mut there = vec![("cpu", "Processor", vec!["The same pixels on every machine, bit for bit.".to_owned()])];
     if let Some(name) = device() {
-        let about = vec!["Judged against the processor's light.".to_owned(), name.to_owned()];
+        let about = vec!["Quick on a real card. Checked against the processor.".to_owned(), name.to_owned()];
         there.push(("gpu", "Graphics card", about));
     }
     there
@@ -465,8 +465,7 @@ fn card(ui: &mut Ui, item: &mut Item, home: &Home, edge: f32) -> Option<Wish> {
     widgets::card(ui).show(ui, |ui| {
         ui.set_width(ui.available_width());
         ui.horizontal_top(|ui| {
-            let own = widgets::ENLARGED * item.recipe.film.width.max(item.recipe.film.height) as f32;
-            let edge = edge.min(ui.available_width() * 0.42).min(own);
+            let edge = edge.min(ui.available_width() * 0.42);
             let (rect, _) = ui.allocate_exact_size(egui::vec2(edge, edge), egui::Sense::hover());
             if ui.is_rect_visible(rect) && !matches!(item.state, State::Waiting | State::Remembered) {
                 let (home, recipe, film) = (home.clone(), item.recipe.clone(), &item.recipe.film);
@@ -525,34 +524,43 @@ fn details(ui: &mut Ui, item: &mut Item) -> Option<Wish> {
                 if widgets::primary(ui, "Resume").clicked() {
                     wish = Some(Wish::Resume);
                 }
-                if ui.button("Remove").on_hover_text("From this list: what is done stays on the disk").clicked() {
+                let tip = "From this list: what is done stays on the disk";
+                if widgets::aside(ui, "Remove").on_hover_text(tip).clicked() {
                     wish = Some(Wish::Remove);
                 }
             });
         }
         State::Made => {
             ui.label(RichText::new(format!("{}  Finished", icons::CHECK)).color(colors.good));
+            if film.width <= FilmSize::DRAFT.width {
+                widgets::quiet(ui, "A draft. Make the same seed as a film if it is to hang on a wall.");
+            }
+            ui.add_space(NEAR);
             ui.label(RichText::new("Name").color(colors.quiet));
-            let width = ui.available_width().min(420.0);
+            let width = ui.available_width().min(480.0);
             let field = ui.add(widgets::line(&mut item.name).char_limit(MAX_NAME).desired_width(width));
             label(field, "Name");
             item.name.retain(is_plain);
+            ui.add_space(NEAR);
             ui.label(RichText::new("Description").color(colors.quiet));
             let text = widgets::lines(&mut item.description).char_limit(MAX_DESCRIPTION).desired_rows(2);
             label(ui.add(text.desired_width(width)), "Description");
             item.description.retain(|letter| is_plain(letter) || letter == '\n');
+            ui.add_space(NEAR);
             ui.horizontal(|ui| {
                 ui.label(RichText::new("Royalty").color(colors.quiet));
                 let royalty = egui::DragValue::new(&mut item.royalty_percent).range(0.0..=10.0).speed(0.1).suffix(" %");
                 ui.add(royalty)
                     .on_hover_text("Of each resale, for all of your collection: it is set with its first token");
             });
+            ui.add_space(APART);
             ui.horizontal(|ui| {
                 let ready = !item.name.trim().is_empty();
                 if ui.add_enabled_ui(ready, |ui| widgets::primary(ui, "Mint…")).inner.clicked() {
                     wish = Some(Wish::Quote);
                 }
-                if ui.button("Remove").on_hover_text("From this list: the piece stays in the collection").clicked() {
+                let tip = "From this list: the piece stays in the collection";
+                if widgets::aside(ui, "Remove").on_hover_text(tip).clicked() {
                     wish = Some(Wish::Remove);
                 }
             });
@@ -571,13 +579,16 @@ fn details(ui: &mut Ui, item: &mut Item) -> Option<Wish> {
             });
         }
         State::Minted(id) => {
-            ui.label(RichText::new(format!("{}  Token {id} · on the chain", icons::PROVED)).color(colors.good));
+            let words = format!("{}  Minted. Token {id} of your collection, on the chain", icons::PROVED);
+            ui.label(RichText::new(words).color(colors.good));
             ui.add_space(NEAR);
+            widgets::words(ui, plain(&item.description));
+            ui.add_space(APART);
             ui.horizontal(|ui| {
                 if widgets::primary(ui, "View in collection").clicked() {
                     wish = Some(Wish::Look);
                 }
-                if ui.button("Clear from list").clicked() {
+                if widgets::aside(ui, "Clear from list").clicked() {
                     wish = Some(Wish::Remove);
                 }
             });
@@ -594,9 +605,10 @@ fn label(field: egui::Response, name: &str) {
 fn quoted(ui: &mut Ui, name: &str, quote: &Quote) -> Option<Wish> {
     let colors = theme::palette(ui);
     widgets::words(ui, format!("“{}” becomes a token on the embedded chain.", plain(name)));
-    ui.label(RichText::new(ether(quote.cost)).size(20.0));
-    widgets::quiet(ui, "This cannot be undone.");
+    ui.add_space(NEAR);
+    widgets::fact(ui, "Price", &ether(quote.cost));
     widgets::fact(ui, "You have", &ether(quote.balance));
+    widgets::fact(ui, "Left after it", &ether(quote.balance.saturating_sub(quote.cost)));
     if quote.new_collection {
         widgets::quiet(ui, "Your first mint also makes your collection; later ones cost less.");
     }
@@ -605,6 +617,8 @@ fn quoted(ui: &mut Ui, name: &str, quote: &Quote) -> Option<Wish> {
         widgets::notice(ui, icons::WARNING, colors.bad, "That is more than you have.");
     }
     let mut wish = None;
+    ui.add_space(APART);
+    widgets::words(ui, "This cannot be undone.");
     ui.horizontal(|ui| {
         if ui.add_enabled_ui(enough, |ui| widgets::primary(ui, "Pay and mint")).inner.clicked() {
             wish = Some(Wish::Mint);
@@ -645,8 +659,9 @@ fn stages(ui: &mut Ui, job: &Job<Made>, frames: usize, of: u32) {
     if let Some(left) = progress.left {
         words = format!("{words}, {} left", duration(left));
     }
+    ui.add_space(NEAR);
     ui.with_layout(Layout::top_down(Align::Min), |ui| {
-        ui.set_max_width(420.0);
+        ui.set_max_width(ui.available_width().min(480.0));
         widgets::progress(ui, progress.share, &words);
     });
 }

@@ -62,6 +62,11 @@ struct Read {
 }
 
 impl Read {
+    fn failed(problem: &str) -> Self {
+        let problem = || problem.to_owned();
+        Self { recipe: Err(problem()), units: BTreeMap::new(), attestations: Err(problem()), history: Err(problem()) }
+    }
+
     fn start(home: &Home, piece: &Piece) -> Job<Self> {
         let (home, piece) = (home.clone(), piece.clone());
         Job::start(move |_| {
@@ -163,6 +168,11 @@ impl PiecePage {
                     widgets::title(ui, &self.title);
                 });
                 ui.add_space(NEAR);
+                if self.known.is_none() {
+                    // How large its film is decides where all else stands.
+                    widgets::busy(ui);
+                    return;
+                }
                 ui.horizontal_top(|ui| {
                     let down = Layout::top_down(Align::Min);
                     ui.allocate_ui_with_layout(egui::vec2(left, ui.available_height()), down, |ui| self.film(ui));
@@ -191,7 +201,7 @@ impl PiecePage {
             self.read = None;
             match read {
                 Ok(read) => self.known = Some(read),
-                Err(error) => gallery.trouble = Some(in_words(&error)),
+                Err(error) => self.known = Some(Read::failed(&in_words(&error))),
             }
         }
         if self.film.is_none()
@@ -286,12 +296,12 @@ impl PiecePage {
     fn export(&mut self, ui: &mut Ui, gallery: &Gallery) {
         widgets::quiet(
             ui,
-            "As a CAR archive, which other stores and IPFS nodes read; or as a folder, by a name without `.car`.",
+            "As a .car archive, which other stores and IPFS nodes read, or, by a name without .car, as a folder.",
         );
         let field = ui.add(widgets::line(&mut self.place).desired_width(ui.available_width()));
         field.widget_info(|| egui::WidgetInfo::labeled(egui::WidgetType::TextEdit, true, "Where to"));
         let path = PathBuf::from(self.place.trim());
-        if ui.button("Write it").clicked() && self.work.is_none() {
+        if ui.button("Save").clicked() && self.work.is_none() {
             let (home, name) = (gallery.home.clone(), self.piece.name());
             self.work = Some(Job::start(move |_| {
                 if let Some(parent) = path.parent() {
@@ -432,7 +442,8 @@ impl PiecePage {
             }
             Err(problem) => {
                 widgets::fact(ui, "Signed by", "nobody, as it is now");
-                widgets::quiet(ui, plain(problem));
+                widgets::quiet(ui, "What its maker signed is missing, damaged, or about other files than these.")
+                    .on_hover_text(plain(problem));
             }
         }
         widgets::heading(ui, "History");
@@ -485,7 +496,7 @@ fn checkpoints(ui: &mut Ui, progress: &Progress) {
     if count == 0 {
         return;
     }
-    let side = (ui.available_width() / 32.0 - 3.0).clamp(4.0, 12.0);
+    let side = (ui.available_width() / count as f32 - 3.0).clamp(6.0, 18.0).floor();
     let columns = (ui.available_width() / (side + 3.0)).floor().max(1.0) as usize;
     let (rect, _) = ui.allocate_exact_size(
         egui::vec2(ui.available_width(), count.div_ceil(columns) as f32 * (side + 3.0)),

@@ -48,7 +48,7 @@ const TILE_SEEDS: [(&str, u64); 5] = [("bloom", 13), ("tempest", 87), ("waltz", 
 const ABOVE_TEXT: egui::CornerRadius = egui::CornerRadius { nw: 9, ne: 9, sw: 0, se: 0 };
 
 /// Height of the text below a tile's picture, points.
-const TILE_TEXT: f32 = 68.0;
+const TILE_TEXT: f32 = 72.0;
 
 /// Most rolls until all that is locked is found.
 const MOST_ROLLS: u32 = 10_000;
@@ -346,12 +346,32 @@ fn choose(ui: &mut Ui, gallery: &mut Gallery, views: &mut Views, pixels: f32) {
     });
 }
 
+/// The colours of its seeds, an arm each.
+const SUNFLOWER: [egui::Color32; 5] = [
+    egui::Color32::from_rgb(0xe8, 0xb9, 0x62),
+    egui::Color32::from_rgb(0xe0, 0x7a, 0x5f),
+    egui::Color32::from_rgb(0xb5, 0x4f, 0x6f),
+    egui::Color32::from_rgb(0x3d, 0x8f, 0x94),
+    egui::Color32::from_rgb(0x9f, 0xc4, 0xc0),
+];
+
 /// What the tile shows that leaves the choice to chance.
 fn dice(ui: &Ui, rect: egui::Rect) {
+    // Seeds as they stand in a sunflower: Vogel 1979, "A better way to construct the sunflower head".
+    const SEEDS: u32 = 240;
+    const GOLDEN_ANGLE: f32 = 2.399_963;
     let colors = theme::palette(ui);
-    ui.painter().rect_filled(rect, ABOVE_TEXT, colors.accent.gamma_multiply(0.12));
-    let font = FontId::proportional(rect.height() * 0.34);
-    ui.painter().text(rect.center(), Align2::CENTER_CENTER, icons::DICE, font, colors.accent);
+    let painter = ui.painter().with_clip_rect(rect);
+    painter.rect_filled(rect, ABOVE_TEXT, colors.panel);
+    let step = rect.height() / (SEEDS as f32).sqrt() * 0.46;
+    for seed in 14..SEEDS {
+        let far = (seed as f32).sqrt();
+        let place = rect.center() + step * far * egui::Vec2::angled(GOLDEN_ANGLE * seed as f32);
+        let color = SUNFLOWER[seed as usize % 21 * SUNFLOWER.len() / 21];
+        painter.circle_filled(place, step * (0.3 + 0.02 * far), color);
+    }
+    let font = FontId::proportional(5.4 * step);
+    painter.text(rect.center(), Align2::CENTER_CENTER, icons::DICE, font, colors.accent);
 }
 
 /// Something to choose, by its picture, its title and what it is about; whether it was chosen.
@@ -388,8 +408,16 @@ fn view_into(ui: &Ui, views: &mut Views, number: usize, rect: egui::Rect, pixels
     match (view.texture(ui.ctx()), view.world.failure()) {
         (Some((id, size)), _) => widgets::picture(ui, id, size, rect, round),
         (None, Some(problem)) => widgets::placeholder(ui, rect, &problem),
-        (None, None) => widgets::placeholder(ui, rect, "The first step…"),
+        (None, None) => first_step(ui, rect, round),
     }
+}
+
+/// The place of a world that takes its first step.
+fn first_step(ui: &Ui, rect: egui::Rect, round: egui::CornerRadius) {
+    let colors = theme::palette(ui);
+    ui.painter().rect_filled(rect, round, colors.panel);
+    let font = FontId::proportional(14.0);
+    ui.painter().text(rect.center(), Align2::CENTER_CENTER, "The first step…", font, colors.quiet);
 }
 
 /// Three things to know at first.
@@ -407,7 +435,7 @@ fn hints(ui: &mut Ui, gallery: &mut Gallery) {
     widgets::card(ui).show(ui, |ui| {
         ui.set_width(ui.available_width());
         ui.horizontal_top(|ui| {
-            let width = (ui.available_width() - 72.0) / HINTS.len() as f32 - 40.0;
+            let width = (ui.available_width() - 76.0) / HINTS.len() as f32 - 18.0 - 2.0 * NEAR;
             for (icon, words) in HINTS {
                 ui.label(RichText::new(icon).color(colors.accent).size(18.0));
                 ui.vertical(|ui| {

@@ -18,6 +18,9 @@ use super::{LOOK_AT, Rolled, Wall, seed_text};
 /// Its width, points.
 const WIDTH: f32 = 348.0;
 
+/// Width of a parameter's number, points.
+const NUMBER: f32 = 80.0;
+
 /// The panel.
 pub fn show(
     ui: &mut Ui,
@@ -67,7 +70,7 @@ fn head(ui: &mut Ui, gallery: &mut Gallery, scenario: &'static dyn Scenario, see
         ui.label(RichText::new("Seed").color(colors.quiet));
         let field = widgets::line(&mut gallery.explore.typed)
             .font(egui::TextStyle::Monospace)
-            .desired_width(ui.available_width() - 40.0)
+            .desired_width(ui.available_width() - 24.0 - NEAR - 12.0)
             .char_limit(80);
         let field = ui.add(field);
         field.widget_info(|| egui::WidgetInfo::labeled(egui::WidgetType::TextEdit, true, "Seed"));
@@ -90,7 +93,11 @@ fn head(ui: &mut Ui, gallery: &mut Gallery, scenario: &'static dyn Scenario, see
         }
     });
     ui.horizontal(|ui| {
-        if widgets::button(ui, icons::DICE, "Roll").on_hover_text("Another seed; what is locked stays (R)").clicked() {
+        // What one comes here for.
+        let accent = theme::palette(ui).accent;
+        let roll = egui::Button::new(RichText::new(format!("{}  Roll", icons::DICE)).color(accent));
+        let roll = widgets::named(ui.add(roll.stroke(egui::Stroke::new(1.0, accent))), "Roll");
+        if roll.on_hover_text("Another seed; what is locked stays (R)").clicked() {
             gallery.explore.roll(scenario, genome, Rolled::Here);
         }
         let piece = Seen { scenario: scenario.name().into(), seed };
@@ -115,16 +122,16 @@ fn head(ui: &mut Ui, gallery: &mut Gallery, scenario: &'static dyn Scenario, see
             gallery.explore.wall =
                 if on { None } else { Some(Wall::start(&gallery.explore, scenario, genome, gallery.backend)) };
         }
+        if !gallery.explore.set.is_empty()
+            && widgets::button(ui, icons::RESET, "Reset").on_hover_text("Take back what was set by hand").clicked()
+        {
+            gallery.explore.set.clear();
+        }
         if let Some(beside) = gallery.explore.beside
             && ui.button("Use B").on_hover_text("Go on with the other seed").clicked()
         {
             gallery.explore.change_seed(beside);
             gallery.explore.beside = None;
-        }
-        if !gallery.explore.set.is_empty()
-            && widgets::button(ui, icons::RESET, "Reset").on_hover_text("Take back what was set by hand").clicked()
-        {
-            gallery.explore.set.clear();
         }
     });
     ui.separator();
@@ -202,17 +209,18 @@ fn params(ui: &mut Ui, gallery: &mut Gallery, scenario: &dyn Scenario, genome: &
         let by_hand = gallery.explore.set.contains_key(spec.name);
         let mut value = genome.number(spec.name);
         let color = if by_hand { colors.accent } else { colors.quiet };
-        let unit = if spec.unit.is_empty() { String::new() } else { format!(", {}", spec.unit) };
+        let unit = if spec.unit.is_empty() { String::new() } else { format!(" ({})", spec.unit) };
         let other = beside.map(|beside| beside.number(spec.name)).filter(|other| *other != value);
         let other = other.map_or_else(String::new, |other| format!("   B  {}", (other * 1e3).round() / 1e3));
         let name = format!("{}{unit}{other}", capitalised(spec.name));
         ui.label(RichText::new(name).color(color)).on_hover_text(spec.about);
         // Numbers are equally wide, whatever they are.
-        ui.spacing_mut().interact_size.x = 72.0;
-        ui.spacing_mut().slider_width = (ui.available_width() - 96.0).max(60.0);
+        ui.spacing_mut().interact_size.x = NUMBER;
+        ui.spacing_mut().slider_width = (ui.available_width() - NUMBER - NEAR).max(60.0);
         let slider = egui::Slider::new(&mut value, spec.min..=spec.max)
             .step_by(if spec.integer { 1.0 } else { 0.0 })
-            .max_decimals(if spec.integer { 0 } else { 3 });
+            .max_decimals(if spec.integer { 0 } else { 3 })
+            .trailing_fill(true);
         let slider = ui.add(slider);
         slider.widget_info(|| egui::WidgetInfo::slider(true, value, spec.name));
         if slider.changed() {
