@@ -10,16 +10,14 @@ use bevy::{
     window::PresentMode,
     winit::{UpdateMode, WinitSettings},
 };
-use bevy_egui::{
-    EguiContexts, EguiGlobalSettings, EguiInput, EguiPlugin, EguiPostUpdateSet, EguiPreUpdateSet,
-    EguiPrimaryContextPass, egui,
-};
+use bevy_egui::{EguiContexts, EguiGlobalSettings, EguiPlugin, EguiPostUpdateSet, EguiPrimaryContextPass, egui};
 use seedstorm_sim::{Backend, Recipe, scene::Scene};
 use seedstorm_studio::Home;
 
 use crate::{
     drive::{Drive, DrivePlugin},
     icons,
+    keys::{self, Clipboard, KeysPlugin},
     live::{
         particles::ParticlesPlugin,
         show::{ShowPlugin, Views},
@@ -58,7 +56,7 @@ impl Gallery {
     pub fn new(home: Home, backend: Backend) -> Self {
         let (settings, trouble) = Settings::load(&home);
         Self {
-            make: MakePage::new(&settings.jobs),
+            make: MakePage::new(&settings.jobs, &home),
             home,
             saved: settings.clone(),
             keeper: Keeper::default(),
@@ -76,7 +74,7 @@ impl Gallery {
 
     /// Goes to the page where `recipe` is made, of which `scene` is a moment.
     pub fn make(&mut self, recipe: Recipe, scene: Option<Scene>) {
-        self.make.propose(recipe, scene);
+        self.make.propose(&self.home, recipe, scene);
         self.page = Page::Make;
     }
 
@@ -113,20 +111,16 @@ pub fn run(gallery: Gallery, size: [u32; 2], drive: Option<Drive>, trace: Option
     let log = LogPlugin { level: Level::ERROR, filter: "wgpu=error,naga=error".into(), ..default() };
     let mut app = App::new();
     app.add_plugins(DefaultPlugins.set(WindowPlugin { primary_window: Some(window), ..default() }).set(log))
-        .add_plugins((EguiPlugin::default(), ShowPlugin, ParticlesPlugin))
+        .add_plugins((EguiPlugin::default(), KeysPlugin, ShowPlugin, ParticlesPlugin))
         .insert_resource(EguiGlobalSettings { auto_create_primary_context: false, ..default() })
         .insert_resource(gallery)
         .insert_resource(ClearColor(Color::BLACK))
         .add_systems(Startup, |mut commands: Commands| {
             // The interface smooths its own edges, and its colours are as they are.
-            commands.spawn((Camera2d, Msaa::Off, Tonemapping::None, bevy_egui::PrimaryEguiContext));
+            commands.spawn((Camera2d, Msaa::Off, Tonemapping::None, bevy_egui::PrimaryEguiContext, keys::settings()));
         })
         // A letter that is drawn for the first time, or another picture, is on the screen in the same frame.
         .configure_sets(PostUpdate, EguiPostUpdateSet::PostProcessOutput.before(AssetEventSystems))
-        .add_systems(
-            PreUpdate,
-            tell_modifiers_once.after(EguiPreUpdateSet::ProcessInput).before(EguiPreUpdateSet::BeginPass),
-        )
         .add_systems(Update, pace)
         .add_systems(EguiPrimaryContextPass, draw);
     if let Some(drive) = drive {
@@ -138,17 +132,6 @@ pub fn run(gallery: Gallery, size: [u32; 2], drive: Option<Drive>, trace: Option
     match app.run() {
         AppExit::Success => ExitCode::SUCCESS,
         AppExit::Error(code) => ExitCode::from(code.get()),
-    }
-}
-
-/// Which modifiers are held is said in every frame, and whenever it is said, the interface asks for another frame: it is
-/// told what is new, and rests.
-fn tell_modifiers_once(mut inputs: Query<&mut EguiInput>, mut told: Local<egui::Modifiers>) {
-    for mut input in &mut inputs {
-        input.events.retain(|event| match event {
-            egui::Event::ModifiersChanged(held) => std::mem::replace(&mut *told, *held) != *held,
-            _ => true,
-        });
     }
 }
 
@@ -173,11 +156,15 @@ fn pace(mut settings: ResMut<WinitSettings>, gallery: Res<Gallery>, views: Res<V
     }
 }
 
+/// The fewest points that a page is wide.
+const NARROWEST: f32 = 640.0;
+
 /// The interface, anew in every frame.
 fn draw(
     mut contexts: EguiContexts,
     mut gallery: ResMut<Gallery>,
     mut views: ResMut<Views>,
+    mut clipboard: ResMut<Clipboard>,
     time: Res<Time<Real>>,
     window: Single<&Window>,
 ) -> Result {
@@ -193,7 +180,9 @@ fn draw(
         Shade::Dark => egui::Theme::Dark,
         Shade::Light => egui::Theme::Light,
     });
-    context.set_zoom_factor(gallery.settings.scale);
+    // In a small window everything is as large as there is room for.
+    let scale = gallery.settings.scale.min(window.width() / NARROWEST).max(0.75);
+    context.set_zoom_factor(scale);
     for view in &mut views.views {
         view.wanted = None;
     }
@@ -216,7 +205,7 @@ fn draw(
     let mut ui = egui::Ui::new(context.clone(), "app".into(), layer);
     pages::navigation(&mut ui, gallery);
     trouble(&mut ui, gallery);
-    let pixels = window.scale_factor() * gallery.settings.scale;
+    let pixels = window.scale_factor() * scale;
     gallery.make.attend(&gallery.home, gallery.backend, &mut gallery.trouble);
     let page = gallery.page;
     if page != gallery.last {
@@ -225,6 +214,7 @@ fn draw(
         gallery.wallet.forget(&context);
         gallery.collection.refresh();
         gallery.make.rest();
+        gallery.trouble = None;
         gallery.last = page;
     }
     if page != Page::Explore {
@@ -236,6 +226,7 @@ fn draw(
         Page::Collection => pages::collection::show(&mut ui, gallery),
         Page::Wallet => pages::wallet::show(&mut ui, gallery),
     }
+    clipboard.take(&context);
     gallery.remember();
     Ok(())
 }

@@ -5,6 +5,7 @@
 mod app;
 mod drive;
 mod icons;
+mod keys;
 mod live;
 mod pages;
 mod settings;
@@ -85,6 +86,9 @@ fn run(arguments: Arguments) -> Result<ExitCode, String> {
                 .into(),
         );
     }
+    // Held to the end: a server without any client begins anew, and refuses who comes meanwhile.
+    #[cfg(target_os = "linux")]
+    let _display = display()?;
     let home = Home::default_place().map_err(|error| error.to_string())?;
     let mut gallery = app::Gallery::new(home, arguments.backend);
     if let Some(shade) = arguments.shade {
@@ -94,4 +98,27 @@ fn run(arguments: Arguments) -> Result<ExitCode, String> {
         gallery.settings.scale = percent as f32 / 100.0;
     }
     Ok(app::run(gallery, arguments.size, drive, arguments.trace))
+}
+
+/// A connection to the display, where X11 is all there is.
+#[cfg(target_os = "linux")]
+fn display() -> Result<Option<x11rb::rust_connection::RustConnection>, String> {
+    const TRIES: u32 = 5;
+    if std::env::var_os("WAYLAND_DISPLAY").is_some() {
+        return Ok(None);
+    }
+    let mut tried = 1;
+    loop {
+        match x11rb::connect(None) {
+            Ok((connection, _)) => return Ok(Some(connection)),
+            Err(error) if tried == TRIES => {
+                let display = std::env::var("DISPLAY").unwrap_or_default();
+                return Err(format!(
+                    "the display {display} cannot be reached: {error}. All of it works from the command line too: `seedstorm help`"
+                ));
+            }
+            Err(_) => std::thread::sleep(std::time::Duration::from_millis(200)),
+        }
+        tried += 1;
+    }
 }

@@ -1,14 +1,14 @@
 //! What the app remembers from one run to the next, in the home's `gallery.json`.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     path::PathBuf,
     sync::{Arc, Mutex},
     thread::JoinHandle,
 };
 
 use seedstorm_mint::files::{self, Access};
-use seedstorm_sim::Seed;
+use seedstorm_sim::{Seed, recipe::ParamValue};
 use seedstorm_studio::{Home, StudioError};
 use serde::{Deserialize, Serialize};
 
@@ -32,10 +32,13 @@ pub enum Shade {
 }
 
 /// A piece somebody has looked at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Seen {
     pub scenario: String,
     pub seed: Seed,
+    /// What was set by hand.
+    #[serde(default)]
+    pub set: BTreeMap<String, ParamValue>,
 }
 
 /// What is remembered.
@@ -177,9 +180,9 @@ mod tests {
         assert_eq!(Settings::load(&home), (Settings::default(), None));
         let mut settings = Settings { shade: Shade::Light, scale: 1.5, ..Settings::default() };
         for seed in [1, 2, 1] {
-            settings.saw(Seen { scenario: "bloom@1".into(), seed: seed.into() });
+            settings.saw(Seen { scenario: "bloom@1".into(), seed: seed.into(), set: BTreeMap::new() });
         }
-        settings.like(&Seen { scenario: "bloom@1".into(), seed: 2.into() });
+        settings.like(&Seen { scenario: "bloom@1".into(), seed: 2.into(), set: BTreeMap::new() });
         let mut keeper = Keeper::default();
         for scale in [1.0, 1.25, 1.5] {
             keeper.keep(&home, Settings { scale, ..settings.clone() });

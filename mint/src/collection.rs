@@ -26,7 +26,9 @@ mod contract {
     }
 }
 
-use contract::SeedstormCollection::{self as Contract, FilmMinted, SeedstormCollectionInstance, Transfer};
+use contract::SeedstormCollection::{
+    self as Contract, FilmMinted, SeedstormCollectionErrors as Refusal, SeedstormCollectionInstance, Transfer,
+};
 
 /// How long a transaction may take to be mined before [`CollectionError::NotMined`].
 pub const MINING_TIMEOUT: Duration = Duration::from_secs(300);
@@ -160,6 +162,9 @@ pub enum CollectionError {
     /// The contract refuses, in its own words.
     #[error("the collection refuses: {0}")]
     Refused(String),
+    /// A contract that does not say that it takes tokens: what it is sent would be lost.
+    #[error("{0} is a contract that takes no tokens")]
+    NoReceiver(Address),
     /// There is no such token.
     #[error("the collection has no token {0}")]
     NoSuchToken(u64),
@@ -190,7 +195,8 @@ pub enum CollectionError {
 
 impl From<ContractError> for CollectionError {
     fn from(error: ContractError) -> Self {
-        match error.as_decoded_interface_error::<Contract::SeedstormCollectionErrors>() {
+        match error.as_decoded_interface_error::<Refusal>() {
+            Some(Refusal::ERC721InvalidReceiver(refusal)) => Self::NoReceiver(refusal.receiver),
             Some(refusal) => Self::Refused(format!("{refusal:?}")),
             None => match error {
                 ContractError::TransportError(error) => error.into(),

@@ -25,6 +25,19 @@ pub struct SeedError {
     text: String,
 }
 
+impl Seed {
+    /// As people write it, and as [`Seed::from_str`] reads it: a number where it has no more than 64 bits, else its 64
+    /// hexadecimal digits.
+    #[must_use]
+    pub fn written(&self) -> String {
+        let (high, low) = self.0.split_at(24);
+        match (high.iter().all(|byte| *byte == 0), low.try_into()) {
+            (true, Ok(low)) => u64::from_be_bytes(low).to_string(),
+            _ => self.to_string(),
+        }
+    }
+}
+
 impl From<u64> for Seed {
     fn from(number: u64) -> Self {
         let mut bytes = [0; 32];
@@ -95,6 +108,12 @@ mod tests {
     fn numbers_are_big_endian() {
         assert_eq!("1".parse::<Seed>().unwrap(), Seed::from(1));
         assert_eq!("18446744073709551615".parse::<Seed>().unwrap(), Seed::from(u64::MAX));
+        for (text, written) in [("87", "87"), ("18446744073709551615", "18446744073709551615")] {
+            assert_eq!(text.parse::<Seed>().unwrap().written(), written);
+        }
+        let large: Seed = "18446744073709551616".parse().unwrap();
+        assert_eq!(large.written(), large.to_string());
+        assert_eq!(large.written().parse::<Seed>().unwrap(), large);
         let largest = "115792089237316195423570985008687907853269984665640564039457584007913129639935";
         assert_eq!(largest.parse::<Seed>().unwrap(), Seed([0xff; 32]));
     }

@@ -289,6 +289,9 @@ impl StudioError {
                         "check that the home's `chain` folder can be written and the disk has room, then give the same \
                          command again: nothing is minted twice"
                     }
+                    seedstorm_mint::Error::Collection(
+                        CollectionError::NotTheOwner { .. } | CollectionError::NoSuchToken(_) | CollectionError::NoReceiver(_),
+                    ) => "nothing was changed: `seedstorm tokens` says what there is, and whose it is",
                     seedstorm_mint::Error::Chain(_) | seedstorm_mint::Error::Collection(_) => {
                         "restore the home's `chain` folder from a copy; content can always be made again from its recipe"
                     }
@@ -298,6 +301,9 @@ impl StudioError {
             ),
             Self::Named(_) => Some("leave out --name and --description, or change the recipe".into()),
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => Some("check the path".into()),
+            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::AlreadyExists => {
+                Some("choose a name that nothing has yet: what is there is not replaced".into())
+            }
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::InvalidInput => {
                 Some("it has to be a plain file: links, pipes and devices are neither read nor replaced".into())
             }

@@ -303,6 +303,20 @@ impl Piece<'_> {
     }
 }
 
+/// The recipes of pieces that were begun in this home and are not finished, by whatever program.
+#[must_use]
+pub fn unfinished(home: &Home) -> Vec<Recipe> {
+    Making::all(home)
+}
+
+/// Throws away what there is of a piece that is not finished. Waits while another process makes it.
+///
+/// # Errors
+/// A disk that refuses.
+pub fn discard(home: &Home, recipe: &Recipe) -> Result<(), StudioError> {
+    Making::open(home, recipe)?.forget()
+}
+
 /// A frame of a piece that is finished, or in the making and has come so far.
 #[must_use]
 pub fn frame_so_far(home: &Home, recipe: &Recipe, frame: u32) -> Option<Rgb8Image> {
@@ -349,9 +363,9 @@ pub(crate) fn metadata(
     options: &Options,
 ) -> Metadata {
     let title = capitalised(scenario.title());
-    let seed = genome.seed.to_string();
-    let short = seed.trim_start_matches('0');
-    let short = if short.is_empty() { "0" } else { &short[..short.len().min(8)] };
+    let seed = genome.seed.written();
+    // A number whole, of hexadecimal digits the first eight.
+    let short = if seed.len() == 64 { &seed[..8] } else { &seed };
     let words: Vec<&str> = genome.traits.iter().map(|t| t.value.as_str()).collect();
     let words = if words.is_empty() { String::new() } else { format!(" {}.", capitalised(&words.join(", "))) };
     let description = format!("{}.{words} Every particle of it can be checked.", scenario.about());

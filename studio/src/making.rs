@@ -4,6 +4,7 @@
 //! making/<recipe CID>.lock      held by the one process that makes this piece
 //! making/<recipe CID>/
 //!   notes.json                  when it was begun, and on what it was simulated
+//!   recipe.json                 what is made, for who looks for work to go on with
 //!   light-<frame>               the digest of the frame's raw light, where a device draws
 //!   simulation.bin              the simulation's last save; gone once it is done
 //!   piece/                      the bundle as far as it has come; moves to bundles/ when it is whole
@@ -21,7 +22,7 @@ use std::{
 
 use seedstorm_mint::files::{self, Access};
 use seedstorm_render::image_file::{Rgb8Image, decode_png, encode_png};
-use seedstorm_sim::{Digest, Recipe, Seal, SimError, Simulation, Trajectory};
+use seedstorm_sim::{Digest, Recipe, Seal, SimError, Simulation, Trajectory, recipe::MAX_SCENE_RECIPE_BYTES};
 use serde::{Deserialize, Serialize};
 
 use crate::{Home, Observer, StudioError, checkpoints::Checkpoints, make::Options};
@@ -35,6 +36,7 @@ const MAX_NOTES_BYTES: u64 = 4096;
 /// Names in the folder of a piece in the making.
 const NOTES: &str = "notes.json";
 const SAVE: &str = "simulation.bin";
+const RECIPE: &str = "recipe.json";
 const PIECE: &str = "piece";
 const SEALS: &str = "seals";
 /// What the names begin with of files that hold the digest of a frame's light.
@@ -79,12 +81,16 @@ impl Making {
         // What a killed process was writing goes, and whatever else is not taken as it is.
         clear(
             &folder,
-            |name| matches!(name, NOTES | SAVE) || name.starts_with(LIGHT),
+            |name| matches!(name, NOTES | SAVE | RECIPE) || name.starts_with(LIGHT),
             |name| matches!(name, PIECE | SEALS),
         )?;
         clear(&piece, |name| name == "trajectory.bin", |name| name == "frames")?;
         clear(&frames, frame, |_| false)?;
         clear(&seals, |name| name.ends_with(".seal"), |_| false)?;
+        let (recipe_path, canonical) = (folder.join(RECIPE), recipe.canonical());
+        if read(&recipe_path, canonical.len() as u64).as_deref() != Some(canonical.as_slice()) {
+            write(&recipe_path, &canonical)?;
+        }
         let notes = Notes { started_at: now(), backend: String::new() };
         let mut making = Self { folder, recipe: recipe.cid().to_string(), notes, seal: home.seal()?, _lock: lock };
         match making.kept(NOTES, MAX_NOTES_BYTES).and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
@@ -92,6 +98,18 @@ impl Making {
             None => making.keep_notes()?,
         }
         Ok(making)
+    }
+
+    /// The recipes of all pieces in the making, in the order of their CIDs.
+    pub(crate) fn all(home: &Home) -> Vec<Recipe> {
+        let mut names: Vec<PathBuf> =
+            fs::read_dir(home.making()).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path())).collect();
+        names.sort_unstable();
+        let recipe = |folder: &PathBuf| {
+            let recipe = Recipe::from_json(&read(&folder.join(RECIPE), MAX_SCENE_RECIPE_BYTES as u64)?).ok()?;
+            folder.ends_with(recipe.cid().to_string()).then_some(recipe)
+        };
+        names.iter().filter_map(recipe).collect()
     }
 
     /// Where the bundle of `recipe` grows while it is made.

@@ -56,7 +56,7 @@ fn line(label: &str, value: impl std::fmt::Display) {
 pub(crate) fn announce(recipe: &Recipe) -> Result<(), RecipeError> {
     let (_, genome) = resolve(recipe)?;
     let words: Vec<&str> = genome.traits.iter().map(|t| t.value.as_str()).collect();
-    aside(&format!("{} · seed {} · {}", recipe.scenario, genome.seed, words.join(", ")));
+    aside(&format!("{} · seed {} · {}", recipe.scenario, genome.seed.written(), words.join(", ")));
     Ok(())
 }
 
@@ -84,7 +84,7 @@ pub(crate) fn made(recipe: &Recipe, made: &Made, json: bool) {
     if made.reused {
         line("", "made before, and used again");
     }
-    line("seed", recipe.seed);
+    line("seed", recipe.seed.written());
     for t in &made.genome.traits {
         line(&t.name, trait_words(&t.value, t.rarity, t.overridden));
     }
@@ -273,7 +273,7 @@ pub(crate) fn traits(recipe: &Recipe, genome: &Genome, json: bool) {
         }));
         return;
     }
-    line("seed", genome.seed);
+    line("seed", genome.seed.written());
     for t in &genome.traits {
         line(&t.name, trait_words(&t.value, t.rarity, t.overridden));
     }

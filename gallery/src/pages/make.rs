@@ -4,13 +4,20 @@ use std::sync::OnceLock;
 
 use bevy::math::UVec2;
 use bevy_egui::egui::{self, Align, Layout, RichText, Ui};
-use seedstorm_mint::{Metadata, Mint, block::raw_cid};
-use seedstorm_sim::{Backend, Film as FilmSize, Recipe, gpu::adapters, resolve, scene::Scene, text::is_plain};
+use seedstorm_mint::{Metadata, Mint, block::raw_cid, keystore::KeystoreError};
+use seedstorm_sim::{
+    Backend, Film as FilmSize, Recipe,
+    gpu::{Adapter, adapters},
+    resolve,
+    scene::Scene,
+    text::is_plain,
+};
 use seedstorm_studio::{
     Home, Stage, StudioError,
     ledger::{self, Quote, ROYALTY_BPS},
     make::{self, Made, Options},
     pieces::Piece,
+    renderers,
 };
 
 use crate::{
@@ -55,7 +62,9 @@ pub struct MakePage {
 struct Proposal {
     recipe: Recipe,
     quality: usize,
-    renderer: &'static str,
+    /// What can draw here, and which of it is to.
+    renderers: Vec<Drawer>,
+    renderer: usize,
     /// What the seed has drawn, in words.
     traits: String,
     /// A moment of it.
@@ -79,6 +88,8 @@ enum State {
     Making(Job<Made>),
     /// Nobody works on it; why, where it was not asked for.
     Stopped(Option<String>),
+    /// What was done is being thrown away.
+    Discarded(Job<()>),
     Made,
     Quoting(Job<(Mint, Quote)>),
     /// What a mint costs, before it is paid.
@@ -88,11 +99,22 @@ enum State {
 }
 
 impl MakePage {
-    /// The page with what was under way before, as [`MakePage::to_keep`] gave it.
-    pub fn new(kept: &[String]) -> Self {
+    /// The page with what was under way before, as [`MakePage::to_keep`] gave it, and with what else was begun here.
+    pub fn new(kept: &[String], home: &Home) -> Self {
         // A recipe of another engine cannot be gone on with; what was made of it is in its home.
         let recipes = kept.iter().filter_map(|text| Recipe::from_json(text.as_bytes()).ok());
-        Self { proposed: None, items: recipes.map(|recipe| Item::new(recipe, State::Remembered)).collect() }
+        let mut page = Self::default();
+        for recipe in recipes.chain(make::unfinished(home)) {
+            page.take_up(recipe);
+        }
+        page
+    }
+
+    /// Looks how far the piece of `recipe` is, and goes on with it.
+    pub fn take_up(&mut self, recipe: Recipe) {
+        if self.items.iter().all(|item| item.recipe != recipe) {
+            self.items.push(Item::new(recipe, State::Remembered));
+        }
     }
 
     /// What is to be known after a restart.
@@ -102,12 +124,13 @@ impl MakePage {
     }
 
     /// Asks how `recipe` is to be made, of which `scene` is a moment.
-    pub fn propose(&mut self, recipe: Recipe, scene: Option<Scene>) {
+    pub fn propose(&mut self, home: &Home, recipe: Recipe, scene: Option<Scene>) {
         let preview = scene.map(|scene| Preview::draw(scene, UVec2::splat(PICTURE)));
         let traits = resolve(&recipe).map(|(_, genome)| genome.traits).unwrap_or_default();
         let traits: Vec<String> = traits.into_iter().map(|it| it.value).collect();
         let traits = capitalised(&traits.join(", "));
-        self.proposed = Some(Proposal { recipe, quality: 0, renderer: "cpu", traits, preview });
+        let renderers = renderers(home);
+        self.proposed = Some(Proposal { recipe, quality: 0, renderers, renderer: 0, traits, preview });
     }
 
     /// The piece that is worked on, if one is: the share of its stage that is done, and what it is called.
@@ -142,7 +165,21 @@ impl MakePage {
     pub fn attend(&mut self, home: &Home, backend: Backend, trouble: &mut Option<String>) {
         for item in &mut self.items {
             item.attend(home, trouble);
+            // What costs nothing was minted already, by a run that could not say so any more: its token is found.
+            if matches!(&item.state, State::Quoted(price) if price.1.cost.is_zero()) {
+                item.mint(home, backend);
+            }
         }
+        self.items.retain(|item| match &item.state {
+            State::Discarded(job) => match taken(job) {
+                Some(gone) => {
+                    *trouble = gone.err().map(|error| in_words(&error)).or(trouble.take());
+                    false
+                }
+                None => true,
+            },
+            _ => true,
+        });
         let busy = self.items.iter().any(|item| matches!(item.state, State::Making(_)));
         if !busy && let Some(next) = self.items.iter_mut().find(|item| matches!(item.state, State::Waiting)) {
             next.begin(home, backend);
@@ -272,10 +309,24 @@ pub fn taken<T: Send + 'static>(job: &Job<T>) -> Option<Result<T, StudioError>> 
     job.take().or_else(|| lost.then(|| Err(StudioError::Stopped)))
 }
 
-/// An error with what to do about it.
+/// An error with what to do about it, here.
 pub fn in_words(error: &StudioError) -> String {
     let mut words = capitalised(&error.to_string());
-    if let Some(help) = error.help() {
+    let help = match error {
+        StudioError::Mint(mint) => match &**mint {
+            seedstorm_mint::Error::Keystore(KeystoreError::NoPassword { .. }) => {
+                return "The key is locked: unlock it on the page “Wallet”, with its password.".into();
+            }
+            seedstorm_mint::Error::Keystore(_) => Some(
+                "Its password is typed in on the page “Wallet”; a damaged file has to come back from a copy".into(),
+            ),
+            _ => error.help(),
+        },
+        StudioError::Named(_) => Some("What was minted keeps its name and description: leave them as they were".into()),
+        StudioError::Stopped => None,
+        _ => error.help(),
+    };
+    if let Some(help) = help {
         words = format!("{words}. {}", capitalised(&help));
     }
     plain(&words)
@@ -298,6 +349,7 @@ pub fn stage_name(stage: Option<Stage>) -> &'static str {
 enum Wish {
     Resume,
     Remove,
+    Discard,
     Quote,
     Mint,
     NotNow,
@@ -347,6 +399,11 @@ fn grant(gallery: &mut Gallery, number: usize, wish: Wish) {
     match wish {
         Wish::Resume => item.state = State::Waiting,
         Wish::Remove => drop(gallery.make.items.remove(number)),
+        Wish::Discard => {
+            let (home, recipe) = (gallery.home.clone(), item.recipe.clone());
+            item.film = None;
+            item.state = State::Discarded(Job::start(move |_| make::discard(&home, &recipe)));
+        }
         Wish::Quote => item.quote(&gallery.home),
         Wish::Mint => item.mint(&gallery.home, gallery.backend),
         Wish::NotNow => item.state = State::Made,
@@ -355,12 +412,6 @@ fn grant(gallery: &mut Gallery, number: usize, wish: Wish) {
             gallery.collection.look_at(item.recipe.cid());
         }
     }
-}
-
-/// The graphics device that draws films, if there is one; looked for once.
-fn device() -> Option<&'static str> {
-    static NAME: OnceLock<Option<String>> = OnceLock::new();
-    NAME.get_or_init(|| adapters().first().map(|adapter| plain(&adapter.name))).as_deref()
 }
 
 /// How long a film is.
@@ -376,19 +427,45 @@ fn qualities() -> Vec<(&'static str, Vec<String>)> {
     QUALITIES.iter().map(|(name, film, what_for)| (*name, about(film, what_for))).collect()
 }
 
-/// What can draw here: what a recipe calls it, and its name and description.
-fn renderers() -> Vec<(&'static str, &'static str, Vec<String>)> {
-    let mut there = vec![("cpu", "Processor", vec!["The same pixels on every machine, bit for bit.".to_owned()])];
-    if let Some(name) = device() {
-        let about = vec!["Quick on a real card. Checked against the processor.".to_owned(), name.to_owned()];
-        there.push(("gpu", "Graphics card", about));
+/// What can draw here.
+struct Drawer {
+    /// What a recipe calls it.
+    id: String,
+    name: String,
+    about: Vec<String>,
+}
+
+/// The processor, the graphics device if there is one, and renderers that are programs of their own.
+fn renderers(home: &Home) -> Vec<Drawer> {
+    static DEVICE: OnceLock<Option<Adapter>> = OnceLock::new();
+    let drawer = |id: &str, name: &str, about: &[&str]| Drawer {
+        id: id.into(),
+        name: name.into(),
+        about: about.iter().map(|text| plain(text)).collect(),
+    };
+    let mut there = vec![drawer("cpu", "Processor", &["The same pixels on every machine, bit for bit."])];
+    match DEVICE.get_or_init(|| adapters().into_iter().next()) {
+        Some(device) if device.software => {
+            there.push(drawer(
+                "gpu",
+                "Software device",
+                &["Many times slower here: the processor plays it.", &device.name],
+            ));
+        }
+        Some(device) => {
+            there.push(drawer("gpu", "Graphics card", &["Quick. Checked against the processor.", &device.name]));
+        }
+        None => {}
     }
+    let programs = renderers::list(home).unwrap_or_default();
+    let can = |it: &&renderers::Listed| it.problem.is_none() && it.reads.iter().any(|reads| reads == "scene");
+    there.extend(programs.iter().filter(can).map(|it| drawer(&it.name, &capitalised(&it.name), &[&it.about])));
     there
 }
 
 /// Cards side by side, or one below the other where there is no room; the one that was pressed.
 fn choices(ui: &mut Ui, height: f32, cards: &[(&str, Vec<String>)], on: usize) -> Option<usize> {
-    let count = if ui.available_width() < 440.0 { 1 } else { cards.len() };
+    let count = if ui.available_width() < 440.0 { 1 } else { cards.len().min(3) };
     let width = (ui.available_width() - (count - 1) as f32 * NEAR) / count as f32;
     let mut chosen = None;
     for (row, cards) in cards.chunks(count).enumerate() {
@@ -422,7 +499,7 @@ fn propose(ui: &mut Ui, gallery: &mut Gallery) {
             }
             ui.add_space(APART);
             ui.vertical(|ui| {
-                let seed = crate::text::short(&seed_text(proposal.recipe.seed));
+                let seed = seed_text(proposal.recipe.seed);
                 ui.heading(format!("{}, seed {seed}", capitalised(&proposal.recipe.scenario.name)));
                 widgets::quiet(ui, &proposal.traits);
                 ui.add_space(NEAR);
@@ -432,11 +509,9 @@ fn propose(ui: &mut Ui, gallery: &mut Gallery) {
                 }
                 ui.add_space(NEAR);
                 ui.label(RichText::new("Drawn by").color(colors.quiet));
-                let renderers = renderers();
-                let number = renderers.iter().position(|(id, ..)| *id == proposal.renderer).unwrap_or(0);
-                let cards: Vec<_> = renderers.iter().map(|(_, name, about)| (*name, about.clone())).collect();
-                if let Some(chosen) = choices(ui, 90.0, &cards, number) {
-                    proposal.renderer = renderers[chosen].0;
+                let cards: Vec<_> = proposal.renderers.iter().map(|it| (it.name.as_str(), it.about.clone())).collect();
+                if let Some(chosen) = choices(ui, 108.0, &cards, proposal.renderer) {
+                    proposal.renderer = chosen;
                 }
                 ui.add_space(APART);
                 ui.horizontal(|ui| {
@@ -449,7 +524,10 @@ fn propose(ui: &mut Ui, gallery: &mut Gallery) {
     ui.add_space(APART);
     if begin {
         let mut recipe = proposal.recipe.clone();
-        recipe.film = FilmSize { renderer: proposal.renderer.into(), ..QUALITIES[proposal.quality].1.clone() };
+        recipe.film = FilmSize {
+            renderer: proposal.renderers[proposal.renderer].id.clone(),
+            ..QUALITIES[proposal.quality].1.clone()
+        };
         if gallery.make.items.iter().all(|item| item.recipe != recipe) {
             gallery.make.items.push(Item::new(recipe, State::Waiting));
         }
@@ -487,7 +565,7 @@ fn card(ui: &mut Ui, item: &mut Item, home: &Home, edge: f32) -> Option<Wish> {
 fn details(ui: &mut Ui, item: &mut Item) -> Option<Wish> {
     let colors = theme::palette(ui);
     let film = &item.recipe.film;
-    let seed = crate::text::short(&seed_text(item.recipe.seed));
+    let seed = seed_text(item.recipe.seed);
     let title = format!("{} {seed}", capitalised(&item.recipe.scenario.name));
     if matches!(item.state, State::Minted(_)) {
         widgets::title(ui, &plain(&item.name));
@@ -499,7 +577,7 @@ fn details(ui: &mut Ui, item: &mut Item) -> Option<Wish> {
     }
     let mut wish = None;
     match &mut item.state {
-        State::Remembered => {}
+        State::Remembered | State::Discarded(_) => {}
         State::Waiting => {
             widgets::quiet(ui, "Waits until the piece before it is made.");
             if ui.button("Remove").clicked() {
@@ -524,9 +602,9 @@ fn details(ui: &mut Ui, item: &mut Item) -> Option<Wish> {
                 if widgets::primary(ui, "Resume").clicked() {
                     wish = Some(Wish::Resume);
                 }
-                let tip = "From this list: what is done stays on the disk";
-                if widgets::aside(ui, "Remove").on_hover_text(tip).clicked() {
-                    wish = Some(Wish::Remove);
+                let tip = "Throws away what is done; the seed is what it was";
+                if widgets::aside(ui, "Discard").on_hover_text(tip).clicked() {
+                    wish = Some(Wish::Discard);
                 }
             });
         }
@@ -550,7 +628,8 @@ fn details(ui: &mut Ui, item: &mut Item) -> Option<Wish> {
             ui.horizontal(|ui| {
                 ui.label(RichText::new("Royalty").color(colors.quiet));
                 let royalty = egui::DragValue::new(&mut item.royalty_percent).range(0.0..=10.0).speed(0.1).suffix(" %");
-                ui.add(royalty)
+                let royalty = ui.add(royalty);
+                label(royalty, "Royalty")
                     .on_hover_text("Of each resale, for all of your collection: it is set with its first token");
             });
             ui.add_space(APART);
@@ -598,8 +677,9 @@ fn details(ui: &mut Ui, item: &mut Item) -> Option<Wish> {
 }
 
 /// Names a field for who cannot see what stands above it.
-fn label(field: egui::Response, name: &str) {
+fn label(field: egui::Response, name: &str) -> egui::Response {
     field.widget_info(|| egui::WidgetInfo::labeled(egui::WidgetType::TextEdit, true, name));
+    field
 }
 
 fn quoted(ui: &mut Ui, name: &str, quote: &Quote) -> Option<Wish> {

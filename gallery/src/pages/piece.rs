@@ -22,6 +22,7 @@ use crate::{
 };
 
 use super::{
+    Page,
     collection::Entry,
     film::Film,
     make::{in_words, stage_name, taken},
@@ -224,6 +225,7 @@ impl PiecePage {
             self.work = None;
             match done {
                 Ok(Done { words, token }) => {
+                    gallery.trouble = None;
                     self.done = Some(words);
                     self.asks = Asks::Nothing;
                     if token.is_some() {
@@ -277,6 +279,12 @@ impl PiecePage {
                     self.asks = if on { Asks::Nothing } else { Asks::Transfer };
                 }
             }
+            if let (None, true, Some(Read { recipe: Ok(recipe), .. })) = (&self.piece.token, self.asked, &self.known)
+                && widgets::button(ui, icons::MAKE, "Name and mint").clicked()
+            {
+                gallery.make.take_up(recipe.clone());
+                gallery.page = Page::Make;
+            }
             let on = self.asks == Asks::Export;
             if widgets::toggle(ui, on, icons::EXPORT, "Export").clicked() {
                 self.asks = if on { Asks::Nothing } else { Asks::Export };
@@ -300,15 +308,19 @@ impl PiecePage {
         );
         let field = ui.add(widgets::line(&mut self.place).desired_width(ui.available_width()));
         field.widget_info(|| egui::WidgetInfo::labeled(egui::WidgetType::TextEdit, true, "Where to"));
-        let path = PathBuf::from(self.place.trim());
-        if ui.button("Save").clicked() && self.work.is_none() {
+        let path = at_home(self.place.trim());
+        if path.exists() {
+            widgets::quiet(ui, "There is something of that name, and it is not written over: choose another.");
+        }
+        let ready = !self.place.trim().is_empty() && !path.exists() && self.work.is_none();
+        if ui.add_enabled(ready, egui::Button::new("Save")).clicked() {
             let (home, name) = (gallery.home.clone(), self.piece.name());
             self.work = Some(Job::start(move |_| {
                 if let Some(parent) = path.parent() {
                     std::fs::create_dir_all(parent)
                         .map_err(|source| seedstorm_studio::StudioError::Io { path: parent.into(), source })?;
                 }
-                if path.extension().is_some_and(|end| end == "car") {
+                if path.extension().is_some_and(|end| end.eq_ignore_ascii_case("car")) {
                     let (path, car) = export::car(&home, &name, Some(&path))?;
                     Ok(Done::said(format!("{} blocks in {}", car.blocks, path.display())))
                 } else {
@@ -450,7 +462,7 @@ impl PiecePage {
         match (&self.piece.token, &known.history) {
             (Some(token), Ok(history)) => owners(ui, token, history),
             (Some(_), Err(problem)) => drop(widgets::quiet(ui, plain(problem))),
-            (None, _) if self.asked => drop(widgets::quiet(ui, "It was never minted. “Make” mints it.")),
+            (None, _) if self.asked => drop(widgets::quiet(ui, "It was never minted.")),
             (None, _) => drop(widgets::quiet(ui, "The chain cannot be read: whether it was minted is not known.")),
         }
         ui.add_space(APART);
@@ -567,6 +579,11 @@ fn verdict(ui: &mut Ui, report: &Report, progress: &Progress) {
             });
         }
         if !report.ok {
+            ui.add_space(NEAR);
+            widgets::quiet(
+                ui,
+                "What was lost or changed can come back from a copy, or from its recipe: made again, it is the same, bit for bit.",
+            );
             return;
         }
         ui.add_space(NEAR);
@@ -635,6 +652,14 @@ fn means(name: &str, ok: bool) -> String {
         other => return capitalised(other),
     };
     if ok { holds.into() } else { fails.into() }
+}
+
+/// A path as people write it: `~` is the user's folder.
+fn at_home(text: &str) -> PathBuf {
+    match (text.strip_prefix("~/"), std::env::var_os("HOME")) {
+        (Some(rest), Some(home)) => PathBuf::from(home).join(rest),
+        _ => PathBuf::from(text),
+    }
 }
 
 /// An address as people write it: with the checksum of EIP-55, or without capital letters.

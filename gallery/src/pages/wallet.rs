@@ -121,7 +121,10 @@ fn attend(gallery: &mut Gallery) {
     if let Some(done) = page.work.as_ref().and_then(Job::take) {
         (page.work, page.seen) = (None, None);
         match done {
-            Ok(Some(home)) => gallery.home = home,
+            Ok(Some(home)) => {
+                gallery.trouble = None;
+                gallery.home = home;
+            }
             Ok(None) => {}
             Err(error) => gallery.trouble = Some(in_words(&error)),
         }

@@ -19,7 +19,7 @@ use crate::{
     icons,
     live::show::Views,
     settings::Seen,
-    text::capitalised,
+    text::{capitalised, short},
     theme::{self, APART, NEAR},
     widgets,
     work::Job,
@@ -104,7 +104,13 @@ impl Wanted {
 impl Explore {
     /// Looks at a seed.
     pub fn open(&mut self, scenario: &'static str, seed: Seed) {
-        *self = Self { piece: Some((scenario, seed)), typed: seed.to_string(), ..Self::default() };
+        *self = Self { piece: Some((scenario, seed)), typed: seed.written(), ..Self::default() };
+    }
+
+    /// Looks at what was looked at before.
+    fn open_again(&mut self, scenario: &'static str, seen: Seen) {
+        self.open(scenario, seen.seed);
+        self.set = seen.set;
     }
 
     /// Another page is looked at.
@@ -120,7 +126,7 @@ impl Explore {
         if let Some((_, there)) = &mut self.piece {
             *there = seed;
         }
-        self.typed = seed.to_string();
+        self.typed = seed.written();
         self.preview = None;
         // What was chosen last counts.
         self.rolling = None;
@@ -229,7 +235,7 @@ pub fn show(ui: &mut Ui, gallery: &mut Gallery, views: &mut Views, pixels: f32) 
         let seen: Vec<Recipe> = wanted.iter().map(seen).collect();
         open(gallery, views, &seen, gallery.backend);
         gallery.explore.shown = wanted;
-        gallery.settings.saw(Seen { scenario: name.into(), seed });
+        gallery.settings.saw(Seen { scenario: name.into(), seed, set: gallery.explore.set.clone() });
     }
     scrubber(ui, gallery, views);
     stage(ui, gallery, views, pixels);
@@ -462,7 +468,7 @@ fn seen_before(ui: &mut Ui, gallery: &mut Gallery) {
         widgets::heading(ui, title);
         ui.horizontal_wrapped(|ui| {
             for piece in list {
-                let name = format!("{} {}", capitalised(&piece.scenario), crate::text::short(&seed_text(piece.seed)));
+                let name = format!("{} {}", capitalised(&piece.scenario), seed_text(piece.seed));
                 if ui.button(name).clicked() {
                     chosen = Some(piece.clone());
                 }
@@ -472,15 +478,13 @@ fn seen_before(ui: &mut Ui, gallery: &mut Gallery) {
     if let Some(piece) = chosen
         && let Ok(scenario) = scenario::newest(&piece.scenario)
     {
-        gallery.explore.open(scenario.name(), piece.seed);
+        gallery.explore.open_again(scenario.name(), piece);
     }
 }
 
-/// A seed without the zeros in front.
+/// A seed by its two ends, where it is long.
 pub fn seed_text(seed: Seed) -> String {
-    let text = seed.to_string();
-    let short = text.trim_start_matches('0');
-    if short.is_empty() { "0".into() } else { short.into() }
+    short(&seed.written())
 }
 
 /// Play, and the moment that is shown.
@@ -560,12 +564,11 @@ fn stage(ui: &mut Ui, gallery: &mut Gallery, views: &mut Views, pixels: f32) {
                 egui::vec2(whole.width() / count - if number == 0 && count > 1.0 { 2.0 } else { 0.0 }, whole.height());
             let rect = egui::Rect::from_min_size(egui::pos2(left, whole.top()), size);
             view_into(ui, views, number, rect, pixels, egui::CornerRadius::ZERO);
-            if count > 1.0 {
-                let words = format!(
-                    "{}  {}",
-                    ["A", "B"][number.min(1)],
-                    crate::text::short(&seed_text(views.views[number].recipe.seed))
-                );
+            if count > 1.0 && size.x < 220.0 {
+                let words = ["A", "B"][number.min(1)];
+                widgets::caption(ui, rect.left_bottom() + egui::vec2(NEAR, -NEAR), Align2::LEFT_BOTTOM, words);
+            } else if count > 1.0 {
+                let words = format!("{}  {}", ["A", "B"][number.min(1)], seed_text(views.views[number].recipe.seed));
                 widgets::caption(ui, rect.left_bottom() + egui::vec2(APART, -APART), Align2::LEFT_BOTTOM, &words);
             }
         }

@@ -75,21 +75,24 @@ fn head(ui: &mut Ui, gallery: &mut Gallery, scenario: &'static dyn Scenario, see
         let field = ui.add(field);
         field.widget_info(|| egui::WidgetInfo::labeled(egui::WidgetType::TextEdit, true, "Seed"));
         // Of a long seed its two ends are shown, until somebody wants to change it.
-        let shown = if field.has_focus() { seed.to_string() } else { crate::text::short(&seed_text(seed)) };
+        let shown = if field.has_focus() { seed.written() } else { seed_text(seed) };
         if field.gained_focus() {
             gallery.explore.typed.clone_from(&shown);
         }
         let entered = field.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
         if entered {
             match gallery.explore.typed.trim().parse::<Seed>() {
-                Ok(typed) => gallery.explore.change_seed(typed),
+                Ok(typed) => {
+                    gallery.trouble = None;
+                    gallery.explore.change_seed(typed);
+                }
                 Err(error) => gallery.trouble = Some(error.to_string()),
             }
         } else if !field.has_focus() {
             gallery.explore.typed = shown;
         }
         if widgets::icon_button(ui, icons::COPY, "Copy the seed").clicked() {
-            ui.ctx().copy_text(seed.to_string());
+            ui.ctx().copy_text(seed.written());
         }
     });
     ui.horizontal(|ui| {
@@ -100,7 +103,7 @@ fn head(ui: &mut Ui, gallery: &mut Gallery, scenario: &'static dyn Scenario, see
         if roll.on_hover_text("Another seed; what is locked stays (R)").clicked() {
             gallery.explore.roll(scenario, genome, Rolled::Here);
         }
-        let piece = Seen { scenario: scenario.name().into(), seed };
+        let piece = Seen { scenario: scenario.name().into(), seed, set: gallery.explore.set.clone() };
         let liked = gallery.settings.is_liked(&piece);
         if widgets::toggle(ui, liked, icons::HEART, "Like").clicked() {
             gallery.settings.like(&piece);

@@ -18,7 +18,7 @@ use crate::{
     work::{in_pool_of, lock},
 };
 
-use super::{Explore, TILES, coarse, seed_text};
+use super::{Explore, TILES, coarse};
 
 /// How many seeds hang on a wall.
 const SEEDS: usize = 24;
@@ -32,6 +32,8 @@ const UNTIL: f64 = 0.3;
 pub struct Wall {
     hung: Vec<Option<(Seed, egui::TextureHandle)>>,
     shared: Arc<Shared>,
+    /// Why there will be no more of them.
+    ended: Option<String>,
 }
 
 /// A seed and its picture, or what kept it from being drawn.
@@ -51,7 +53,7 @@ impl Wall {
         let shared = Arc::new(Shared::default());
         let recipe = |seed: Seed| Some(coarse(explore.recipe(scenario, seed)?, scenario, &TILES));
         let wanted = explore.wanted(scenario, genome);
-        let Some(recipe) = recipe(genome.seed) else { return Self { hung: vec![], shared } };
+        let Some(recipe) = recipe(genome.seed) else { return Self { hung: vec![], shared, ended: None } };
         // Each on one core, as sweeps do: worlds of their own wait for nobody.
         for _ in 0..std::thread::available_parallelism().map_or(1, std::num::NonZero::get) {
             let (own, wanted, recipe) = (Arc::clone(&shared), wanted.clone(), recipe.clone());
@@ -63,7 +65,8 @@ impl Wall {
                         return;
                     }
                     let Some(seed) = wanted.roll(&stopped) else {
-                        lock(&own.new).push((place, Err("no other seed has all that is locked".into())));
+                        own.next.store(SEEDS, Ordering::Relaxed);
+                        lock(&own.new).push((place, Err("No more were found that have all that is locked.".into())));
                         return;
                     };
                     let recipe = Recipe { seed, ..recipe.clone() };
@@ -76,7 +79,7 @@ impl Wall {
                 }
             });
         }
-        Self { hung: vec![None; SEEDS], shared }
+        Self { hung: vec![None; SEEDS], shared, ended: None }
     }
 }
 
@@ -96,7 +99,7 @@ pub fn show(ui: &mut Ui, gallery: &mut Gallery, scenario: &dyn Scenario) {
         for (place, picture) in lock(&wall.shared.new).drain(..) {
             match picture {
                 Ok((seed, image)) => wall.hung[place] = Some((seed, widgets::texture(ui.ctx(), "wall", &image))),
-                Err(problem) => gallery.trouble = Some(problem),
+                Err(problem) => wall.ended = Some(problem),
             }
         }
         ui.horizontal(|ui| {
@@ -106,18 +109,25 @@ pub fn show(ui: &mut Ui, gallery: &mut Gallery, scenario: &dyn Scenario) {
             });
         });
         let hung = wall.hung.iter().flatten().count();
-        let words = format!(
+        let mut words = format!(
             "{hung} of {} seeds of {}, after the first part of their time. Choose one to look at it.",
             wall.hung.len(),
             scenario.title()
         );
-        widgets::progress(ui, hung as f32 / wall.hung.len().max(1) as f32, &words);
+        let mut share = hung as f32 / wall.hung.len().max(1) as f32;
+        if let Some(why) = &wall.ended {
+            (words, share) = (format!("{words} {why}"), 1.0);
+        }
+        widgets::progress(ui, share, &words);
         ui.add_space(NEAR);
         egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
             let columns = (ui.available_width() / (150.0 + APART)).floor().max(1.0);
             let width = ((ui.available_width() - (columns - 1.0) * APART) / columns).floor();
             egui::Grid::new("wall").spacing(egui::vec2(APART, APART)).min_col_width(width).show(ui, |ui| {
                 for (place, picture) in wall.hung.iter().enumerate() {
+                    if picture.is_none() && wall.ended.is_some() {
+                        continue;
+                    }
                     let (rect, response) = ui.allocate_exact_size(egui::vec2(width, width), Sense::click());
                     let response = widgets::named(response, &format!("Seed {}", place + 1));
                     match picture {
@@ -129,7 +139,7 @@ pub fn show(ui: &mut Ui, gallery: &mut Gallery, scenario: &dyn Scenario) {
                         ui.painter().rect_stroke(rect, 8.0, line, egui::StrokeKind::Inside);
                     }
                     if let Some((seed, _)) = picture
-                        && response.on_hover_text(seed_text(*seed)).clicked()
+                        && response.on_hover_text(seed.written()).clicked()
                     {
                         chosen = Some(*seed);
                     }
