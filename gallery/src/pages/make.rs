@@ -446,11 +446,7 @@ fn renderers(home: &Home) -> Vec<Drawer> {
     let mut there = vec![drawer("cpu", "Processor", &["The same pixels on every machine, bit for bit."])];
     match DEVICE.get_or_init(|| adapters().into_iter().next()) {
         Some(device) if device.software => {
-            there.push(drawer(
-                "gpu",
-                "Software device",
-                &["Many times slower here: the processor plays it.", &device.name],
-            ));
+            there.push(drawer("gpu", "Software device", &["Many times slower: the processor plays it."]));
         }
         Some(device) => {
             there.push(drawer("gpu", "Graphics card", &["Quick. Checked against the processor.", &device.name]));

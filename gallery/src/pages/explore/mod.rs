@@ -50,6 +50,9 @@ const ABOVE_TEXT: egui::CornerRadius = egui::CornerRadius { nw: 9, ne: 9, sw: 0,
 /// Height of the text below a tile's picture, points.
 const TILE_TEXT: f32 = 72.0;
 
+/// Height of a line of pieces that were seen before, with its heading, points.
+const LIST: f32 = 72.0;
+
 /// Most rolls until all that is locked is found.
 const MOST_ROLLS: u32 = 10_000;
 
@@ -323,7 +326,9 @@ fn choose(ui: &mut Ui, gallery: &mut Gallery, views: &mut Views, pixels: f32) {
             let columns = columns as usize;
             // All of them are seen at once, where they can be.
             let rows = (tiles.len() + 1).div_ceil(columns) as f32;
-            let room = (ui.available_height() - rows * (TILE_TEXT + 2.0 * NEAR) - NEAR) / rows;
+            let lists = [gallery.settings.liked.is_empty(), gallery.settings.seen.is_empty()];
+            let below = lists.into_iter().filter(|empty| !empty).count() as f32 * LIST;
+            let room = (ui.available_height() - rows * (TILE_TEXT + 2.0 * NEAR) - NEAR - below) / rows;
             let height = room.clamp(0.36 * width, 0.68 * width).round();
             for first in (0..=tiles.len()).step_by(columns) {
                 ui.horizontal_top(|ui| {
@@ -468,7 +473,8 @@ fn seen_before(ui: &mut Ui, gallery: &mut Gallery) {
         widgets::heading(ui, title);
         ui.horizontal_wrapped(|ui| {
             for piece in list {
-                let name = format!("{} {}", capitalised(&piece.scenario), seed_text(piece.seed));
+                let by_hand = if piece.set.is_empty() { "" } else { ", by hand" };
+                let name = format!("{} {}{by_hand}", capitalised(&piece.scenario), seed_text(piece.seed));
                 if ui.button(name).clicked() {
                     chosen = Some(piece.clone());
                 }
