@@ -74,7 +74,7 @@ impl Gallery {
 
     /// Goes to the page where `recipe` is made, of which `scene` is a moment.
     pub fn make(&mut self, recipe: Recipe, scene: Option<Scene>) {
-        self.make.propose(&self.home, recipe, scene);
+        self.make.propose(recipe, scene);
         self.page = Page::Make;
     }
 

@@ -17,7 +17,6 @@ use seedstorm_studio::{
     ledger::{self, Quote, ROYALTY_BPS},
     make::{self, Made, Options},
     pieces::Piece,
-    renderers,
 };
 
 use crate::{
@@ -124,12 +123,12 @@ impl MakePage {
     }
 
     /// Asks how `recipe` is to be made, of which `scene` is a moment.
-    pub fn propose(&mut self, home: &Home, recipe: Recipe, scene: Option<Scene>) {
+    pub fn propose(&mut self, recipe: Recipe, scene: Option<Scene>) {
         let preview = scene.map(|scene| Preview::draw(scene, UVec2::splat(PICTURE)));
         let traits = resolve(&recipe).map(|(_, genome)| genome.traits).unwrap_or_default();
         let traits: Vec<String> = traits.into_iter().map(|it| it.value).collect();
         let traits = capitalised(&traits.join(", "));
-        let renderers = renderers(home);
+        let renderers = renderers();
         self.proposed = Some(Proposal { recipe, quality: 0, renderers, renderer: 0, traits, preview });
     }
 
@@ -430,18 +429,17 @@ fn qualities() -> Vec<(&'static str, Vec<String>)> {
 /// What can draw here.
 struct Drawer {
     /// What a recipe calls it.
-    id: String,
-    name: String,
+    id: &'static str,
+    name: &'static str,
     about: Vec<String>,
 }
 
-/// The processor, the graphics device if there is one, and renderers that are programs of their own.
-fn renderers(home: &Home) -> Vec<Drawer> {
+/// The processor, and the graphics device if there is one: what draws pieces.
+fn renderers() -> Vec<Drawer> {
     static DEVICE: OnceLock<Option<Adapter>> = OnceLock::new();
-    let drawer = |id: &str, name: &str, about: &[&str]| Drawer {
-        id: id.into(),
-        name: name.into(),
-        about: about.iter().map(|text| plain(text)).collect(),
+    let drawer = |id, name, about: &[&str]| {
+        let about = about.iter().map(|text| plain(text)).collect();
+        Drawer { id, name, about }
     };
     let mut there = vec![drawer("cpu", "Processor", &["The same pixels on every machine, bit for bit."])];
     match DEVICE.get_or_init(|| adapters().into_iter().next()) {
@@ -453,9 +451,6 @@ fn renderers(home: &Home) -> Vec<Drawer> {
         }
         None => {}
     }
-    let programs = renderers::list(home).unwrap_or_default();
-    let can = |it: &&renderers::Listed| it.problem.is_none() && it.reads.iter().any(|reads| reads == "scene");
-    there.extend(programs.iter().filter(can).map(|it| drawer(&it.name, &capitalised(&it.name), &[&it.about])));
     there
 }
 
@@ -505,7 +500,7 @@ fn propose(ui: &mut Ui, gallery: &mut Gallery) {
                 }
                 ui.add_space(NEAR);
                 ui.label(RichText::new("Drawn by").color(colors.quiet));
-                let cards: Vec<_> = proposal.renderers.iter().map(|it| (it.name.as_str(), it.about.clone())).collect();
+                let cards: Vec<_> = proposal.renderers.iter().map(|it| (it.name, it.about.clone())).collect();
                 if let Some(chosen) = choices(ui, 108.0, &cards, proposal.renderer) {
                     proposal.renderer = chosen;
                 }
@@ -521,7 +516,7 @@ fn propose(ui: &mut Ui, gallery: &mut Gallery) {
     if begin {
         let mut recipe = proposal.recipe.clone();
         recipe.film = FilmSize {
-            renderer: proposal.renderers[proposal.renderer].id.clone(),
+            renderer: proposal.renderers[proposal.renderer].id.into(),
             ..QUALITIES[proposal.quality].1.clone()
         };
         if gallery.make.items.iter().all(|item| item.recipe != recipe) {
