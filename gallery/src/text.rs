@@ -78,7 +78,7 @@ mod tests {
         assert_eq!(short("0x0123456789abcdef0123456789abcdef"), "0x01234567…abcdef");
         assert_eq!(duration(std::time::Duration::from_secs(3725)), "1 h 02 min");
         assert_eq!(ether(seedstorm_mint::U256::from(2_500_000_000_000_000_000_u64)), "2.500000 test ETH");
-        assert_eq!(ether(seedstorm_mint::U256::from(10_030_000_000_000_000_000_u64)), "10.03 test ETH");
+        assert_eq!(ether(seedstorm_mint::U256::from(10_030_000_000_000_000_000_u64)), "10.0300 test ETH");
         assert_eq!(
             ["0", "999", "1,000", "1,234,567"],
             [0, 999, 1000, 1_234_567].map(count).each_ref().map(String::as_str)

@@ -1,7 +1,14 @@
 //! What a home has, what it is called and costs, and whose it is: what the gallery shows.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-use std::{fs, path::Path, sync::Mutex};
+use std::{
+    fs,
+    path::Path,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use seedstorm_mint::{Address, EmbeddedChain, Mint, block::raw_cid, keystore::Password};
 use seedstorm_sim::{Backend, Film, Recipe, recipe::ParamValue};
@@ -24,6 +31,42 @@ fn recipe(seed: u64) -> Recipe {
 
 fn unminted() -> Options {
     Options { backend: Backend::Cpu, mint: false, ..Options::default() }
+}
+
+/// Gives up when the first frame is drawn.
+#[derive(Default)]
+struct Impatient(AtomicBool);
+
+impl Observer for Impatient {
+    fn begin(&self, stage: Stage, _: u64) {
+        self.0.fetch_or(stage == Stage::Render, Ordering::Relaxed);
+    }
+    fn reached(&self, _: u64) {}
+    fn end(&self, _: Stage) {}
+    fn stopped(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[test]
+fn what_was_begun_is_found_and_can_be_thrown_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = Home::open(folder.path()).unwrap();
+    let (first, second) = (recipe(1), recipe(2));
+    for recipe in [&first, &second] {
+        assert!(matches!(make(&home, recipe, &unminted(), &Impatient::default()), Err(StudioError::Stopped)));
+    }
+    let begun = make::unfinished(&home);
+    assert!(begun.len() == 2 && begun.contains(&first) && begun.contains(&second), "{begun:?}");
+    // What does not hold what its name says is nobody's work.
+    let folder = |recipe: &Recipe| home.root().join("making").join(recipe.cid().to_string());
+    fs::copy(folder(&first).join("recipe.json"), folder(&second).join("recipe.json")).unwrap();
+    assert_eq!(make::unfinished(&home), std::slice::from_ref(&first));
+    make::discard(&home, &second).unwrap();
+    assert!(!folder(&second).exists() && folder(&first).exists());
+    // What is finished is no longer begun.
+    make(&home, &first, &unminted(), &Quiet).unwrap();
+    assert!(make::unfinished(&home).is_empty());
 }
 
 /// Notes which checkpoints were compared, and what came of it.
@@ -95,8 +138,12 @@ fn a_piece_is_listed_named_priced_minted_and_given_away() {
     let second = ledger::quote(&home, &mint, ROYALTY_BPS).unwrap();
     assert!(!second.new_collection && second.cost < quote.cost);
 
-    // It is given away once: afterwards it is another's.
+    // It is given away once: afterwards it is another's. A contract that takes no tokens gets none.
     let ledger = Ledger::write(&home, ROYALTY_BPS).unwrap();
+    let contract = ledger.deployment().unwrap().address;
+    let refused = ledger.transfer(1, contract).unwrap_err();
+    assert!(refused.to_string().contains("takes no tokens"), "{refused}");
+    assert!(refused.help().unwrap().contains("nothing was changed"), "{:?}", refused.help());
     let to: Address = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed".parse().unwrap();
     assert_eq!(ledger.transfer(1, to).unwrap().owner, to);
     assert!(ledger.transfer(1, owner).unwrap_err().to_string().contains("belongs to"));

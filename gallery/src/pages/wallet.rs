@@ -137,6 +137,9 @@ fn key(ui: &mut Ui, gallery: &mut Gallery, seen: &Wallet) {
         ui.set_width(ui.available_width());
         widgets::quiet(ui, "Balance, on the embedded chain");
         widgets::title(ui, &ether(seen.balance));
+        if seen.balance.is_zero() {
+            widgets::quiet(ui, "Test ETH comes with the first piece that is minted here.");
+        }
         ui.add_space(NEAR);
         if let Some(address) = seen.address {
             widgets::code(ui, "Address", &address.to_string());
