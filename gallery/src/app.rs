@@ -204,6 +204,9 @@ fn draw(
     let layer = egui::UiBuilder::new().layer_id(egui::LayerId::background()).max_rect(screen);
     let mut ui = egui::Ui::new(context.clone(), "app".into(), layer);
     pages::navigation(&mut ui, gallery);
+    if gallery.page != gallery.last {
+        gallery.trouble = None;
+    }
     trouble(&mut ui, gallery);
     let pixels = window.scale_factor() * scale;
     gallery.make.attend(&gallery.home, gallery.backend, &mut gallery.trouble);
@@ -214,7 +217,6 @@ fn draw(
         gallery.wallet.forget(&context);
         gallery.collection.refresh();
         gallery.make.rest();
-        gallery.trouble = None;
         gallery.last = page;
     }
     if page != Page::Explore {

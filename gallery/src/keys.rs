@@ -3,10 +3,12 @@
 //! bevy_egui takes all keys of a frame to be pressed with the modifiers that are held at its end: where frames are slow,
 //! Ctrl+A would be the letter. And its clipboard brings Wayland's libraries with it, which this app does without.
 
+use std::thread::JoinHandle;
+
 use bevy::{
     input::{
         ButtonState,
-        keyboard::{Key, KeyboardFocusLost, KeyboardInput},
+        keyboard::{Key, KeyCode, KeyboardFocusLost, KeyboardInput},
     },
     prelude::*,
 };
@@ -39,16 +41,13 @@ pub fn settings() -> EguiContextSettings {
 
 /// The system's clipboard, opened when it is first wanted. What was copied stays there while the app runs.
 #[derive(Resource, Default)]
-pub struct Clipboard(Option<arboard::Clipboard>);
+pub struct Clipboard {
+    copied: Option<arboard::Clipboard>,
+    /// Who has what is to be pasted may take seconds to hand it over.
+    pasted: Option<JoinHandle<Option<String>>>,
+}
 
 impl Clipboard {
-    fn open(&mut self) -> Option<&mut arboard::Clipboard> {
-        if self.0.is_none() {
-            self.0 = arboard::Clipboard::new().ok();
-        }
-        self.0.as_mut()
-    }
-
     /// Takes what the interface has copied in this frame.
     pub fn take(&mut self, context: &egui::Context) {
         let copied = context.output(|output| {
@@ -57,10 +56,79 @@ impl Clipboard {
                 _ => None,
             })
         });
-        if let (Some(text), Some(clipboard)) = (copied, self.open()) {
+        let Some(text) = copied else { return };
+        if self.copied.is_none() {
+            self.copied = arboard::Clipboard::new().ok();
+        }
+        if let Some(clipboard) = &mut self.copied {
             // A clipboard that refuses is not ours to mend.
             let _ = clipboard.set_text(text);
         }
+    }
+
+    /// Asks for what is to be pasted.
+    fn ask(&mut self) {
+        if self.pasted.is_none() {
+            let read = || arboard::Clipboard::new().and_then(|mut clipboard| clipboard.get_text()).ok();
+            self.pasted = Some(std::thread::spawn(read));
+        }
+    }
+
+    /// What was asked for, once it is there.
+    fn pasted(&mut self) -> Option<String> {
+        let there = self.pasted.take_if(|reading| reading.is_finished())?;
+        there.join().ok().flatten()
+    }
+}
+
+/// A modifier, by the interface's name of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Modifier {
+    Alt,
+    Control,
+    Shift,
+    Super,
+}
+
+/// The keys that are held as modifiers: what a key was pressed as, it is let go of as, whatever it is called by then.
+#[derive(Default)]
+struct Held(Vec<(KeyCode, Modifier)>);
+
+impl Held {
+    fn note(&mut self, key: &KeyboardInput) {
+        self.0.retain(|(code, _)| *code != key.key_code);
+        let modifier = match key.logical_key {
+            Key::Alt => Modifier::Alt,
+            Key::Control => Modifier::Control,
+            Key::Shift => Modifier::Shift,
+            Key::Super | Key::Meta => Modifier::Super,
+            _ => return,
+        };
+        if key.state == ButtonState::Pressed {
+            self.0.push((key.key_code, modifier));
+        }
+    }
+
+    fn is(&self, modifier: Modifier) -> bool {
+        self.0.iter().any(|(_, held)| *held == modifier)
+    }
+
+    fn modifiers(&self) -> Modifiers {
+        let (ctrl, logo) = (self.is(Modifier::Control), self.is(Modifier::Super));
+        let mac = cfg!(target_os = "macos");
+        Modifiers {
+            alt: self.is(Modifier::Alt),
+            ctrl,
+            shift: self.is(Modifier::Shift),
+            mac_cmd: mac && logo,
+            command: if mac { logo } else { ctrl },
+        }
+    }
+
+    /// Whether letters are text. Ctrl and Alt together are AltGr, by which letters are typed.
+    fn types(&self) -> bool {
+        let alt_gr = !cfg!(target_os = "macos") && self.is(Modifier::Control) && self.is(Modifier::Alt);
+        alt_gr || !self.is(Modifier::Super) && !self.is(Modifier::Control)
     }
 }
 
@@ -69,30 +137,19 @@ fn type_keys(
     mut keys: MessageReader<KeyboardInput>,
     mut lost: MessageReader<KeyboardFocusLost>,
     mut clipboard: ResMut<Clipboard>,
-    mut held: Local<Modifiers>,
+    mut held: Local<Held>,
     mut inputs: Query<&mut EguiInput, With<PrimaryEguiContext>>,
 ) {
     // What is let go of elsewhere, nobody says.
     if lost.read().count() > 0 {
-        *held = Modifiers::NONE;
+        held.0.clear();
     }
     let Ok(mut input) = inputs.single_mut() else { return };
+    input.events.extend(clipboard.pasted().map(Event::Paste));
     for key in keys.read() {
-        let pressed = key.state == ButtonState::Pressed;
-        match &key.logical_key {
-            Key::Shift => held.shift = pressed,
-            Key::Alt => held.alt = pressed,
-            Key::Control => {
-                held.ctrl = pressed;
-                if !cfg!(target_os = "macos") {
-                    held.command = pressed;
-                }
-            }
-            Key::Super | Key::Meta if cfg!(target_os = "macos") => (held.mac_cmd, held.command) = (pressed, pressed),
-            _ => {}
-        }
-        // Ctrl and Alt together are AltGr, by which letters are typed.
-        if pressed && (!held.command || held.alt) {
+        held.note(key);
+        let (pressed, modifiers) = (key.state == ButtonState::Pressed, held.modifiers());
+        if pressed && held.types() {
             match &key.logical_key {
                 Key::Character(text) if !text.chars().any(char::is_control) => {
                     input.events.push(Event::Text(text.to_string()));
@@ -104,15 +161,12 @@ fn type_keys(
         let physical_key = bevy_to_egui_physical_key(&key.key_code);
         // The physical key stands in where the layout has no Latin letters.
         let Some(logical) = bevy_to_egui_key(&key.logical_key).or(physical_key) else { continue };
-        input.events.push(Event::Key { key: logical, physical_key, pressed, repeat: false, modifiers: *held });
-        if pressed && held.command && !held.alt {
+        input.events.push(Event::Key { key: logical, physical_key, pressed, repeat: false, modifiers });
+        if pressed && modifiers.command && !modifiers.alt && !key.repeat {
             match logical {
                 egui::Key::C => input.events.push(Event::Copy),
                 egui::Key::X => input.events.push(Event::Cut),
-                egui::Key::V => {
-                    let text = clipboard.open().and_then(|clipboard| clipboard.get_text().ok());
-                    input.events.extend(text.map(Event::Paste));
-                }
+                egui::Key::V => clipboard.ask(),
                 _ => {}
             }
         }
@@ -127,5 +181,29 @@ fn tell_modifiers_once(mut inputs: Query<&mut EguiInput>, mut told: Local<Modifi
             Event::ModifiersChanged(held) => std::mem::replace(&mut *told, *held) != *held,
             _ => true,
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn input(code: KeyCode, key: Key, state: ButtonState) -> KeyboardInput {
+        let window = Entity::PLACEHOLDER;
+        KeyboardInput { key_code: code, logical_key: key, state, text: None, repeat: false, window }
+    }
+
+    #[test]
+    fn a_modifier_is_let_go_of_whatever_it_is_called_by_then() {
+        let mut held = Held::default();
+        held.note(&input(KeyCode::AltLeft, Key::Alt, ButtonState::Pressed));
+        held.note(&input(KeyCode::ShiftLeft, Key::Shift, ButtonState::Pressed));
+        assert!(held.modifiers().alt && held.modifiers().shift && held.types());
+        held.note(&input(KeyCode::AltLeft, Key::Meta, ButtonState::Released));
+        assert!(!held.modifiers().alt && held.modifiers().shift);
+        held.note(&input(KeyCode::ControlRight, Key::Control, ButtonState::Pressed));
+        assert!(held.modifiers().ctrl && !held.types());
+        held.note(&input(KeyCode::AltRight, Key::Alt, ButtonState::Pressed));
+        assert_eq!(held.types(), !cfg!(target_os = "macos"), "AltGr");
     }
 }

@@ -79,10 +79,10 @@ fn run(arguments: Arguments) -> Result<ExitCode, String> {
              `seedstorm make bloom`, `seedstorm verify 1`, `seedstorm help`"
             .into());
     }
-    if cfg!(target_os = "linux") && ["DISPLAY", "WAYLAND_DISPLAY"].iter().all(|name| std::env::var_os(name).is_none()) {
+    if cfg!(target_os = "linux") && std::env::var_os("DISPLAY").is_none() {
         return Err(
-            "there is no display here (neither DISPLAY nor WAYLAND_DISPLAY is set). `xvfb-run` brings one; all of it \
-             works from the command line too: `seedstorm help`"
+            "there is no display here (DISPLAY is not set). `xvfb-run` brings one; all of it works from the command \
+             line too: `seedstorm help`"
                 .into(),
         );
     }
@@ -100,17 +100,14 @@ fn run(arguments: Arguments) -> Result<ExitCode, String> {
     Ok(app::run(gallery, arguments.size, drive, arguments.trace))
 }
 
-/// A connection to the display, where X11 is all there is.
+/// A connection to the display.
 #[cfg(target_os = "linux")]
-fn display() -> Result<Option<x11rb::rust_connection::RustConnection>, String> {
+fn display() -> Result<x11rb::rust_connection::RustConnection, String> {
     const TRIES: u32 = 5;
-    if std::env::var_os("WAYLAND_DISPLAY").is_some() {
-        return Ok(None);
-    }
     let mut tried = 1;
     loop {
         match x11rb::connect(None) {
-            Ok((connection, _)) => return Ok(Some(connection)),
+            Ok((connection, _)) => return Ok(connection),
             Err(error) if tried == TRIES => {
                 let display = std::env::var("DISPLAY").unwrap_or_default();
                 return Err(format!(

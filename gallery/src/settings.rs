@@ -109,6 +109,11 @@ impl Settings {
 
     /// Remembers that this was looked at.
     pub fn saw(&mut self, piece: Seen) {
+        // Of a seed that is being changed by hand, the latest state counts.
+        let same = |there: &Seen| there.scenario == piece.scenario && there.seed == piece.seed;
+        if self.seen.front().is_some_and(same) {
+            self.seen.pop_front();
+        }
         self.seen.retain(|there| *there != piece);
         self.seen.push_front(piece);
         self.seen.truncate(MOST_SEEN);

@@ -1,6 +1,6 @@
 //! Files: written whole or not at all, opened without following links.
 
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File, Metadata, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::Path;
 
@@ -150,6 +150,20 @@ pub fn hold_lock(path: &Path) -> io::Result<File> {
     let file = open_or_create(path)?;
     file.lock()?;
     Ok(file)
+}
+
+/// The same, where nobody holds it: `None` where somebody does.
+///
+/// # Errors
+///
+/// What the system says, and [`io::ErrorKind::InvalidInput`] for what is no plain file.
+pub fn try_lock(path: &Path) -> io::Result<Option<File>> {
+    let file = open_or_create(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
 }
 
 #[cfg(unix)]

@@ -175,8 +175,8 @@ pub enum StudioError {
     /// A password that is too short to keep a key.
     #[error("a password has at least {} letters", crate::wallet::MIN_PASSWORD)]
     ShortPassword,
-    /// Another process works on the same sweep.
-    #[error("another process makes this sweep, and holds {0}")]
+    /// Another process works on the same sweep, or the same piece.
+    #[error("another process is at work on this, and holds {0}")]
     Busy(PathBuf),
     /// The caller gave up.
     #[error("stopped; what is done is kept")]
@@ -254,7 +254,7 @@ impl StudioError {
                 Some("the trajectory is cut, padded or of another world: nothing that it claims is to be believed".into())
             }
             Self::Sim(SimError::NoSegment { .. }) => Some("segments are counted from 0".into()),
-            Self::Busy(_) => Some("wait for it, or stop it: what it has looked at is kept".into()),
+            Self::Busy(_) => Some("wait for it, or stop it: what it has done is kept".into()),
             Self::Sweep(_) => Some("`seedstorm help sweep` says what a sweep can be".into()),
             Self::Stopped => Some(
                 "the same command goes on from here; where the seed was random, give the printed one with --seed".into(),

@@ -303,18 +303,18 @@ impl Piece<'_> {
     }
 }
 
-/// The recipes of pieces that were begun in this home and are not finished, by whatever program.
+/// The recipes of pieces that were begun in this home and are not finished, by whatever program, and that nobody works on.
 #[must_use]
 pub fn unfinished(home: &Home) -> Vec<Recipe> {
     Making::all(home)
 }
 
-/// Throws away what there is of a piece that is not finished. Waits while another process makes it.
+/// Throws away what there is of a piece that is not finished.
 ///
 /// # Errors
-/// A disk that refuses.
+/// [`StudioError::Busy`] while another process makes it; a disk that refuses.
 pub fn discard(home: &Home, recipe: &Recipe) -> Result<(), StudioError> {
-    Making::open(home, recipe)?.forget()
+    Making::open_alone(home, recipe)?.forget()
 }
 
 /// A frame of a piece that is finished, or in the making and has come so far.

@@ -70,9 +70,22 @@ impl Making {
 
     /// Takes up the piece of `recipe` where it was left, or begins it. Waits while another process makes it.
     pub(crate) fn open(home: &Home, recipe: &Recipe) -> Result<Self, StudioError> {
+        let path = lock_path(home, recipe);
+        let lock = files::hold_lock(&path).map_err(StudioError::io(&path))?;
+        Self::held(home, recipe, lock)
+    }
+
+    /// As [`Making::open`], where no other process makes it.
+    pub(crate) fn open_alone(home: &Home, recipe: &Recipe) -> Result<Self, StudioError> {
+        let path = lock_path(home, recipe);
+        match files::try_lock(&path).map_err(StudioError::io(&path))? {
+            Some(lock) => Self::held(home, recipe, lock),
+            None => Err(StudioError::Busy(path)),
+        }
+    }
+
+    fn held(home: &Home, recipe: &Recipe, lock: File) -> Result<Self, StudioError> {
         let folder = folder(home, recipe);
-        let lock_path = folder.with_extension("lock");
-        let lock = files::hold_lock(&lock_path).map_err(StudioError::io(&lock_path))?;
         let (piece, frames, seals) = (folder.join(PIECE), folder.join(PIECE).join("frames"), folder.join(SEALS));
         let frame = |name: &str| {
             let number = name.strip_suffix(".png").filter(|digits| digits.len() >= 4);
@@ -100,14 +113,17 @@ impl Making {
         Ok(making)
     }
 
-    /// The recipes of all pieces in the making, in the order of their CIDs.
+    /// The recipes of all pieces in the making that nobody works on, in the order of their CIDs.
     pub(crate) fn all(home: &Home) -> Vec<Recipe> {
         let mut names: Vec<PathBuf> =
             fs::read_dir(home.making()).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path())).collect();
         names.sort_unstable();
         let recipe = |folder: &PathBuf| {
             let recipe = Recipe::from_json(&read(&folder.join(RECIPE), MAX_SCENE_RECIPE_BYTES as u64)?).ok()?;
-            folder.ends_with(recipe.cid().to_string()).then_some(recipe)
+            let cid = recipe.cid().to_string();
+            // What is left of a finished piece is no work.
+            let begun = folder.ends_with(&cid) && !home.bundles().join(&cid).exists();
+            (begun && files::try_lock(&lock_path(home, &recipe)).is_ok_and(|lock| lock.is_some())).then_some(recipe)
         };
         names.iter().filter_map(recipe).collect()
     }
@@ -310,6 +326,10 @@ fn clear(folder: &Path, file: impl Fn(&str) -> bool, inner: impl Fn(&str) -> boo
 
 fn folder(home: &Home, recipe: &Recipe) -> PathBuf {
     home.making().join(recipe.cid().to_string())
+}
+
+fn lock_path(home: &Home, recipe: &Recipe) -> PathBuf {
+    folder(home, recipe).with_extension("lock")
 }
 
 /// The bytes of a file of at most `most`; `None` where there is none, or it cannot be read.

@@ -114,7 +114,7 @@ fn two_sweeps_at_once_are_told_so() {
     first.kill().unwrap();
     first.wait().unwrap();
     assert_eq!(second.status.code(), Some(1), "{said}");
-    assert!(said.contains("another process makes this sweep") && said.contains("wait for it"), "{said}");
+    assert!(said.contains("another process is at work on this") && said.contains("wait for it"), "{said}");
 }
 
 #[test]

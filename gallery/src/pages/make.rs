@@ -87,6 +87,8 @@ enum State {
     Making(Job<Made>),
     /// Nobody works on it; why, where it was not asked for.
     Stopped(Option<String>),
+    /// It is finished, and is not what it should be.
+    Damaged(String),
     /// What was done is being thrown away.
     Discarded(Job<()>),
     Made,
@@ -111,14 +113,18 @@ impl MakePage {
 
     /// Looks how far the piece of `recipe` is, and goes on with it.
     pub fn take_up(&mut self, recipe: Recipe) {
-        if self.items.iter().all(|item| item.recipe != recipe) {
-            self.items.push(Item::new(recipe, State::Remembered));
+        match self.items.iter_mut().find(|item| item.recipe == recipe) {
+            Some(item) if matches!(item.state, State::Stopped(_)) => item.state = State::Remembered,
+            Some(_) => {}
+            None => self.items.push(Item::new(recipe, State::Remembered)),
         }
     }
 
     /// What is to be known after a restart.
     pub fn to_keep(&self) -> Vec<String> {
-        let unminted = self.items.iter().filter(|item| !matches!(item.state, State::Minted(_)));
+        // A scene's recipe may be large, and what is made of it is found without this list.
+        let kept = |item: &&Item| item.recipe.scene.is_none() && !matches!(item.state, State::Minted(_));
+        let unminted = self.items.iter().filter(kept);
         unminted.map(|item| String::from_utf8_lossy(&item.recipe.canonical()).into_owned()).collect()
     }
 
@@ -219,7 +225,7 @@ impl Item {
                         self.take_metadata(&metadata);
                         State::Made
                     }
-                    Some(Err(error)) => State::Stopped(Some(error.to_string())),
+                    Some(Err(error)) => State::Damaged(in_words(&error)),
                     None => State::Stopped(None),
                 }
             }
@@ -519,8 +525,12 @@ fn propose(ui: &mut Ui, gallery: &mut Gallery) {
             renderer: proposal.renderers[proposal.renderer].id.into(),
             ..QUALITIES[proposal.quality].1.clone()
         };
-        if gallery.make.items.iter().all(|item| item.recipe != recipe) {
-            gallery.make.items.push(Item::new(recipe, State::Waiting));
+        match gallery.make.items.iter_mut().find(|item| item.recipe == recipe) {
+            // In a moment it is gone, and can be begun anew.
+            Some(Item { state: State::Discarded(_), .. }) => begin = false,
+            Some(item) if matches!(item.state, State::Stopped(_)) => item.state = State::Waiting,
+            Some(_) => {}
+            None => gallery.make.items.push(Item::new(recipe, State::Waiting)),
         }
     }
     if begin || forget {
@@ -582,6 +592,13 @@ fn details(ui: &mut Ui, item: &mut Item) -> Option<Wish> {
             let tip = "What is done is kept, and it goes on from there, today or after a restart";
             if ui.add_enabled(!cancelled, egui::Button::new(words)).on_hover_text(tip).clicked() {
                 job.cancel();
+            }
+        }
+        State::Damaged(why) => {
+            widgets::notice(ui, icons::WARNING, colors.bad, why);
+            let tip = "From this list: what there is of it stays on the disk";
+            if widgets::aside(ui, "Remove").on_hover_text(tip).clicked() {
+                wish = Some(Wish::Remove);
             }
         }
         State::Stopped(why) => {

@@ -48,6 +48,8 @@ pub struct PiecePage {
     asks: Asks,
     to: String,
     place: String,
+    /// Whether something of that name is there.
+    taken: bool,
     work: Option<Job<Done>>,
     /// What was done last, in words.
     done: Option<String>,
@@ -126,11 +128,13 @@ impl PiecePage {
     pub fn new(home: &Home, entry: &Entry) -> Self {
         let piece = entry.piece.clone();
         let name = piece.token.as_ref().map_or_else(|| "piece".into(), |token| format!("token-{}", token.id));
+        let place = home.root().join("exports").join(format!("{name}.car"));
         Self {
+            taken: place.exists(),
             title: entry.title(),
             metadata: entry.metadata.clone(),
             asked: entry.asked,
-            place: home.root().join("exports").join(format!("{name}.car")).display().to_string(),
+            place: place.display().to_string(),
             read: Some(Read::start(home, &piece)),
             piece,
             known: None,
@@ -226,6 +230,7 @@ impl PiecePage {
             match done {
                 Ok(Done { words, token }) => {
                     gallery.trouble = None;
+                    self.taken = at_home(self.place.trim()).exists();
                     self.done = Some(words);
                     self.asks = Asks::Nothing;
                     if token.is_some() {
@@ -309,10 +314,13 @@ impl PiecePage {
         let field = ui.add(widgets::line(&mut self.place).desired_width(ui.available_width()));
         field.widget_info(|| egui::WidgetInfo::labeled(egui::WidgetType::TextEdit, true, "Where to"));
         let path = at_home(self.place.trim());
-        if path.exists() {
+        if field.changed() {
+            self.taken = path.exists();
+        }
+        if self.taken {
             widgets::quiet(ui, "There is something of that name, and it is not written over: choose another.");
         }
-        let ready = !self.place.trim().is_empty() && !path.exists() && self.work.is_none();
+        let ready = !self.place.trim().is_empty() && !self.taken && self.work.is_none();
         if ui.add_enabled(ready, egui::Button::new("Save")).clicked() {
             let (home, name) = (gallery.home.clone(), self.piece.name());
             self.work = Some(Job::start(move |_| {

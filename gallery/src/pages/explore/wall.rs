@@ -32,8 +32,6 @@ const UNTIL: f64 = 0.3;
 pub struct Wall {
     hung: Vec<Option<(Seed, egui::TextureHandle)>>,
     shared: Arc<Shared>,
-    /// Why there will be no more of them.
-    ended: Option<String>,
 }
 
 /// A seed and its picture, or what kept it from being drawn.
@@ -44,6 +42,8 @@ struct Shared {
     /// Pictures that were not hung yet, by their place; or what kept one from being drawn.
     new: Mutex<Vec<(usize, Glance)>>,
     next: AtomicUsize,
+    /// No other seed was found that has all that is locked.
+    no_more: AtomicBool,
     stop: AtomicBool,
 }
 
@@ -53,7 +53,7 @@ impl Wall {
         let shared = Arc::new(Shared::default());
         let recipe = |seed: Seed| Some(coarse(explore.recipe(scenario, seed)?, scenario, &TILES));
         let wanted = explore.wanted(scenario, genome);
-        let Some(recipe) = recipe(genome.seed) else { return Self { hung: vec![], shared, ended: None } };
+        let Some(recipe) = recipe(genome.seed) else { return Self { hung: vec![], shared } };
         // Each on one core, as sweeps do: worlds of their own wait for nobody.
         for _ in 0..std::thread::available_parallelism().map_or(1, std::num::NonZero::get) {
             let (own, wanted, recipe) = (Arc::clone(&shared), wanted.clone(), recipe.clone());
@@ -61,12 +61,11 @@ impl Wall {
                 let stopped = || own.stop.load(Ordering::Relaxed);
                 loop {
                     let place = own.next.fetch_add(1, Ordering::Relaxed);
-                    if place >= SEEDS || stopped() {
+                    if place >= SEEDS || stopped() || own.no_more.load(Ordering::Relaxed) {
                         return;
                     }
                     let Some(seed) = wanted.roll(&stopped) else {
-                        own.next.store(SEEDS, Ordering::Relaxed);
-                        lock(&own.new).push((place, Err("No more were found that have all that is locked.".into())));
+                        own.no_more.store(true, Ordering::Relaxed);
                         return;
                     };
                     let recipe = Recipe { seed, ..recipe.clone() };
@@ -79,7 +78,7 @@ impl Wall {
                 }
             });
         }
-        Self { hung: vec![None; SEEDS], shared, ended: None }
+        Self { hung: vec![None; SEEDS], shared }
     }
 }
 
@@ -99,7 +98,7 @@ pub fn show(ui: &mut Ui, gallery: &mut Gallery, scenario: &dyn Scenario) {
         for (place, picture) in lock(&wall.shared.new).drain(..) {
             match picture {
                 Ok((seed, image)) => wall.hung[place] = Some((seed, widgets::texture(ui.ctx(), "wall", &image))),
-                Err(problem) => wall.ended = Some(problem),
+                Err(problem) => gallery.trouble = Some(problem),
             }
         }
         ui.horizontal(|ui| {
@@ -115,8 +114,9 @@ pub fn show(ui: &mut Ui, gallery: &mut Gallery, scenario: &dyn Scenario) {
             scenario.title()
         );
         let mut share = hung as f32 / wall.hung.len().max(1) as f32;
-        if let Some(why) = &wall.ended {
-            (words, share) = (format!("{words} {why}"), 1.0);
+        let no_more = wall.shared.no_more.load(Ordering::Relaxed);
+        if no_more {
+            (words, share) = (format!("{words} No more were found that have all that is locked."), 1.0);
         }
         widgets::progress(ui, share, &words);
         ui.add_space(NEAR);
@@ -124,10 +124,8 @@ pub fn show(ui: &mut Ui, gallery: &mut Gallery, scenario: &dyn Scenario) {
             let columns = (ui.available_width() / (150.0 + APART)).floor().max(1.0);
             let width = ((ui.available_width() - (columns - 1.0) * APART) / columns).floor();
             egui::Grid::new("wall").spacing(egui::vec2(APART, APART)).min_col_width(width).show(ui, |ui| {
-                for (place, picture) in wall.hung.iter().enumerate() {
-                    if picture.is_none() && wall.ended.is_some() {
-                        continue;
-                    }
+                let shown = wall.hung.iter().filter(|picture| picture.is_some() || !no_more);
+                for (place, picture) in shown.enumerate() {
                     let (rect, response) = ui.allocate_exact_size(egui::vec2(width, width), Sense::click());
                     let response = widgets::named(response, &format!("Seed {}", place + 1));
                     match picture {
