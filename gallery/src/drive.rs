@@ -7,6 +7,7 @@
 //! wait TEXT [SECONDS]      until this text stands on the screen
 //! gone TEXT [SECONDS]      until it no longer does
 //! click NAME               press what is called so
+//! try NAME SECONDS         the same, if it comes so soon; else go on
 //! type TEXT                letter by letter, where the focus is
 //! key KEY                  a key by its name, with Ctrl+ or Shift+ before it
 //! drag NAME DX DY          pull what is called so by as many points
@@ -48,6 +49,7 @@ pub struct Drive {
 enum Step {
     Wait { text: String, seconds: f64, there: bool },
     Click(String),
+    Try { name: String, seconds: f64 },
     Type(String),
     Key(String),
     Drag { name: String, by: [f64; 2] },
@@ -94,6 +96,10 @@ impl Step {
                 Some(Self::Wait { text, seconds, there: verb == "wait" })
             }
             "click" => Some(Self::Click(alone()?)),
+            "try" => {
+                let (name, after) = first()?;
+                Some(Self::Try { name, seconds: seconds(&after)? })
+            }
             "type" => Some(Self::Type(alone()?)),
             "key" => Some(Self::Key(alone()?)),
             "drag" => {
@@ -303,6 +309,13 @@ mod linux {
                     self.press(1, false)?;
                     self.frames(3)
                 }
+                Step::Try { name, seconds } => {
+                    let comes = |seen: &Seen| seen.control && seen.enabled && seen.text.contains(name.as_str());
+                    match self.until(*seconds, |shared| shared.seen.iter().any(comes).then_some(())) {
+                        Ok(()) => self.take(&Step::Click(name.clone())),
+                        Err(_) => Ok(()),
+                    }
+                }
                 Step::Type(text) => text.chars().try_for_each(|letter| self.key(u32::from(letter), &[])),
                 Step::Key(key) => {
                     let mut parts: Vec<&str> = key.split('+').collect();
@@ -508,6 +521,7 @@ mod tests {
     fn steps_are_read_and_others_are_refused() {
         let wait = Step::Wait { text: "a b".into(), seconds: 4.5, there: true };
         assert_eq!(Step::parse(r#"wait "a b" 4.5"#), Some(wait));
+        assert_eq!(Step::parse("try Roll 3"), Some(Step::Try { name: "Roll".into(), seconds: 3.0 }));
         assert_eq!(Step::parse("click Roll"), Some(Step::Click("Roll".into())));
         assert_eq!(Step::parse("drag World -3 4"), Some(Step::Drag { name: "World".into(), by: [-3.0, 4.0] }));
         for wrong in ["", "wait", "click", "click a b", "shot ../a", "jump", "pause x", "pause -1", "drag World 3"] {
