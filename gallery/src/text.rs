@@ -49,6 +49,15 @@ pub fn ether(wei: seedstorm_mint::U256) -> String {
     }
 }
 
+/// Wei of the embedded chain as a part of a sum, all of whose parts have as many places: what is paid is rounded up, what
+/// somebody has, down.
+pub fn ether_in_sum(wei: seedstorm_mint::U256, paid: bool) -> String {
+    let millionth = seedstorm_mint::U256::from(10_u64.pow(12));
+    let millionths = if paid { wei.div_ceil(millionth) } else { wei / millionth };
+    let millionths: usize = millionths.to_string().parse().unwrap_or(usize::MAX);
+    format!("{}.{:06} test ETH", count(millionths / 1_000_000), millionths % 1_000_000)
+}
+
 /// A number with its thousands apart.
 pub fn count(number: usize) -> String {
     let digits = number.to_string();
@@ -78,6 +87,9 @@ mod tests {
         assert_eq!(short("0x0123456789abcdef0123456789abcdef"), "0x01234567…abcdef");
         assert_eq!(duration(std::time::Duration::from_secs(3725)), "1 h 02 min");
         assert_eq!(ether(seedstorm_mint::U256::from(2_500_000_000_000_000_000_u64)), "2.500000 test ETH");
+        let wei = seedstorm_mint::U256::from(10_030_000_000_000_000_000_u64) * seedstorm_mint::U256::from(1000);
+        assert_eq!(ether_in_sum(wei, false), "10,030.000000 test ETH");
+        assert_eq!(ether_in_sum(seedstorm_mint::U256::from(1), true), "0.000001 test ETH");
         assert_eq!(ether(seedstorm_mint::U256::from(10_030_000_000_000_000_000_u64)), "10.0300 test ETH");
         assert_eq!(
             ["0", "999", "1,000", "1,234,567"],

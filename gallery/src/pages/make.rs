@@ -22,7 +22,7 @@ use seedstorm_studio::{
 use crate::{
     app::Gallery,
     icons,
-    text::{capitalised, duration, ether, plain},
+    text::{capitalised, duration, ether_in_sum, plain},
     theme::{self, APART, NEAR},
     widgets,
     work::Job,
@@ -604,7 +604,15 @@ fn details(ui: &mut Ui, item: &mut Item) -> Option<Wish> {
         State::Stopped(why) => {
             match why {
                 Some(why) => widgets::notice(ui, icons::WARNING, colors.bad, why),
-                None => drop(widgets::quiet(ui, "Paused. What is done is kept, and it goes on from there.")),
+                None => {
+                    let there = item.film.as_ref().map_or(0, Film::there);
+                    let so_far = if there > 0 {
+                        format!("Paused with {there} of {} frames.", film.frames)
+                    } else {
+                        "Paused.".into()
+                    };
+                    widgets::quiet(ui, format!("{so_far} What is done is kept, and it goes on from there."));
+                }
             }
             ui.horizontal(|ui| {
                 if widgets::primary(ui, "Resume").clicked() {
@@ -694,9 +702,9 @@ fn quoted(ui: &mut Ui, name: &str, quote: &Quote) -> Option<Wish> {
     let colors = theme::palette(ui);
     widgets::words(ui, format!("“{}” becomes a token on the embedded chain.", plain(name)));
     ui.add_space(NEAR);
-    widgets::fact(ui, "Price", &ether(quote.cost));
-    widgets::fact(ui, "You have", &ether(quote.balance));
-    widgets::fact(ui, "Left after it", &ether(quote.balance.saturating_sub(quote.cost)));
+    widgets::fact(ui, "Price", &ether_in_sum(quote.cost, true));
+    widgets::fact(ui, "You have", &ether_in_sum(quote.balance, false));
+    widgets::fact(ui, "Left after it", &ether_in_sum(quote.balance.saturating_sub(quote.cost), false));
     if quote.new_collection {
         widgets::quiet(ui, "Your first mint also makes your collection; later ones cost less.");
     }

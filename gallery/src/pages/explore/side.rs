@@ -214,7 +214,7 @@ fn params(ui: &mut Ui, gallery: &mut Gallery, scenario: &dyn Scenario, genome: &
         let color = if by_hand { colors.accent } else { colors.quiet };
         let unit = if spec.unit.is_empty() { String::new() } else { format!(" ({})", spec.unit) };
         let other = beside.map(|beside| beside.number(spec.name)).filter(|other| *other != value);
-        let other = other.map_or_else(String::new, |other| format!("   B  {}", (other * 1e3).round() / 1e3));
+        let other = other.map_or_else(String::new, |other| format!("   ·   {} in B", (other * 1e3).round() / 1e3));
         let name = format!("{}{unit}{other}", capitalised(spec.name));
         ui.label(RichText::new(name).color(color)).on_hover_text(spec.about);
         // Numbers are equally wide, whatever they are.
