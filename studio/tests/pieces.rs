@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use seedstorm_mint::{Address, EmbeddedChain, Mint, block::raw_cid, keystore::Password};
+use seedstorm_mint::{Address, EmbeddedChain, Mint, block::raw_cid, files, keystore::Password};
 use seedstorm_sim::{Backend, Film, Recipe, recipe::ParamValue};
 use seedstorm_studio::{
     Home, Observer, Quiet, Stage, StudioError, export,
@@ -61,6 +61,12 @@ fn what_was_begun_is_found_and_can_be_thrown_away() {
     // What does not hold what its name says is nobody's work.
     let folder = |recipe: &Recipe| home.root().join("making").join(recipe.cid().to_string());
     fs::copy(folder(&first).join("recipe.json"), folder(&second).join("recipe.json")).unwrap();
+    assert_eq!(make::unfinished(&home), std::slice::from_ref(&first));
+    // Nor is it, while somebody is at it.
+    let held = files::try_lock(&folder(&first).with_extension("lock")).unwrap().unwrap();
+    assert!(make::unfinished(&home).is_empty());
+    assert!(matches!(make::discard(&home, &first), Err(StudioError::Busy(_))));
+    drop(held);
     assert_eq!(make::unfinished(&home), std::slice::from_ref(&first));
     make::discard(&home, &second).unwrap();
     assert!(!folder(&second).exists() && folder(&first).exists());

@@ -1,12 +1,12 @@
 //! The page of a piece: its film, what it is, where it comes from, and whether it is what it says.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, io::ErrorKind, path::PathBuf};
 
 use bevy_egui::egui::{self, Align, Layout, RichText, ScrollArea, Ui};
 use seedstorm_mint::{Address, Attestation, Cid, Metadata, Rarity, Token, TraitValue, collection::Moved};
 use seedstorm_sim::{Digest, Recipe, scenario};
 use seedstorm_studio::{
-    Home, export,
+    Home, StudioError, export,
     ledger::{Ledger, ROYALTY_BPS},
     pieces::Piece,
     verify::{self, Report, Wishes},
@@ -48,8 +48,6 @@ pub struct PiecePage {
     asks: Asks,
     to: String,
     place: String,
-    /// Whether something of that name is there.
-    taken: bool,
     work: Option<Job<Done>>,
     /// What was done last, in words.
     done: Option<String>,
@@ -130,7 +128,6 @@ impl PiecePage {
         let name = piece.token.as_ref().map_or_else(|| "piece".into(), |token| format!("token-{}", token.id));
         let place = home.root().join("exports").join(format!("{name}.car"));
         Self {
-            taken: place.exists(),
             title: entry.title(),
             metadata: entry.metadata.clone(),
             asked: entry.asked,
@@ -230,7 +227,6 @@ impl PiecePage {
             match done {
                 Ok(Done { words, token }) => {
                     gallery.trouble = None;
-                    self.taken = at_home(self.place.trim()).exists();
                     self.done = Some(words);
                     self.asks = Asks::Nothing;
                     if token.is_some() {
@@ -314,19 +310,16 @@ impl PiecePage {
         let field = ui.add(widgets::line(&mut self.place).desired_width(ui.available_width()));
         field.widget_info(|| egui::WidgetInfo::labeled(egui::WidgetType::TextEdit, true, "Where to"));
         let path = at_home(self.place.trim());
-        if field.changed() {
-            self.taken = path.exists();
-        }
-        if self.taken {
-            widgets::quiet(ui, "There is something of that name, and it is not written over: choose another.");
-        }
-        let ready = !self.place.trim().is_empty() && !self.taken && self.work.is_none();
+        let ready = !self.place.trim().is_empty() && self.work.is_none();
         if ui.add_enabled(ready, egui::Button::new("Save")).clicked() {
             let (home, name) = (gallery.home.clone(), self.piece.name());
             self.work = Some(Job::start(move |_| {
+                let io = |source| StudioError::Io { path: path.clone(), source };
+                if path.exists() {
+                    return Err(io(ErrorKind::AlreadyExists.into()));
+                }
                 if let Some(parent) = path.parent() {
-                    std::fs::create_dir_all(parent)
-                        .map_err(|source| seedstorm_studio::StudioError::Io { path: parent.into(), source })?;
+                    std::fs::create_dir_all(parent).map_err(io)?;
                 }
                 if path.extension().is_some_and(|end| end.eq_ignore_ascii_case("car")) {
                     let (path, car) = export::car(&home, &name, Some(&path))?;
