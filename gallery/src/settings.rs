@@ -187,6 +187,11 @@ mod tests {
         for seed in [1, 2, 1] {
             settings.saw(Seen { scenario: "bloom@1".into(), seed: seed.into(), set: BTreeMap::new() });
         }
+        // Of a seed that is being changed by hand, the latest state alone is listed.
+        for arms in [3.0, 4.0] {
+            let set = BTreeMap::from([("arms".to_owned(), ParamValue::Number(arms))]);
+            settings.saw(Seen { scenario: "bloom@1".into(), seed: 1.into(), set });
+        }
         settings.like(&Seen { scenario: "bloom@1".into(), seed: 2.into(), set: BTreeMap::new() });
         let mut keeper = Keeper::default();
         for scale in [1.0, 1.25, 1.5] {
@@ -195,6 +200,7 @@ mod tests {
         drop(keeper);
         assert_eq!(Settings::load(&home), (settings.clone(), None));
         assert_eq!((settings.seen.len(), settings.seen[0].seed), (2, 1.into()));
+        assert_eq!(settings.seen[0].set["arms"], ParamValue::Number(4.0));
         for nonsense in ["", "[]", r#"{"scale": 1e99}"#, r#"{"seen": 3}"#] {
             let path = folder.path().join("gallery.json");
             std::fs::write(&path, nonsense).unwrap();
