@@ -111,7 +111,7 @@ impl Run {
                  of seed 1, 2, … at draft quality, drawn by WGSL on the device named and judged beside those of the CPU; and of every \
                  fourth frame what cheats would give: 12 samples of 16, half the resolution at four times the samples \
                  scaled up, 4 samples denoised, another seed, the frame after it. *apart* is the largest share of an \
-                 honest tile's speaking pixels that were apart; a quarter is forgiven. `waltz` is not among them: its \
+                 honest tile's speaking pixels that were apart; a sixth is forgiven. `waltz` is not among them: its \
                  light is splats without noise, which no tile says anything of."
             }
             Self::Fuzz => {
