@@ -170,6 +170,7 @@ fn film_of(material: &Material, ior: f32, inside: bool) -> ThinFilm {
 
 impl Bsdf {
     /// `tint` multiplies the base colour; `drawn` says how samples are spent.
+    #[inline(always)]
     pub(crate) fn new(material: &Material, tint: Vec3, facing: Facing, drawn: Drawn) -> Self {
         let least_roughness = drawn.least_roughness;
         let color = (Vec3::from(material.base_color) * tint).max(Vec3::ZERO).min(Vec3::ONE);
@@ -200,14 +201,16 @@ impl Bsdf {
         let coat_reflects = coat_reflectance(coat_cover, coat_roughness, out.z);
         let below_coat = (1.0 - coat_reflects) * below_fuzz;
 
-        let [a, b] = reflectance(out.z, roughness);
-        let single = a + b;
-        let compensation = Vec3::ONE + color * ((1.0 - single) / single);
-        let dielectric = normal_reflectance(material.ior);
-        let dielectric_reflects = dielectric * a + b;
         // An index of 1 is no boundary at all, whatever the angle.
         let unbent = material.ior <= UNBENT_IOR;
         let boundary = if unbent { 0.0 } else { 1.0 };
+        // What is not there takes no time: of a matte body, nothing of what follows is left but its colour.
+        let mirrors = metal > 0.0 || opaque_share * boundary > 0.0;
+        let [a, b] = if mirrors { reflectance(out.z, roughness) } else { [0.0; 2] };
+        let single = a + b;
+        let compensation = if metal > 0.0 { Vec3::ONE + color * ((1.0 - single) / single) } else { Vec3::ONE };
+        let dielectric = if mirrors { normal_reflectance(material.ior) } else { 0.0 };
+        let dielectric_reflects = dielectric * a + b;
         let ior = if unbent { 1.0 } else { max(material.ior + material.dispersion * (drawn.spectrum - 0.5), 1.0) };
         let film = film_of(material, ior, facing.inside);
         let plain_metal = if film.is_there() { 0.0 } else { metal };
@@ -237,13 +240,16 @@ impl Bsdf {
         let diffuse_worth = diffuse.max_component() * below_coat + fuzz.max_component() * sheen.reflected;
         let walk_worth = enters * color.max_component() * below_coat;
         let worths = [coat_worth, reflect_worth, glass_worth, walk_worth, diffuse_worth];
-        let total: f32 = worths.iter().sum();
         let mut choice = [0.0; 4];
-        let mut end = 0.0;
-        for (lobe, choice) in choice.iter_mut().enumerate() {
-            end += worths[lobe] / max(total, 1e-30);
-            // Whatever rounding leaves over must not fall to a lobe of no weight.
-            *choice = if total > 0.0 && worths[lobe + 1..].iter().all(|worth| *worth <= 0.0) { 1.0 } else { end };
+        let matte = worths[..4].iter().all(|worth| *worth <= 0.0);
+        if !matte {
+            let total: f32 = worths.iter().sum();
+            let mut end = 0.0;
+            for (lobe, choice) in choice.iter_mut().enumerate() {
+                end += worths[lobe] / max(total, 1e-30);
+                // Whatever rounding leaves over must not fall to a lobe of no weight.
+                *choice = if total > 0.0 && worths[lobe + 1..].iter().all(|worth| *worth <= 0.0) { 1.0 } else { end };
+            }
         }
         let clear = roughness < CLEAR_ROUGHNESS || unbent;
         let kept = if clear || clear_share <= 0.0 { 1.0 } else { glass_keeps(out.z, roughness, ior, facing.inside) };
@@ -267,7 +273,7 @@ impl Bsdf {
             enters,
             glass: clear_share / kept,
             // Light that crosses a body crosses two boundaries.
-            glass_tint: color.sqrt(),
+            glass_tint: if clear_share > 0.0 { color.sqrt() } else { Vec3::ONE },
             eta: if facing.inside { 1.0 / ior } else { ior },
             least_reflected: drawn.least_reflected,
             clear,
@@ -329,7 +335,7 @@ impl Bsdf {
 
     /// BSDF × cosine toward the unit world direction `toward`, and the density with which [`Bsdf::sample`] draws it;
     /// perfectly clear lobes apart.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn evaluate(&self, toward: Vec3) -> (Vec3, f32) {
         let local = self.basis.to_local(toward);
         // Light through the back of the facet, or of the shading normal only, is a leak.
@@ -351,6 +357,7 @@ impl Bsdf {
         if g >= 1.0 { 1.0 } else { max(g, 0.0) * (1.0 + g - g * g) }
     }
 
+    #[inline(always)]
     fn evaluate_local(&self, toward: Vec3) -> (Vec3, f32) {
         let [coat_share, reflect_share, glass_share, diffuse_share] = self.shares();
         let out = self.out;
@@ -362,15 +369,18 @@ impl Bsdf {
                 (Vec3::ZERO, 0.0)
             };
         }
-        let half = (out + toward).normalized();
-        let cos_half = out.dot(half);
         let mut value = self.diffuse * (toward.z * std::f32::consts::FRAC_1_PI * self.below_coat);
         let mut density = diffuse_share * toward.z * std::f32::consts::FRAC_1_PI;
-        let grazing = schlick(cos_half);
         let rough_glass = self.translucent();
         if self.fuzz != Vec3::ZERO {
             value += self.fuzz * self.sheen.evaluate(out, toward);
         }
+        if reflect_share <= 0.0 && coat_share <= 0.0 && !rough_glass {
+            return (value, density);
+        }
+        let half = (out + toward).normalized();
+        let cos_half = out.dot(half);
+        let grazing = schlick(cos_half);
         if reflect_share > 0.0 || rough_glass {
             let facets = self.base.density(half) / (4.0 * out.z);
             let lit = facets * self.base.seen_from_both(out, toward) * self.below_coat;
@@ -423,12 +433,15 @@ impl Bsdf {
     }
 
     /// Draws a direction; `None` where the path ends.
-    pub(crate) fn sample(&self, lobe: f32, u: [f32; 2]) -> Option<Scatter> {
+    /// `lobe` is asked for the number that chooses the lobe where there are several.
+    #[inline(always)]
+    pub(crate) fn sample(&self, lobe: impl FnOnce() -> f32, u: [f32; 2]) -> Option<Scatter> {
         let [coat_end, reflect_end, glass_end, walk_end] = self.choice;
         if walk_end <= 0.0 && self.diffuse == Vec3::ZERO && self.fuzz == Vec3::ZERO {
             return None;
         }
         let out = self.out;
+        let lobe = if walk_end > 0.0 { lobe() } else { 1.0 };
         let (mut narrow, mut transmitted) = (self.narrow, false);
         let local = if lobe < coat_end {
             narrow = self.narrow_coat;

@@ -54,6 +54,7 @@ const DEPTH_OF_HALVING: u32 = 64;
 
 /// Four children: their boxes side by side, and where they are.
 #[derive(Debug, Clone, Copy)]
+#[repr(align(64))]
 pub(crate) struct Node {
     /// By side (minimum, maximum), then by axis.
     pub(crate) planes: [[f32x4; 3]; 2],
@@ -171,7 +172,7 @@ impl Bvh {
     /// Returns whether one did.
     ///
     /// `stack` may already hold the entries of an outer traversal; they are left alone.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn traverse<const ORDERED: bool>(
         &self,
         ray: &BoxRay,

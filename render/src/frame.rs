@@ -217,7 +217,10 @@ impl PreparedScene {
                     taken += 1;
                     let sampler = Sampler::new(pixel[0], pixel[1], index, settings.seed, settings.frame);
                     let ray = camera_ray(self, pixel, size, &sampler);
-                    let sample = trace(self, limits, ray, &sampler, scratch);
+                    let sample = scratch.widest.run(
+                        #[inline(always)]
+                        || trace(self, limits, ray, &sampler, scratch),
+                    );
                     // A path whose numbers overflowed is worth nothing, and must not spoil its neighbours.
                     let light = if sample.radiance.is_finite() { sample.radiance } else { Vec3::ZERO };
                     radiance += light;

@@ -87,6 +87,7 @@ mod triangles;
 mod validate;
 mod vector;
 mod walk;
+mod widest;
 
 pub use error::RenderError;
 pub use frame::{FrameSettings, Rect};

@@ -47,6 +47,8 @@ pub(crate) struct Lights {
     pub(crate) glows: Glows,
     pub(crate) environment: Option<Environment>,
     pub(crate) sun: Option<Sun>,
+    /// Whether there is nothing to aim at but rectangles.
+    only_rectangles: bool,
 }
 
 /// A direction toward a light.
@@ -137,7 +139,8 @@ impl Lights {
             let power = radiance.luminance() * std::f32::consts::PI * sin * sin;
             Sun { toward: Vec3::from(sun.toward).normalized(), sagitta: sin * sin / (1.0 + cos), radiance, power }
         });
-        Self { zenith, horizon, nadir, rectangles, glows: Glows::new(balls), environment, sun }
+        let only_rectangles = balls.is_empty() && environment.is_none() && sun.is_none();
+        Self { zenith, horizon, nadir, rectangles, glows: Glows::new(balls), environment, sun, only_rectangles }
     }
 
     /// Radiance of the map in a unit direction, or of the gradient: from the horizon to either pole by the smoothstep of
@@ -202,8 +205,21 @@ impl Lights {
         total
     }
 
-    /// Draws a direction toward a light; `None` where no light reaches.
-    pub(crate) fn sample(&self, receiver: &Receiver, choice: f32, u: [f32; 2]) -> Option<LightSample> {
+    /// Draws a direction toward a light; `None` where no light reaches. `choice` is asked for the number that chooses one of several.
+    #[inline]
+    pub(crate) fn sample(
+        &self,
+        receiver: &Receiver,
+        choice: impl FnOnce() -> f32,
+        u: [f32; 2],
+    ) -> Option<LightSample> {
+        if let ([only], true) = (&self.rectangles[..], self.only_rectangles) {
+            return if Self::worth(only, receiver) > 0.0 { only.sample(receiver, u, 1.0) } else { None };
+        }
+        self.sample_of_many(receiver, choice(), u)
+    }
+
+    fn sample_of_many(&self, receiver: &Receiver, choice: f32, u: [f32; 2]) -> Option<LightSample> {
         let map = self.map_worth(receiver);
         let total = self.total_worth(receiver);
         if total <= 0.0 {

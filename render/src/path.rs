@@ -97,6 +97,7 @@ fn power_heuristic(own: f32, other: f32) -> f32 {
 }
 
 /// Light carried by the path that starts with `ray`.
+#[inline(always)]
 pub(crate) fn trace(
     scene: &PreparedScene,
     limits: &Limits,
@@ -116,7 +117,7 @@ pub(crate) fn trace(
     let mut layers_factor = Vec3::ONE;
     let mut length = 0.0;
     // Where in the spectrum the path is once glass has parted the colours, and whether it has.
-    let spectrum = sampler.pair(PAIR_SPECTRUM)[0];
+    let spectrum = if scene.parts_colors { sampler.pair(PAIR_SPECTRUM)[0] } else { 0.5 };
     let mut parted = false;
 
     let clamped = |contribution: Vec3, indirect: bool| {
@@ -184,7 +185,8 @@ pub(crate) fn trace(
                 throughput *= fog.albedo;
                 let here = Receiver { position: ray.at(t), normal: ray.direction, side: Side::All, time: ray.time };
                 if by_lights
-                    && let Some(light) = scene.lights.sample(&here, sampler.pair(pairs + 2)[0], sampler.pair(pairs + 3))
+                    && let Some(light) =
+                        scene.lights.sample(&here, || sampler.pair(pairs + 2)[0], sampler.pair(pairs + 3))
                 {
                     let value = fog.phase(ray.direction, light.direction);
                     let shadow = Ray { origin: here.position, direction: light.direction, time: ray.time };
@@ -197,7 +199,7 @@ pub(crate) fn trace(
                 (density, receiver, sees_backdrop) = (turned, here, false);
                 bounce += 1;
                 (indirect, softened) = (softened || bounce > SHARP_SCATTERINGS, true);
-                let Some(kept) = spared(throughput, bounce, roulette) else { break };
+                let Some(kept) = spared(throughput, bounce, || roulette) else { break };
                 throughput = kept;
                 ray = Ray { origin: here.position, direction, time: ray.time };
                 continue;
@@ -272,13 +274,14 @@ pub(crate) fn trace(
         let mut facet_normal = facing.facet_normal;
         let mut pairs = PAIRS_OF_CAMERA + PAIRS_OF_BOUNCE * event;
         // At the surface, and once more where a walk through the body leaves it.
-        let (scatter, here, roulette) = loop {
+        let (scatter, here) = loop {
             let position = surface.origin(facet_normal);
             let seen_from = if bsdf.translucent() { Side::Both } else { Side::Front };
             let here = Receiver { position, normal: bsdf.normal(), side: seen_from, time: ray.time };
             if by_lights
                 && bsdf.sees_lights()
-                && let Some(light) = scene.lights.sample(&here, sampler.pair(pairs + 2)[0], sampler.pair(pairs + 3))
+                && let Some(light) =
+                    scene.lights.sample(&here, || sampler.pair(pairs + 2)[0], sampler.pair(pairs + 3))
             {
                 let (value, by_scattering) = bsdf.evaluate(light.direction);
                 if value != Vec3::ZERO {
@@ -295,11 +298,11 @@ pub(crate) fn trace(
                 }
             }
 
-            let [lobe, roulette] = sampler.pair(pairs);
+            let lobe = || sampler.pair(pairs)[0];
             let Some(scatter) = bsdf.sample(lobe, sampler.pair(pairs + 1)) else { break 'path };
             throughput *= scatter.weight;
             if !scatter.enters {
-                break (scatter, here, roulette);
+                break (scatter, here);
             }
             let inward = Ray { direction: scatter.direction, ..ray };
             let Some((exit, kept)) = walk(scene, &surface, hit.instance, inward, sampler, event, scratch) else {
@@ -326,7 +329,7 @@ pub(crate) fn trace(
         bounce += 1;
         indirect = softened || bounce > SHARP_SCATTERINGS;
         softened |= !scatter.narrow;
-        let Some(kept) = spared(throughput, bounce, roulette) else { break };
+        let Some(kept) = spared(throughput, bounce, || sampler.pair(pairs)[1]) else { break };
         throughput = kept;
         ray = Ray { origin: surface.origin(scatter.direction), direction: scatter.direction, time: ray.time };
     }
@@ -335,7 +338,7 @@ pub(crate) fn trace(
 
 /// What a path carries on after `bounce` scatterings; `None` where it ends, at random once it is long.
 #[inline]
-fn spared(throughput: Vec3, bounce: u32, roulette: f32) -> Option<Vec3> {
+fn spared(throughput: Vec3, bounce: u32, roulette: impl FnOnce() -> f32) -> Option<Vec3> {
     let largest = throughput.max_component();
     if largest <= 0.0 {
         return None;
@@ -345,7 +348,7 @@ fn spared(throughput: Vec3, bounce: u32, roulette: f32) -> Option<Vec3> {
     }
     // By the root: what goes on grows by little, so that few paths outshine the others.
     let survive = min(largest.sqrt(), 0.95);
-    (roulette < survive).then(|| throughput * (1.0 / survive))
+    (roulette() < survive).then(|| throughput * (1.0 / survive))
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ use crate::shape::{self, SpherePack};
 use crate::triangles::TriangleMesh;
 use crate::validate::validate;
 use crate::vector::{Ray, Vec3, max, min, vec3};
+use crate::widest::Widest;
 
 /// A scene with its hierarchies built, from which any number of frames and tiles can be rendered.
 ///
@@ -30,6 +31,8 @@ pub struct PreparedScene {
     pub(crate) lens: Lens,
     pub(crate) lights: Lights,
     pub(crate) materials: Vec<Material>,
+    /// Whether a material parts the colours of light.
+    pub(crate) parts_colors: bool,
     pub(crate) exposure: f32,
     pub(crate) meshes: Vec<TriangleMesh>,
     pub(crate) placed: Vec<Placed>,
@@ -186,6 +189,7 @@ impl Surface {
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
     stack: Stack,
+    pub(crate) widest: Widest,
 }
 
 impl PreparedScene {
@@ -252,6 +256,7 @@ impl PreparedScene {
         Ok(Self {
             lens,
             lights,
+            parts_colors: materials.iter().any(|material| material.dispersion > 0.0),
             materials,
             exposure: libm::exp2f(scene.exposure_stops),
             meshes,
@@ -270,9 +275,15 @@ impl PreparedScene {
     // Apart, for registers of its own.
     #[inline(never)]
     pub(crate) fn intersect(&self, ray: &Ray, scratch: &mut Scratch) -> Option<Hit> {
-        let mut search = Nearest { scene: self, ray, hit: Hit { t: f32::MAX, instance: u32::MAX, triangle: u32::MAX } };
-        self.tree.traverse::<true>(&BoxRay::new(ray), &mut scratch.stack, &mut search);
-        (search.hit.instance != u32::MAX).then_some(search.hit)
+        scratch.widest.run(
+            #[inline(always)]
+            || {
+                let mut search =
+                    Nearest { scene: self, ray, hit: Hit { t: f32::MAX, instance: u32::MAX, triangle: u32::MAX } };
+                self.tree.traverse::<true>(&BoxRay::new(ray), &mut scratch.stack, &mut search);
+                (search.hit.instance != u32::MAX).then_some(search.hit)
+            },
+        )
     }
 
     /// The share of light that comes from `limit` to the ray's origin: none where something stands between, all
@@ -283,8 +294,14 @@ impl PreparedScene {
             return Vec3::ZERO;
         }
         let passed = liquid.map_or(NO_INSTANCE, |liquid| liquid.instance);
-        let mut search = Any { scene: self, ray, limit, passed };
-        if self.tree.traverse::<false>(&BoxRay::new(ray), &mut scratch.stack, &mut search) {
+        let hidden = scratch.widest.run(
+            #[inline(always)]
+            || {
+                let mut search = Any { scene: self, ray, limit, passed };
+                self.tree.traverse::<false>(&BoxRay::new(ray), &mut scratch.stack, &mut search)
+            },
+        );
+        if hidden {
             return Vec3::ZERO;
         }
         let mut share = match &self.fog {
@@ -355,6 +372,7 @@ impl PreparedScene {
     }
 
     /// The surface at a hit of this ray.
+    #[inline(always)]
     pub(crate) fn surface(&self, ray: &Ray, hit: &Hit) -> Surface {
         let look = &self.looks[hit.instance as usize];
         let mut tint = look.tint;

@@ -83,7 +83,7 @@ impl TriangleMesh {
     }
 
     /// The nearest triangle in (0, `limit`], or at equal distance the one of the lowest number.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn nearest(&self, ray: &Ray, limit: f32, stack: &mut Stack) -> Option<TriangleHit> {
         let mut search =
             Nearest { packs: &self.packs, ray: PackRay::new(ray), hit: TriangleHit { t: limit, triangle: u32::MAX } };
@@ -92,7 +92,7 @@ impl TriangleMesh {
     }
 
     /// Whether any triangle lies in (0, `limit`).
-    #[inline]
+    #[inline(always)]
     pub(crate) fn any(&self, ray: &Ray, limit: f32, stack: &mut Stack) -> bool {
         let mut search = Any { packs: &self.packs, ray: PackRay::new(ray), limit };
         self.tree.traverse::<false>(&BoxRay::new(ray), stack, &mut search)
