@@ -1,13 +1,12 @@
-//! A four-wide bounding volume hierarchy over boxes: one build and one traversal for triangles and for instances.
+//! A wide bounding volume hierarchy over boxes: one build and one traversal for triangles and for instances.
 //!
 //! The build is binned by the surface area heuristic (Wald 2007, "On fast Construction of SAH-based Bounding Volume
-//! Hierarchies") into a binary tree, whose nodes are then merged four by four (Wald, Benthin and Boulos 2008, "Getting
+//! Hierarchies") into a binary tree, whose nodes are then merged eight by eight, and four by four for a device (Wald, Benthin and Boulos 2008, "Getting
 //! Rid of Packets"). Subtrees are built side by side, but each split depends on its own primitives only: the tree is one
 //! and the same for any number of threads.
 
-use wide::f32x4;
-
 use crate::vector::{Ray, Vec3, vec3};
+use crate::widest::Lanes;
 
 /// An axis-aligned box.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -52,19 +51,25 @@ const PARALLEL_FROM: usize = 4096;
 /// Below this depth splits halve the primitives, so that no input makes a deep tree.
 const DEPTH_OF_HALVING: u32 = 64;
 
-/// Four children: their boxes side by side, and where they are.
+/// Children of a node that our traversal meets at a time.
+pub(crate) const WIDTH: usize = 8;
+
+/// Children: their boxes side by side, and where they are.
 #[derive(Debug, Clone, Copy)]
 #[repr(align(64))]
-pub(crate) struct Node {
+pub(crate) struct Node<const CHILDREN: usize> {
     /// By side (minimum, maximum), then by axis.
-    pub(crate) planes: [[f32x4; 3]; 2],
-    pub(crate) children: [u32; 4],
+    pub(crate) planes: [[[f32; CHILDREN]; 3]; 2],
+    pub(crate) children: [u32; CHILDREN],
 }
 
 /// A hierarchy whose leaves are known by number.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Bvh {
-    pub(crate) nodes: Vec<Node>,
+    nodes: Vec<Node<WIDTH>>,
+    /// The same leaves below nodes as a device has them.
+    #[cfg(feature = "gpu")]
+    pub(crate) fours: Vec<Node<4>>,
 }
 
 /// A primitive while the tree is built.
@@ -88,7 +93,7 @@ struct Binary {
     bounds: Bounds,
     /// Of a leaf: how many primitives; 0 in an inner node.
     count: u32,
-    /// Of a leaf: the first primitive. Of an inner node: the distance to its right child; the left child is the next.
+    /// Of a leaf: the first primitive, and once that is known, the leaf's number. Of an inner node: the distance to its right child; the left child is the next.
     place: u32,
 }
 
@@ -113,59 +118,17 @@ impl Bvh {
         build_binary(&mut items, 0, &mut binary, fits, 0);
         let ids: Vec<u32> = items.iter().map(|item| item.id).collect();
         drop(items);
-        let mut tree = Self { nodes: Vec::new() };
         let mut leaves = 0;
-        tree.widen(&binary, 0, &mut |first, count| {
+        number_leaves(&mut binary, 0, &mut |first, count| {
             emit(&ids[first..first + count]);
             leaves += 1;
             leaves - 1
         });
+        let mut tree = Self::default();
+        widen(&binary, 0, &mut tree.nodes);
+        #[cfg(feature = "gpu")]
+        widen(&binary, 0, &mut tree.fours);
         tree
-    }
-
-    /// Appends the wide node whose subtree hangs at `root` and returns its index.
-    fn widen(&mut self, binary: &[Binary], root: usize, emit: &mut impl FnMut(usize, usize) -> u32) -> u32 {
-        let mut children = [root; 4];
-        let mut count = 1;
-        while count < 4 {
-            // The inner child that a ray meets most often makes room for its own children.
-            let mut widest: Option<usize> = None;
-            for slot in 0..count {
-                let node = &binary[children[slot]];
-                if node.count == 0
-                    && widest.is_none_or(|w| binary[children[w]].bounds.half_area() < node.bounds.half_area())
-                {
-                    widest = Some(slot);
-                }
-            }
-            let Some(slot) = widest else { break };
-            let node = children[slot];
-            children[slot] = node + 1;
-            children[count] = node + binary[node].place as usize;
-            count += 1;
-        }
-        let mut lanes = [[[0.0_f32; 4]; 3]; 2];
-        for slot in 0..4 {
-            let bounds = if slot < count { binary[children[slot]].bounds } else { Bounds::EMPTY };
-            for (side, corner) in [bounds.min, bounds.max].into_iter().enumerate() {
-                for (axis, x) in <[f32; 3]>::from(corner).into_iter().enumerate() {
-                    lanes[side][axis][slot] = x;
-                }
-            }
-        }
-        let index = self.nodes.len();
-        let planes = lanes.map(|side| side.map(f32x4::new));
-        self.nodes.push(Node { planes, children: [LEAF; 4] });
-        for (slot, &child) in children[..count].iter().enumerate() {
-            let node = &binary[child];
-            let link = if node.count > 0 {
-                LEAF | emit(node.place as usize, node.count as usize)
-            } else {
-                self.widen(binary, child, emit)
-            };
-            self.nodes[index].children[slot] = link;
-        }
-        index as u32
     }
 
     /// Visits the leaves whose boxes the ray meets before `leaves.limit()`, nearest boxes first, until one says stop.
@@ -173,9 +136,9 @@ impl Bvh {
     ///
     /// `stack` may already hold the entries of an outer traversal; they are left alone.
     #[inline(always)]
-    pub(crate) fn traverse<const ORDERED: bool>(
+    pub(crate) fn traverse<const ORDERED: bool, L: Lanes>(
         &self,
-        ray: &BoxRay,
+        ray: &BoxRay<L>,
         stack: &mut Stack,
         leaves: &mut impl Leaves,
     ) -> bool {
@@ -190,7 +153,7 @@ impl Bvh {
                 let (near, mask) = ray.meets(node, leaves.limit());
                 if mask != 0 {
                     let mut bits = mask;
-                    let first = bits.trailing_zeros() as usize;
+                    let first = bits.trailing_zeros() as usize % WIDTH;
                     bits &= bits - 1;
                     if bits == 0 {
                         current = node.children[first];
@@ -200,7 +163,7 @@ impl Bvh {
                     if ORDERED {
                         let bottom = stack.len();
                         while bits != 0 {
-                            let slot = bits.trailing_zeros() as usize;
+                            let slot = bits.trailing_zeros() as usize % WIDTH;
                             bits &= bits - 1;
                             let mut entry = Entry { t: near[slot], node: node.children[slot] };
                             if entry.t < best.t {
@@ -217,7 +180,7 @@ impl Bvh {
                         }
                     } else {
                         while bits != 0 {
-                            let slot = bits.trailing_zeros() as usize;
+                            let slot = bits.trailing_zeros() as usize % WIDTH;
                             bits &= bits - 1;
                             stack.push(Entry { t: near[slot], node: node.children[slot] });
                         }
@@ -262,10 +225,11 @@ pub(crate) struct Entry {
 pub(crate) type Stack = Vec<Entry>;
 
 /// A ray made ready for box tests.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct BoxRay {
-    origin: [f32x4; 3],
-    inverse: [f32x4; 3],
+#[derive(Clone, Copy)]
+pub(crate) struct BoxRay<L: Lanes> {
+    lanes: L,
+    origin: [L::Eight; 3],
+    inverse: [L::Eight; 3],
     /// By axis, the side whose planes the ray meets first.
     near: [usize; 3],
 }
@@ -276,31 +240,91 @@ pub(crate) fn finite_inverse(x: f32) -> f32 {
     if x.abs() < 1e-18 { 1e18_f32.copysign(x) } else { 1.0 / x }
 }
 
-impl BoxRay {
-    #[inline]
-    pub(crate) fn new(ray: &Ray) -> Self {
+impl<L: Lanes> BoxRay<L> {
+    #[inline(always)]
+    pub(crate) fn new(lanes: L, ray: &Ray) -> Self {
         let d = ray.direction;
         let inverse = vec3(finite_inverse(d.x), finite_inverse(d.y), finite_inverse(d.z));
         let side = |x: f32| usize::from(x.is_sign_negative());
         Self {
-            origin: [ray.origin.x, ray.origin.y, ray.origin.z].map(f32x4::splat),
-            inverse: [inverse.x, inverse.y, inverse.z].map(f32x4::splat),
+            lanes,
+            origin: [lanes.splat(ray.origin.x), lanes.splat(ray.origin.y), lanes.splat(ray.origin.z)],
+            inverse: [lanes.splat(inverse.x), lanes.splat(inverse.y), lanes.splat(inverse.z)],
             near: [side(inverse.x), side(inverse.y), side(inverse.z)],
         }
     }
 
     /// Where the ray enters each child, and a bit for each that it meets in [0, `limit`].
     #[inline(always)]
-    fn meets(&self, node: &Node, limit: f32) -> ([f32; 4], u32) {
+    fn meets(&self, node: &Node<WIDTH>, limit: f32) -> ([f32; WIDTH], u32) {
         // Ize 2013, "Robust BVH Ray Traversal": the far distance grown by two ulps misses no box that is met.
         const GROWN: f32 = 1.0 + 2.0 * f32::EPSILON;
-        let near = |axis: usize| (node.planes[self.near[axis] & 1][axis] - self.origin[axis]) * self.inverse[axis];
-        let far = |axis: usize| (node.planes[(self.near[axis] ^ 1) & 1][axis] - self.origin[axis]) * self.inverse[axis];
-        let enter = near(0).fast_max(near(1)).fast_max(near(2).fast_max(f32x4::splat(0.0)));
-        let leave = far(0).fast_min(far(1)).fast_min(far(2)) * f32x4::splat(GROWN);
-        let mask = enter.simd_le(leave.fast_min(f32x4::splat(limit))).to_bitmask();
-        (enter.to_array(), mask)
+        let l = self.lanes;
+        let near = [self.to(node, 0, 0), self.to(node, 0, 1), self.to(node, 0, 2)];
+        let far = [self.to(node, 1, 0), self.to(node, 1, 1), self.to(node, 1, 2)];
+        let enter = l.max(l.max(near[0], near[1]), l.max(near[2], l.splat(0.0)));
+        let leave = l.mul(l.min(l.min(far[0], far[1]), far[2]), l.splat(GROWN));
+        let mask = l.at_most(enter, l.min(leave, l.splat(limit)));
+        (l.store(enter), mask)
     }
+
+    /// Where the ray meets the planes of this axis that it meets first, at `side` 0, or last, at 1.
+    #[inline(always)]
+    fn to(&self, node: &Node<WIDTH>, side: usize, axis: usize) -> L::Eight {
+        let l = self.lanes;
+        let planes = &node.planes[(self.near[axis] ^ side) & 1][axis];
+        l.mul(l.sub(l.load(planes), self.origin[axis]), self.inverse[axis])
+    }
+}
+
+/// Has `emit` number the leaves below `root`, by their first primitive and how many they have, in the order of these.
+fn number_leaves(binary: &mut [Binary], root: usize, emit: &mut impl FnMut(usize, usize) -> u32) {
+    let Binary { count, place, .. } = binary[root];
+    if count > 0 {
+        binary[root].place = emit(place as usize, count as usize);
+    } else {
+        number_leaves(binary, root + 1, emit);
+        number_leaves(binary, root + place as usize, emit);
+    }
+}
+
+/// Appends the wide node whose subtree hangs at `root` and returns its index.
+fn widen<const CHILDREN: usize>(binary: &[Binary], root: usize, nodes: &mut Vec<Node<CHILDREN>>) -> u32 {
+    let mut children = [root; CHILDREN];
+    let mut count = 1;
+    while count < CHILDREN {
+        // The inner child that a ray meets most often makes room for its own children.
+        let mut widest: Option<usize> = None;
+        for slot in 0..count {
+            let node = &binary[children[slot]];
+            if node.count == 0
+                && widest.is_none_or(|w| binary[children[w]].bounds.half_area() < node.bounds.half_area())
+            {
+                widest = Some(slot);
+            }
+        }
+        let Some(slot) = widest else { break };
+        let node = children[slot];
+        children[slot] = node + 1;
+        children[count] = node + binary[node].place as usize;
+        count += 1;
+    }
+    let mut planes = [[[0.0; CHILDREN]; 3]; 2];
+    for slot in 0..CHILDREN {
+        let bounds = if slot < count { binary[children[slot]].bounds } else { Bounds::EMPTY };
+        for (side, corner) in [bounds.min, bounds.max].into_iter().enumerate() {
+            for (axis, x) in <[f32; 3]>::from(corner).into_iter().enumerate() {
+                planes[side][axis][slot] = x;
+            }
+        }
+    }
+    let index = nodes.len();
+    nodes.push(Node { planes, children: [LEAF; CHILDREN] });
+    for (slot, &child) in children[..count].iter().enumerate() {
+        let Binary { count, place, .. } = binary[child];
+        nodes[index].children[slot] = if count > 0 { LEAF | place } else { widen(binary, child, nodes) };
+    }
+    index as u32
 }
 
 /// Builds the subtree over `items`, the primitives from `first` on, into `nodes`.
@@ -404,6 +428,7 @@ pub(crate) fn padded(bounds: Bounds) -> Bounds {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::widest::FourAndFour;
     use proptest::prelude::*;
 
     struct Everything {
@@ -454,7 +479,7 @@ mod tests {
             let mut order = Vec::new();
             let tree = Bvh::build(&boxes, &|_| false, |ids| order.extend_from_slice(ids));
             let mut all = Everything { seen: Vec::new() };
-            tree.traverse::<true>(&BoxRay::new(&ray), &mut Vec::new(), &mut all);
+            tree.traverse::<true, _>(&BoxRay::new(FourAndFour, &ray), &mut Vec::new(), &mut all);
             let mut seen: Vec<u32> = all.seen.iter().map(|&leaf| order[leaf as usize]).collect();
             seen.sort_unstable();
             for (id, bounds) in boxes.iter().enumerate() {

@@ -21,7 +21,7 @@ use crate::shape::{self, SpherePack};
 use crate::triangles::TriangleMesh;
 use crate::validate::validate;
 use crate::vector::{Ray, Vec3, max, min, vec3};
-use crate::widest::Widest;
+use crate::widest::{FourAndFour, InLanes, Lanes, Widest};
 
 /// A scene with its hierarchies built, from which any number of frames and tiles can be rendered.
 ///
@@ -275,15 +275,7 @@ impl PreparedScene {
     // Apart, for registers of its own.
     #[inline(never)]
     pub(crate) fn intersect(&self, ray: &Ray, scratch: &mut Scratch) -> Option<Hit> {
-        scratch.widest.run(
-            #[inline(always)]
-            || {
-                let mut search =
-                    Nearest { scene: self, ray, hit: Hit { t: f32::MAX, instance: u32::MAX, triangle: u32::MAX } };
-                self.tree.traverse::<true>(&BoxRay::new(ray), &mut scratch.stack, &mut search);
-                (search.hit.instance != u32::MAX).then_some(search.hit)
-            },
-        )
+        scratch.widest.in_lanes(FindNearest { scene: self, ray, stack: &mut scratch.stack })
     }
 
     /// The share of light that comes from `limit` to the ray's origin: none where something stands between, all
@@ -294,14 +286,7 @@ impl PreparedScene {
             return Vec3::ZERO;
         }
         let passed = liquid.map_or(NO_INSTANCE, |liquid| liquid.instance);
-        let hidden = scratch.widest.run(
-            #[inline(always)]
-            || {
-                let mut search = Any { scene: self, ray, limit, passed };
-                self.tree.traverse::<false>(&BoxRay::new(ray), &mut scratch.stack, &mut search)
-            },
-        );
-        if hidden {
+        if scratch.widest.in_lanes(FindAny { scene: self, ray, limit, passed, stack: &mut scratch.stack }) {
             return Vec3::ZERO;
         }
         let mut share = match &self.fog {
@@ -351,7 +336,7 @@ impl PreparedScene {
         let mesh = &self.meshes[liquid.mesh as usize];
         let (mut share, mut ray, mut limit) = (Vec3::ONE, *ray, limit);
         for _ in 0..MOST_CROSSINGS {
-            let Some(found) = mesh.nearest(&ray, limit, stack) else { return share };
+            let Some(found) = mesh.nearest(FourAndFour, &ray, limit, stack) else { return share };
             let hit = Hit { t: found.t, instance: liquid.instance, triangle: found.triangle };
             let surface = self.surface(&ray, &hit);
             let inside = ray.direction.dot(surface.facet_normal) > 0.0;
@@ -594,13 +579,52 @@ fn ahead([enter, leave]: [f32; 2]) -> f32 {
     if enter > 0.0 { enter } else { leave }
 }
 
-struct Nearest<'a> {
+struct FindNearest<'a> {
+    scene: &'a PreparedScene,
+    ray: &'a Ray,
+    stack: &'a mut Stack,
+}
+
+impl InLanes for FindNearest<'_> {
+    type Found = Option<Hit>;
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) -> Option<Hit> {
+        let Self { scene, ray, stack } = self;
+        let nothing = Hit { t: f32::MAX, instance: u32::MAX, triangle: u32::MAX };
+        let mut search = Nearest { scene, ray, hit: nothing, lanes };
+        scene.tree.traverse::<true, _>(&BoxRay::new(lanes, ray), stack, &mut search);
+        (search.hit.instance != u32::MAX).then_some(search.hit)
+    }
+}
+
+struct FindAny<'a> {
+    scene: &'a PreparedScene,
+    ray: &'a Ray,
+    limit: f32,
+    passed: u32,
+    stack: &'a mut Stack,
+}
+
+impl InLanes for FindAny<'_> {
+    type Found = bool;
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) -> bool {
+        let Self { scene, ray, limit, passed, stack } = self;
+        let mut search = Any { scene, ray, limit, passed, lanes };
+        scene.tree.traverse::<false, _>(&BoxRay::new(lanes, ray), stack, &mut search)
+    }
+}
+
+struct Nearest<'a, L> {
     scene: &'a PreparedScene,
     ray: &'a Ray,
     hit: Hit,
+    lanes: L,
 }
 
-impl Leaves for Nearest<'_> {
+impl<L: Lanes> Leaves for Nearest<'_, L> {
     #[inline(always)]
     fn limit(&self) -> f32 {
         self.hit.t
@@ -631,10 +655,10 @@ impl Leaves for Nearest<'_> {
         let found = match placed {
             Placed::Mesh { to_local, scale, center, mesh } => {
                 let local = local_ray(self.ray, to_local, *scale, *center);
-                self.scene.meshes[*mesh as usize].nearest(&local, self.hit.t, stack).map(|h| (h.t, h.triangle))
+                self.scene.meshes[*mesh as usize].nearest(self.lanes, &local, self.hit.t, stack).map(|h| (h.t, h.triangle))
             }
             Placed::World { mesh } => {
-                self.scene.meshes[*mesh as usize].nearest(self.ray, self.hit.t, stack).map(|h| (h.t, h.triangle))
+                self.scene.meshes[*mesh as usize].nearest(self.lanes, self.ray, self.hit.t, stack).map(|h| (h.t, h.triangle))
             }
             solid => solid.crossings(self.ray).map(|crossings| (ahead(crossings), 0)),
         };
@@ -648,15 +672,16 @@ impl Leaves for Nearest<'_> {
     }
 }
 
-struct Any<'a> {
+struct Any<'a, L> {
     scene: &'a PreparedScene,
     ray: &'a Ray,
     limit: f32,
     /// An instance that does not count.
     passed: u32,
+    lanes: L,
 }
 
-impl Leaves for Any<'_> {
+impl<L: Lanes> Leaves for Any<'_, L> {
     #[inline(always)]
     fn limit(&self) -> f32 {
         self.limit
@@ -682,9 +707,9 @@ impl Leaves for Any<'_> {
         match placed {
             Placed::Mesh { to_local, scale, center, mesh } => {
                 let local = local_ray(self.ray, to_local, *scale, *center);
-                self.scene.meshes[*mesh as usize].any(&local, self.limit, stack)
+                self.scene.meshes[*mesh as usize].any(self.lanes, &local, self.limit, stack)
             }
-            Placed::World { mesh } => self.scene.meshes[*mesh as usize].any(self.ray, self.limit, stack),
+            Placed::World { mesh } => self.scene.meshes[*mesh as usize].any(self.lanes, self.ray, self.limit, stack),
             solid => solid.crossings(self.ray).is_some_and(|crossings| {
                 let t = ahead(crossings);
                 t > 0.0 && t < self.limit

@@ -7,6 +7,7 @@ use wide::f32x4;
 
 use crate::bvh::{Bounds, BoxRay, Bvh, Leaves, Stack, padded};
 use crate::vector::{Ray, Vec3};
+use crate::widest::Lanes;
 
 /// Four triangles side by side; a pack that is not full is filled up with points, which no ray hits.
 #[derive(Debug, Clone, Copy)]
@@ -84,18 +85,18 @@ impl TriangleMesh {
 
     /// The nearest triangle in (0, `limit`], or at equal distance the one of the lowest number.
     #[inline(always)]
-    pub(crate) fn nearest(&self, ray: &Ray, limit: f32, stack: &mut Stack) -> Option<TriangleHit> {
+    pub(crate) fn nearest(&self, lanes: impl Lanes, ray: &Ray, limit: f32, stack: &mut Stack) -> Option<TriangleHit> {
         let mut search =
             Nearest { packs: &self.packs, ray: PackRay::new(ray), hit: TriangleHit { t: limit, triangle: u32::MAX } };
-        self.tree.traverse::<true>(&BoxRay::new(ray), stack, &mut search);
+        self.tree.traverse::<true, _>(&BoxRay::new(lanes, ray), stack, &mut search);
         (search.hit.triangle != u32::MAX).then_some(search.hit)
     }
 
     /// Whether any triangle lies in (0, `limit`).
     #[inline(always)]
-    pub(crate) fn any(&self, ray: &Ray, limit: f32, stack: &mut Stack) -> bool {
+    pub(crate) fn any(&self, lanes: impl Lanes, ray: &Ray, limit: f32, stack: &mut Stack) -> bool {
         let mut search = Any { packs: &self.packs, ray: PackRay::new(ray), limit };
-        self.tree.traverse::<false>(&BoxRay::new(ray), stack, &mut search)
+        self.tree.traverse::<false, _>(&BoxRay::new(lanes, ray), stack, &mut search)
     }
 
     /// The surface where the ray meets a triangle that it is known to hit.

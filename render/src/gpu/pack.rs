@@ -66,7 +66,7 @@ impl Packed {
             )));
         }
         // The leaves' instances stand behind the nodes.
-        let leaves = (packed.nodes.len() + NODE_ROWS * scene.tree.nodes.len()) as u32;
+        let leaves = (packed.nodes.len() + NODE_ROWS * scene.tree.fours.len()) as u32;
         packed.root = packed.tree(&scene.tree, |leaf| leaves + leaf);
         packed.nodes.extend(scene.leaves.iter().map(|leaf| leaf.instances.map(bits)));
         for instance in 0..scene.placed.len() {
@@ -78,16 +78,16 @@ impl Packed {
 
     /// Appends a hierarchy and returns where it begins.
     fn tree(&mut self, tree: &Bvh, leaf: impl Fn(u32) -> u32) -> u32 {
-        if tree.nodes.is_empty() {
+        if tree.fours.is_empty() {
             return NONE;
         }
         let base = (self.nodes.len() / NODE_ROWS) as u32;
-        for node in &tree.nodes {
+        for node in &tree.fours {
             for side in &node.planes {
-                self.nodes.extend(side.iter().map(|lanes| lanes.to_array()));
+                self.nodes.extend(side);
             }
             // Slots that are not filled hold a box that no ray meets.
-            let filled = |slot: usize| node.planes[0][0].to_array()[slot] <= node.planes[1][0].to_array()[slot];
+            let filled = |slot: usize| node.planes[0][0][slot] <= node.planes[1][0][slot];
             self.nodes.push(std::array::from_fn(|slot| {
                 let child = node.children[slot];
                 bits(match (filled(slot), child & LEAF) {
@@ -196,8 +196,8 @@ fn opening(scene: &PreparedScene, instance: u32) -> (Placed, u32) {
 
 /// The most children of a hierarchy that wait at a time, those within its leaves included.
 fn most_waiting(tree: &Bvh, node: u32, in_leaf: &dyn Fn(u32) -> usize) -> usize {
-    let Some(node) = tree.nodes.get(node as usize) else { return 0 };
-    let filled = |slot: &usize| node.planes[0][0].to_array()[*slot] <= node.planes[1][0].to_array()[*slot];
+    let Some(node) = tree.fours.get(node as usize) else { return 0 };
+    let filled = |slot: &usize| node.planes[0][0][*slot] <= node.planes[1][0][*slot];
     let children: Vec<u32> = (0..4).filter(filled).map(|slot| node.children[slot]).collect();
     let below = children.iter().map(|child| match child & LEAF {
         0 => most_waiting(tree, *child, in_leaf),
