@@ -302,6 +302,7 @@ fn million(size: u32, samples: u32) -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
     prepared.render(&settings, &|_| {}, &AtomicBool::new(false))?;
     let drawn = start.elapsed().as_secs_f64();
+    #[cfg_attr(not(feature = "gpu"), expect(unused_mut, reason = "a device adds to it"))]
     let mut found = json!({"build_seconds": built, "seconds": drawn, "samples": samples, "size": size});
     #[cfg(feature = "gpu")]
     {

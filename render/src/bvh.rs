@@ -5,8 +5,8 @@
 //! Rid of Packets"). Subtrees are built side by side, but each split depends on its own primitives only: the tree is one
 //! and the same for any number of threads.
 
+use crate::lanes::Lanes;
 use crate::vector::{Ray, Vec3, vec3};
-use crate::widest::Lanes;
 
 /// An axis-aligned box.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -428,9 +428,10 @@ pub(crate) fn padded(bounds: Bounds) -> Bounds {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::widest::FourAndFour;
+    use crate::lanes::{FourAndFour, InLanes, Widest};
     use proptest::prelude::*;
 
+    #[derive(Default)]
     struct Everything {
         seen: Vec<u32>,
     }
@@ -442,6 +443,23 @@ mod tests {
         fn visit(&mut self, leaf: u32, _: &mut Stack) -> bool {
             self.seen.push(leaf);
             false
+        }
+    }
+
+    /// The leaves that a ray visits, in their order.
+    struct Visit<'a> {
+        tree: &'a Bvh,
+        ray: Ray,
+    }
+
+    impl InLanes for Visit<'_> {
+        type Found = Vec<u32>;
+
+        #[inline(always)]
+        fn run<L: Lanes>(self, lanes: L) -> Vec<u32> {
+            let mut all = Everything::default();
+            self.tree.traverse::<true, _>(&BoxRay::new(lanes, &self.ray), &mut Stack::new(), &mut all);
+            all.seen
         }
     }
 
@@ -478,9 +496,8 @@ mod tests {
             let ray = Ray { origin, direction: toward.normalized(), time: 0.0 };
             let mut order = Vec::new();
             let tree = Bvh::build(&boxes, &|_| false, |ids| order.extend_from_slice(ids));
-            let mut all = Everything { seen: Vec::new() };
-            tree.traverse::<true, _>(&BoxRay::new(FourAndFour, &ray), &mut Vec::new(), &mut all);
-            let mut seen: Vec<u32> = all.seen.iter().map(|&leaf| order[leaf as usize]).collect();
+            let visited = Visit { tree: &tree, ray }.run(FourAndFour);
+            let mut seen: Vec<u32> = visited.iter().map(|&leaf| order[leaf as usize]).collect();
             seen.sort_unstable();
             for (id, bounds) in boxes.iter().enumerate() {
                 if meets(bounds, &ray) {
@@ -488,7 +505,9 @@ mod tests {
                 }
             }
             seen.dedup();
-            prop_assert_eq!(seen.len(), all.seen.len(), "a box is visited twice");
+            prop_assert_eq!(seen.len(), visited.len(), "a box is visited twice");
+            // By whatever instructions, in the same order.
+            prop_assert_eq!(Widest::default().in_lanes(Visit { tree: &tree, ray }), visited);
         }
     }
 

@@ -96,7 +96,13 @@ impl Lens {
     /// The ray through pixel (`x`, `y`) of a `width` × `height` picture as the shutter opens, for one pair of filter and
     /// one of lens samples.
     #[inline]
-    pub(crate) fn ray(&self, pixel: [u32; 2], size: [u32; 2], filter: [f32; 2], lens: [f32; 2]) -> Ray {
+    pub(crate) fn ray(
+        &self,
+        pixel: [u32; 2],
+        size: [u32; 2],
+        filter: [f32; 2],
+        lens: impl FnOnce() -> [f32; 2],
+    ) -> Ray {
         let table = &*FILTER;
         let [width, height] = size.map(|n| n as f32);
         let x = pixel[0] as f32 + 0.5 + filter_offset(table, filter[0]);
@@ -104,8 +110,9 @@ impl Lens {
         let scale = self.tan_half * 2.0 / height;
         let through = self.forward + self.right * ((x - width * 0.5) * scale) + self.up * ((height * 0.5 - y) * scale);
         if self.lens_radius > 0.0 {
-            let r = lens[0].sqrt() * self.lens_radius;
-            let (sin, cos) = libm::sincosf(lens[1] * std::f32::consts::TAU);
+            let [out, around] = lens();
+            let r = out.sqrt() * self.lens_radius;
+            let (sin, cos) = libm::sincosf(around * std::f32::consts::TAU);
             let origin = self.eye + self.right * (r * cos) + self.up * (r * sin);
             let focus = self.eye + through * self.focus_distance;
             Ray { origin, direction: (focus - origin).normalized(), time: 0.0 }
@@ -169,7 +176,7 @@ mod tests {
     fn the_corners_of_the_picture_are_where_the_angle_of_view_puts_them() {
         let lens = Lens::new(&camera(), None).expect("a view");
         // Filter sample ½ is the pixel's middle: of a 2 × 2 picture at 90°, half way to the edge.
-        let ray = lens.ray([0, 0], [2, 2], [0.5; 2], [0.0; 2]);
+        let ray = lens.ray([0, 0], [2, 2], [0.5; 2], || [0.0; 2]);
         let expected = Vec3::from([-0.5, 0.5, -1.0]).normalized();
         assert!((ray.direction - expected).length() < 1e-6, "{:?}", ray.direction);
     }
@@ -178,10 +185,10 @@ mod tests {
     fn every_lens_sample_goes_through_the_point_in_focus() {
         let lens = Lens::new(&scene::Camera { lens_radius: 0.7, ..camera() }, None).expect("a view");
         let pinhole = Lens::new(&camera(), None).expect("a view");
-        let sharp = pinhole.ray([3, 1], [8, 8], [0.3, 0.8], [0.0; 2]);
+        let sharp = pinhole.ray([3, 1], [8, 8], [0.3, 0.8], || [0.0; 2]);
         let focus = sharp.at(8.0 / sharp.direction.dot(pinhole.forward));
         for sample in [[0.0, 0.0], [0.9, 0.1], [0.5, 0.6], [0.99, 0.99]] {
-            let ray = lens.ray([3, 1], [8, 8], [0.3, 0.8], sample);
+            let ray = lens.ray([3, 1], [8, 8], [0.3, 0.8], || sample);
             let along = (focus - ray.origin).dot(ray.direction);
             assert!((ray.at(along) - focus).length() < 1e-4);
             assert!((ray.origin - Vec3::from(camera().eye)).length() <= 0.7001);

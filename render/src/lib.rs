@@ -68,6 +68,7 @@ pub mod gpu;
 pub mod haze;
 pub mod image_file;
 pub mod judge;
+mod lanes;
 mod layers;
 mod light;
 mod microfacet;
@@ -87,7 +88,6 @@ mod triangles;
 mod validate;
 mod vector;
 mod walk;
-mod widest;
 
 pub use error::RenderError;
 pub use frame::{FrameSettings, Rect};

@@ -167,7 +167,7 @@ impl Lights {
     }
 
     /// The estimate by which a rectangle is drawn: 0 only where none of it can light the receiver.
-    #[inline]
+    #[inline(always)]
     fn worth(light: &Rectangle, receiver: &Receiver) -> f32 {
         let to_light = light.center - receiver.position;
         let height = -to_light.dot(light.normal);
@@ -207,12 +207,7 @@ impl Lights {
 
     /// Draws a direction toward a light; `None` where no light reaches. `choice` is asked for the number that chooses one of several.
     #[inline]
-    pub(crate) fn sample(
-        &self,
-        receiver: &Receiver,
-        choice: impl FnOnce() -> f32,
-        u: [f32; 2],
-    ) -> Option<LightSample> {
+    pub(crate) fn sample(&self, receiver: &Receiver, choice: impl FnOnce() -> f32, u: [f32; 2]) -> Option<LightSample> {
         if let ([only], true) = (&self.rectangles[..], self.only_rectangles) {
             return if Self::worth(only, receiver) > 0.0 { only.sample(receiver, u, 1.0) } else { None };
         }
@@ -352,6 +347,7 @@ impl Sun {
 
 impl Rectangle {
     /// A direction to a point spread evenly over the rectangle.
+    #[inline]
     fn sample(&self, receiver: &Receiver, u: [f32; 2], chosen: f32) -> Option<LightSample> {
         let point = self.center + self.u * (2.0 * u[0] - 1.0) + self.v * (2.0 * u[1] - 1.0);
         let to_light = point - receiver.position;

@@ -80,7 +80,7 @@ pub(crate) struct PathSample {
 
 /// The ray through a pixel for this sample.
 pub(crate) fn camera_ray(scene: &PreparedScene, pixel: [u32; 2], size: [u32; 2], sampler: &Sampler) -> Ray {
-    let ray = scene.lens.ray(pixel, size, sampler.pair(PAIR_FILTER), sampler.pair(PAIR_LENS));
+    let ray = scene.lens.ray(pixel, size, sampler.pair(PAIR_FILTER), || sampler.pair(PAIR_LENS));
     if scene.moving.is_empty() { ray } else { Ray { time: sampler.pair(PAIR_TIME)[0], ..ray } }
 }
 
@@ -280,8 +280,7 @@ pub(crate) fn trace(
             let here = Receiver { position, normal: bsdf.normal(), side: seen_from, time: ray.time };
             if by_lights
                 && bsdf.sees_lights()
-                && let Some(light) =
-                    scene.lights.sample(&here, || sampler.pair(pairs + 2)[0], sampler.pair(pairs + 3))
+                && let Some(light) = scene.lights.sample(&here, || sampler.pair(pairs + 2)[0], sampler.pair(pairs + 3))
             {
                 let (value, by_scattering) = bsdf.evaluate(light.direction);
                 if value != Vec3::ZERO {

@@ -15,13 +15,13 @@ use crate::camera::Lens;
 use crate::error::RenderError;
 use crate::fog::Fog;
 use crate::glow::Ball;
+use crate::lanes::{InLanes, Lanes, Widest};
 use crate::light::Lights;
 use crate::moving::Moving;
 use crate::shape::{self, SpherePack};
-use crate::triangles::TriangleMesh;
+use crate::triangles::{TriangleHit, TriangleMesh};
 use crate::validate::validate;
 use crate::vector::{Ray, Vec3, max, min, vec3};
-use crate::widest::{FourAndFour, InLanes, Lanes, Widest};
 
 /// A scene with its hierarchies built, from which any number of frames and tiles can be rendered.
 ///
@@ -297,7 +297,7 @@ impl PreparedScene {
             share *= self.through_pane(pane, ray, limit);
         }
         if let Some(liquid) = liquid {
-            share *= self.through_liquid(liquid, ray, limit, &mut scratch.stack);
+            share *= self.through_liquid(liquid, ray, limit, scratch);
         }
         share
     }
@@ -331,12 +331,13 @@ impl PreparedScene {
         share
     }
 
-    fn through_liquid(&self, liquid: &Liquid, ray: &Ray, limit: f32, stack: &mut Stack) -> Vec3 {
+    fn through_liquid(&self, liquid: &Liquid, ray: &Ray, limit: f32, scratch: &mut Scratch) -> Vec3 {
         let material = &self.materials[liquid.material as usize];
         let mesh = &self.meshes[liquid.mesh as usize];
         let (mut share, mut ray, mut limit) = (Vec3::ONE, *ray, limit);
         for _ in 0..MOST_CROSSINGS {
-            let Some(found) = mesh.nearest(FourAndFour, &ray, limit, stack) else { return share };
+            let search = FindInMesh { mesh, ray: &ray, limit, stack: &mut scratch.stack };
+            let Some(found) = scratch.widest.in_lanes(search) else { return share };
             let hit = Hit { t: found.t, instance: liquid.instance, triangle: found.triangle };
             let surface = self.surface(&ray, &hit);
             let inside = ray.direction.dot(surface.facet_normal) > 0.0;
@@ -598,6 +599,22 @@ impl InLanes for FindNearest<'_> {
     }
 }
 
+struct FindInMesh<'a> {
+    mesh: &'a TriangleMesh,
+    ray: &'a Ray,
+    limit: f32,
+    stack: &'a mut Stack,
+}
+
+impl InLanes for FindInMesh<'_> {
+    type Found = Option<TriangleHit>;
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) -> Option<TriangleHit> {
+        self.mesh.nearest(lanes, self.ray, self.limit, self.stack)
+    }
+}
+
 struct FindAny<'a> {
     scene: &'a PreparedScene,
     ray: &'a Ray,
@@ -655,11 +672,13 @@ impl<L: Lanes> Leaves for Nearest<'_, L> {
         let found = match placed {
             Placed::Mesh { to_local, scale, center, mesh } => {
                 let local = local_ray(self.ray, to_local, *scale, *center);
-                self.scene.meshes[*mesh as usize].nearest(self.lanes, &local, self.hit.t, stack).map(|h| (h.t, h.triangle))
+                self.scene.meshes[*mesh as usize]
+                    .nearest(self.lanes, &local, self.hit.t, stack)
+                    .map(|h| (h.t, h.triangle))
             }
-            Placed::World { mesh } => {
-                self.scene.meshes[*mesh as usize].nearest(self.lanes, self.ray, self.hit.t, stack).map(|h| (h.t, h.triangle))
-            }
+            Placed::World { mesh } => self.scene.meshes[*mesh as usize]
+                .nearest(self.lanes, self.ray, self.hit.t, stack)
+                .map(|h| (h.t, h.triangle)),
             solid => solid.crossings(self.ray).map(|crossings| (ahead(crossings), 0)),
         };
         if let Some((t, triangle)) = found

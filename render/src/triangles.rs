@@ -6,8 +6,8 @@ use seedstorm_sim::scene::Mesh;
 use wide::f32x4;
 
 use crate::bvh::{Bounds, BoxRay, Bvh, Leaves, Stack, padded};
+use crate::lanes::Lanes;
 use crate::vector::{Ray, Vec3};
-use crate::widest::Lanes;
 
 /// Four triangles side by side; a pack that is not full is filled up with points, which no ray hits.
 #[derive(Debug, Clone, Copy)]
@@ -277,6 +277,7 @@ impl Leaves for Any<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lanes::FourAndFour;
     use crate::vector::vec3;
     use nalgebra::Point3;
     use proptest::prelude::*;
@@ -345,7 +346,7 @@ mod tests {
             let triangles = (0..positions.len() as u32 / 3).map(|i| [3 * i, 3 * i + 1, 3 * i + 2]).collect();
             let mesh = Mesh { positions, triangles, ..Mesh::default() };
             let expected = brute_force(&mesh, &ray);
-            let found = TriangleMesh::new(Arc::new(mesh)).nearest(&ray, 1e30, &mut Vec::new());
+            let found = TriangleMesh::new(Arc::new(mesh)).nearest(FourAndFour, &ray, 1e30, &mut Vec::new());
             match (expected, found) {
                 (None, None) => {}
                 (Some((t, _)), Some(hit)) => prop_assert!((t - f64::from(hit.t)).abs() < 1e-3 * t.max(1.0)),
@@ -367,8 +368,8 @@ mod tests {
             let origin = vec3(o.0, o.1, o.2);
             for target in [a, b, a.lerp(b, mix), a.lerp(b, 0.5)] {
                 let ray = Ray { origin, direction: (target - origin).normalized(), time: 0.0 };
-                prop_assert!(tree.nearest(&ray, 1e30, &mut Vec::new()).is_some());
-                prop_assert!(tree.any(&ray, 1e30, &mut Vec::new()));
+                prop_assert!(tree.nearest(FourAndFour, &ray, 1e30, &mut Vec::new()).is_some());
+                prop_assert!(tree.any(FourAndFour, &ray, 1e30, &mut Vec::new()));
             }
         }
     }
@@ -379,7 +380,7 @@ mod tests {
         let mesh = Mesh { positions, triangles: vec![[0, 1, 2]; 100], ..Mesh::default() };
         let tree = TriangleMesh::new(Arc::new(mesh));
         let ray = Ray { origin: vec3(0.1, 0.0, 3.0), direction: vec3(0.0, 0.0, -1.0), time: 0.0 };
-        let hit = tree.nearest(&ray, 1e30, &mut Vec::new()).expect("a hit");
+        let hit = tree.nearest(FourAndFour, &ray, 1e30, &mut Vec::new()).expect("a hit");
         assert_eq!((hit.t, hit.triangle), (3.0, 0));
     }
 }

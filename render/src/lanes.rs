@@ -132,7 +132,7 @@ impl Lanes for FourAndFour {
 
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
-    use std::arch::x86_64::{_CMP_LE_OQ, __m256};
+    use std::arch::x86_64::{__m256, _CMP_LE_OQ};
 
     use pulp::x86::V3;
 
