@@ -49,6 +49,15 @@ impl Default for Widest {
 }
 
 impl Widest {
+    /// As on a processor that has nothing beyond what every one has.
+    #[cfg(test)]
+    pub(crate) fn of_any_processor() -> Self {
+        Self {
+            #[cfg(target_arch = "x86_64")]
+            avx2: None,
+        }
+    }
+
     /// Does what is inlined into `work` with all the instructions that there are.
     #[inline(always)]
     pub(crate) fn run<R>(self, work: impl FnOnce() -> R) -> R {

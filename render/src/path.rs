@@ -360,6 +360,7 @@ mod tests {
     };
 
     use super::*;
+    use crate::lanes::Widest;
     use crate::{FrameSettings, Rect};
 
     /// A ball and a box on a floor, under a sky, between a near and a far light.
@@ -510,6 +511,36 @@ mod tests {
         });
         scene.moved = later.collect();
         strategies_agree_in(scene, &[Strategy::Scattering, Strategy::Lights], 0.015);
+    }
+
+    /// Paths are the same, bit for bit, with the instructions that every processor has.
+    #[test]
+    fn paths_are_the_same_by_any_instructions() {
+        let mut scene = scene(Material { roughness: 0.4, coat: 0.5, sheen: [0.2; 3], ..Material::default() });
+        scene.materials.push(Material { transmission: 1.0, roughness: 0.3, dispersion: 0.1, ..Material::default() });
+        scene.instances[1].material = 1;
+        let prepared = PreparedScene::new(&scene).expect("a scene");
+        let limits = Limits { max_bounces: 6, clamp: 4.0, floor: 0.3, strategy: Strategy::Both };
+        let mut plain = Scratch { widest: Widest::of_any_processor(), ..Scratch::default() };
+        let mut widest = Scratch::default();
+        let mut lit = 0;
+        for index in 0..4096 {
+            let pixel = [index % 64, index / 64];
+            let sampler = Sampler::new(pixel[0], pixel[1], index, 3, 0);
+            let ray = camera_ray(&prepared, pixel, [64, 64], &sampler);
+            let by_any = trace(&prepared, &limits, ray, &sampler, &mut plain);
+            let by_widest = widest.widest.run(
+                #[inline(always)]
+                || trace(&prepared, &limits, ray, &sampler, &mut widest),
+            );
+            let bits = |sample: &PathSample| {
+                let colors = [sample.radiance, sample.albedo, sample.normal].map(<[f32; 3]>::from);
+                (colors.map(|color| color.map(f32::to_bits)), sample.depth.map(f32::to_bits))
+            };
+            assert_eq!(bits(&by_any), bits(&by_widest), "path {index}");
+            lit += u32::from(by_any.radiance != Vec3::ZERO);
+        }
+        assert!(lit > 2048, "{lit} paths found light");
     }
 
     /// A picture while the shutter is open is the mean of those of all its moments.

@@ -188,7 +188,7 @@ impl Surface {
 /// What each thread keeps between rays.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
-    stack: Stack,
+    pub(crate) stack: Stack,
     pub(crate) widest: Widest,
 }
 
@@ -256,7 +256,7 @@ impl PreparedScene {
         Ok(Self {
             lens,
             lights,
-            parts_colors: materials.iter().any(|material| material.dispersion > 0.0),
+            parts_colors: materials.iter().any(|material| material.dispersion != 0.0),
             materials,
             exposure: libm::exp2f(scene.exposure_stops),
             meshes,
