@@ -1,9 +1,9 @@
 //! A wide bounding volume hierarchy over boxes: one build and one traversal for triangles and for instances.
 //!
 //! The build is binned by the surface area heuristic (Wald 2007, "On fast Construction of SAH-based Bounding Volume
-//! Hierarchies") into a binary tree, whose nodes are then merged eight by eight, and four by four for a device (Wald, Benthin and Boulos 2008, "Getting
-//! Rid of Packets"). Subtrees are built side by side, but each split depends on its own primitives only: the tree is one
-//! and the same for any number of threads.
+//! Hierarchies") into a binary tree, whose nodes are then merged eight by eight, and four by four for a device (Wald, Benthin and Boulos 2008,
+//! "Getting Rid of Packets"). Subtrees are built side by side, but each split depends on its own primitives only: the
+//! tree is one and the same for any number of threads.
 
 use crate::lanes::Lanes;
 use crate::vector::{Ray, Vec3, vec3};
@@ -93,7 +93,8 @@ struct Binary {
     bounds: Bounds,
     /// Of a leaf: how many primitives; 0 in an inner node.
     count: u32,
-    /// Of a leaf: the first primitive, and once that is known, the leaf's number. Of an inner node: the distance to its right child; the left child is the next.
+    /// Of a leaf: the first primitive, and once it has one, the leaf's number. Of an inner node: the distance to its
+    /// right child; the left child is the next.
     place: u32,
 }
 

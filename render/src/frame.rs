@@ -8,8 +8,9 @@ use crate::bsdf::ROUGHNESS_FLOOR;
 use crate::error::RenderError;
 use crate::layers::Layers;
 use crate::path::{Limits, Strategy, camera_ray, trace};
-use crate::prepared::{PreparedScene, Scratch};
+use crate::prepared::PreparedScene;
 use crate::sampler::Sampler;
+use crate::search::Scratch;
 use crate::vector::{Vec3, max, min};
 
 /// Edge of the squares that threads take, in pixels.

@@ -78,6 +78,7 @@ pub mod plugin;
 mod prepared;
 pub mod preview;
 mod sampler;
+mod search;
 mod shape;
 mod sheen;
 pub mod surface;

@@ -205,7 +205,8 @@ impl Lights {
         total
     }
 
-    /// Draws a direction toward a light; `None` where no light reaches. `choice` is asked for the number that chooses one of several.
+    /// Draws a direction toward a light; `None` where no light reaches. `choice` is asked for the number that chooses one
+    /// of several.
     #[inline]
     pub(crate) fn sample(&self, receiver: &Receiver, choice: impl FnOnce() -> f32, u: [f32; 2]) -> Option<LightSample> {
         if let ([only], true) = (&self.rectangles[..], self.only_rectangles) {

@@ -16,8 +16,9 @@
 
 use crate::bsdf::{Bsdf, Drawn, Facing, spectral};
 use crate::light::{ENDLESS, Receiver, Side};
-use crate::prepared::{PreparedScene, Scratch, Surface, absorbed};
+use crate::prepared::{PreparedScene, Surface, absorbed};
 use crate::sampler::Sampler;
+use crate::search::Scratch;
 use crate::vector::{Ray, Vec3, min};
 use crate::walk::walk;
 

@@ -1,4 +1,4 @@
-//! A scene made ready to be met by rays.
+//! A scene made ready to be met by rays; `search.rs` has them meet it.
 //!
 //! Two levels of hierarchy: one over the instances in world space, and one for each mesh in its own space. Spheres,
 //! capsules and boxes are met directly.
@@ -9,17 +9,17 @@ use nalgebra::Similarity3;
 use rayon::prelude::*;
 use seedstorm_sim::scene::{Instance, Material, Mesh, Scene, Shape};
 
-use crate::bsdf::{is_pane, through_pane, unbent_liquid};
-use crate::bvh::{Bounds, BoxRay, Bvh, Item, Leaves, Stack, padded};
+use crate::bsdf::{is_pane, unbent_liquid};
+use crate::bvh::{Bounds, Bvh, Item, padded};
 use crate::camera::Lens;
 use crate::error::RenderError;
 use crate::fog::Fog;
 use crate::glow::Ball;
-use crate::lanes::{InLanes, Lanes, Widest};
 use crate::light::Lights;
 use crate::moving::Moving;
-use crate::shape::{self, SpherePack};
-use crate::triangles::{TriangleHit, TriangleMesh};
+use crate::search::Hit;
+use crate::shape::SpherePack;
+use crate::triangles::TriangleMesh;
 use crate::validate::validate;
 use crate::vector::{Ray, Vec3, max, min, vec3};
 
@@ -52,7 +52,7 @@ pub struct PreparedScene {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Liquid {
     pub(crate) instance: u32,
-    mesh: u32,
+    pub(crate) mesh: u32,
     /// The last of the materials, see [`unbent_liquid`].
     pub(crate) material: u32,
 }
@@ -102,9 +102,6 @@ pub(crate) struct Look {
 
 /// Most panes that shadow rays go through; any more cast shadows.
 const MOST_PANES: usize = 8;
-/// Most times that a shadow ray goes in or out of a liquid.
-const MOST_CROSSINGS: u32 = 12;
-
 /// The rows of a rotation from world to local space.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rotation {
@@ -113,7 +110,7 @@ pub(crate) struct Rotation {
 
 impl Rotation {
     #[inline(always)]
-    fn to_local(self, v: Vec3) -> Vec3 {
+    pub(crate) fn to_local(self, v: Vec3) -> Vec3 {
         vec3(self.rows[0].dot(v), self.rows[1].dot(v), self.rows[2].dot(v))
     }
 
@@ -128,7 +125,7 @@ impl Rotation {
 pub(crate) struct Leaf {
     /// [`NO_INSTANCE`] where there are fewer.
     pub(crate) instances: [u32; 4],
-    spheres: Option<SpherePack>,
+    pub(crate) spheres: Option<SpherePack>,
 }
 
 /// No instance has this number.
@@ -146,14 +143,6 @@ impl Leaf {
             spheres: spheres.map(|spheres| SpherePack::new(&spheres)),
         }
     }
-}
-
-/// The nearest primitive that a ray meets.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Hit {
-    pub(crate) t: f32,
-    pub(crate) instance: u32,
-    triangle: u32,
 }
 
 /// The surface where a ray meets it.
@@ -183,13 +172,6 @@ impl Surface {
         let side = if direction.dot(self.facet_normal) >= 0.0 { self.clearance } else { -self.clearance };
         self.position + self.facet_normal * side
     }
-}
-
-/// What each thread keeps between rays.
-#[derive(Debug, Default)]
-pub(crate) struct Scratch {
-    pub(crate) stack: Stack,
-    pub(crate) widest: Widest,
 }
 
 impl PreparedScene {
@@ -271,84 +253,13 @@ impl PreparedScene {
         })
     }
 
-    /// The nearest primitive ahead, or at equal distance the one of the lowest (instance, triangle).
-    // Apart, for registers of its own.
-    #[inline(never)]
-    pub(crate) fn intersect(&self, ray: &Ray, scratch: &mut Scratch) -> Option<Hit> {
-        scratch.widest.in_lanes(FindNearest { scene: self, ray, stack: &mut scratch.stack })
-    }
-
-    /// The share of light that comes from `limit` to the ray's origin: none where something stands between, all
-    /// elsewhere, but for what panes and `liquid` withhold.
-    #[inline]
-    pub(crate) fn visibility(&self, ray: &Ray, limit: f32, liquid: Option<&Liquid>, scratch: &mut Scratch) -> Vec3 {
-        if self.lights.occlude(ray, limit) {
-            return Vec3::ZERO;
-        }
-        let passed = liquid.map_or(NO_INSTANCE, |liquid| liquid.instance);
-        if scratch.widest.in_lanes(FindAny { scene: self, ray, limit, passed, stack: &mut scratch.stack }) {
-            return Vec3::ZERO;
-        }
-        let mut share = match &self.fog {
-            Some(fog) => Vec3::splat(fog.through(ray, limit)),
-            None => Vec3::ONE,
-        };
-        for &pane in &self.panes {
-            share *= self.through_pane(pane, ray, limit);
-        }
-        if let Some(liquid) = liquid {
-            share *= self.through_liquid(liquid, ray, limit, scratch);
-        }
-        share
-    }
-
     /// Where an instance is at a moment.
     #[inline]
-    fn placed_at(&self, instance: u32, time: f32) -> Placed {
+    pub(crate) fn placed_at(&self, instance: u32, time: f32) -> Placed {
         match self.placed[instance as usize] {
             Placed::Moving(moving) => self.moving[moving as usize].at(time),
             still => still,
         }
-    }
-
-    fn through_pane(&self, pane: u32, ray: &Ray, limit: f32) -> Vec3 {
-        let Some([enter, leave]) = self.placed_at(pane, ray.time).crossings(ray) else { return Vec3::ONE };
-        let look = &self.looks[pane as usize];
-        let material = &self.materials[look.material as usize];
-        let length = min(leave, limit) - max(enter, 0.0);
-        if length <= 0.0 {
-            return Vec3::ONE;
-        }
-        let mut share = absorbed(material, length);
-        for (t, inside) in [(enter, false), (leave, true)] {
-            if t > 0.0 && t < limit {
-                let surface = self.surface(ray, &Hit { t, instance: pane, triangle: 0 });
-                let cos = ray.direction.dot(surface.normal).abs();
-                // As for a path that runs the same way, the coat withholds from outside only.
-                share *= through_pane(material, surface.tint, cos, inside);
-            }
-        }
-        share
-    }
-
-    fn through_liquid(&self, liquid: &Liquid, ray: &Ray, limit: f32, scratch: &mut Scratch) -> Vec3 {
-        let material = &self.materials[liquid.material as usize];
-        let mesh = &self.meshes[liquid.mesh as usize];
-        let (mut share, mut ray, mut limit) = (Vec3::ONE, *ray, limit);
-        for _ in 0..MOST_CROSSINGS {
-            let search = FindInMesh { mesh, ray: &ray, limit, stack: &mut scratch.stack };
-            let Some(found) = scratch.widest.in_lanes(search) else { return share };
-            let hit = Hit { t: found.t, instance: liquid.instance, triangle: found.triangle };
-            let surface = self.surface(&ray, &hit);
-            let inside = ray.direction.dot(surface.facet_normal) > 0.0;
-            if inside {
-                share *= absorbed(material, hit.t);
-            }
-            share *= through_pane(material, surface.tint, ray.direction.dot(surface.normal).abs(), inside);
-            limit -= hit.t;
-            ray.origin = surface.origin(ray.direction);
-        }
-        Vec3::ZERO
     }
 
     /// Whether shadow rays go through this hit.
@@ -543,196 +454,11 @@ fn bounds(placed: &Placed, meshes: &[TriangleMesh], moving: &[Moving]) -> Bounds
 
 /// The ray in a mesh's space, with distances as in world space.
 #[inline]
-fn local_ray(ray: &Ray, to_local: &Rotation, scale: f32, center: Vec3) -> Ray {
+pub(crate) fn local_ray(ray: &Ray, to_local: &Rotation, scale: f32, center: Vec3) -> Ray {
     let inverse = 1.0 / scale;
     Ray {
         origin: to_local.to_local(ray.origin - center) * inverse,
         direction: to_local.to_local(ray.direction) * inverse,
         time: ray.time,
-    }
-}
-
-impl Placed {
-    /// Where the ray enters and leaves a solid; not for meshes.
-    #[inline(always)]
-    fn crossings(&self, ray: &Ray) -> Option<[f32; 2]> {
-        match self {
-            Self::Sphere { center, radius } => shape::sphere(ray, *center, *radius),
-            Self::Capsule { center, axis, half_height, radius } => {
-                shape::capsule(ray, *center, *axis, *half_height, *radius)
-            }
-            Self::Box { to_local, center, half } => {
-                let local = Ray {
-                    origin: to_local.to_local(ray.origin - *center),
-                    direction: to_local.to_local(ray.direction),
-                    time: ray.time,
-                };
-                shape::aligned_box(&local, *half)
-            }
-            Self::Mesh { .. } | Self::World { .. } | Self::Moving(_) => None,
-        }
-    }
-}
-
-/// The first of two crossings that lies ahead.
-#[inline(always)]
-fn ahead([enter, leave]: [f32; 2]) -> f32 {
-    if enter > 0.0 { enter } else { leave }
-}
-
-struct FindNearest<'a> {
-    scene: &'a PreparedScene,
-    ray: &'a Ray,
-    stack: &'a mut Stack,
-}
-
-impl InLanes for FindNearest<'_> {
-    type Found = Option<Hit>;
-
-    #[inline(always)]
-    fn run<L: Lanes>(self, lanes: L) -> Option<Hit> {
-        let Self { scene, ray, stack } = self;
-        let nothing = Hit { t: f32::MAX, instance: u32::MAX, triangle: u32::MAX };
-        let mut search = Nearest { scene, ray, hit: nothing, lanes };
-        scene.tree.traverse::<true, _>(&BoxRay::new(lanes, ray), stack, &mut search);
-        (search.hit.instance != u32::MAX).then_some(search.hit)
-    }
-}
-
-struct FindInMesh<'a> {
-    mesh: &'a TriangleMesh,
-    ray: &'a Ray,
-    limit: f32,
-    stack: &'a mut Stack,
-}
-
-impl InLanes for FindInMesh<'_> {
-    type Found = Option<TriangleHit>;
-
-    #[inline(always)]
-    fn run<L: Lanes>(self, lanes: L) -> Option<TriangleHit> {
-        self.mesh.nearest(lanes, self.ray, self.limit, self.stack)
-    }
-}
-
-struct FindAny<'a> {
-    scene: &'a PreparedScene,
-    ray: &'a Ray,
-    limit: f32,
-    passed: u32,
-    stack: &'a mut Stack,
-}
-
-impl InLanes for FindAny<'_> {
-    type Found = bool;
-
-    #[inline(always)]
-    fn run<L: Lanes>(self, lanes: L) -> bool {
-        let Self { scene, ray, limit, passed, stack } = self;
-        let mut search = Any { scene, ray, limit, passed, lanes };
-        scene.tree.traverse::<false, _>(&BoxRay::new(lanes, ray), stack, &mut search)
-    }
-}
-
-struct Nearest<'a, L> {
-    scene: &'a PreparedScene,
-    ray: &'a Ray,
-    hit: Hit,
-    lanes: L,
-}
-
-impl<L: Lanes> Leaves for Nearest<'_, L> {
-    #[inline(always)]
-    fn limit(&self) -> f32 {
-        self.hit.t
-    }
-
-    #[inline(always)]
-    fn visit(&mut self, leaf: u32, stack: &mut Stack) -> bool {
-        let leaf = &self.scene.leaves[leaf as usize];
-        if let Some(spheres) = &leaf.spheres {
-            let (t, mut bits) = spheres.meets(self.ray, self.hit.t);
-            while bits != 0 {
-                let slot = bits.trailing_zeros() as usize;
-                bits &= bits - 1;
-                let (t, instance) = (t[slot], leaf.instances[slot]);
-                if t < self.hit.t || (t == self.hit.t && instance < self.hit.instance) {
-                    self.hit = Hit { t, instance, triangle: 0 };
-                }
-            }
-            return false;
-        }
-        let instance = leaf.instances[0];
-        let mut placed = &self.scene.placed[instance as usize];
-        let moved;
-        if let Placed::Moving(number) = placed {
-            moved = self.scene.moving[*number as usize].at(self.ray.time);
-            placed = &moved;
-        }
-        let found = match placed {
-            Placed::Mesh { to_local, scale, center, mesh } => {
-                let local = local_ray(self.ray, to_local, *scale, *center);
-                self.scene.meshes[*mesh as usize]
-                    .nearest(self.lanes, &local, self.hit.t, stack)
-                    .map(|h| (h.t, h.triangle))
-            }
-            Placed::World { mesh } => self.scene.meshes[*mesh as usize]
-                .nearest(self.lanes, self.ray, self.hit.t, stack)
-                .map(|h| (h.t, h.triangle)),
-            solid => solid.crossings(self.ray).map(|crossings| (ahead(crossings), 0)),
-        };
-        if let Some((t, triangle)) = found
-            && t > 0.0
-            && (t < self.hit.t || (t == self.hit.t && instance < self.hit.instance))
-        {
-            self.hit = Hit { t, instance, triangle };
-        }
-        false
-    }
-}
-
-struct Any<'a, L> {
-    scene: &'a PreparedScene,
-    ray: &'a Ray,
-    limit: f32,
-    /// An instance that does not count.
-    passed: u32,
-    lanes: L,
-}
-
-impl<L: Lanes> Leaves for Any<'_, L> {
-    #[inline(always)]
-    fn limit(&self) -> f32 {
-        self.limit
-    }
-
-    #[inline(always)]
-    fn visit(&mut self, leaf: u32, stack: &mut Stack) -> bool {
-        let leaf = &self.scene.leaves[leaf as usize];
-        if let Some(spheres) = &leaf.spheres {
-            let (t, bits) = spheres.meets(self.ray, self.limit);
-            return (0..4).any(|slot| bits >> slot & 1 == 1 && t[slot] < self.limit);
-        }
-        let instance = leaf.instances[0];
-        if instance == self.passed || (!self.scene.panes.is_empty() && self.scene.looks[instance as usize].pane) {
-            return false;
-        }
-        let mut placed = &self.scene.placed[instance as usize];
-        let moved;
-        if let Placed::Moving(number) = placed {
-            moved = self.scene.moving[*number as usize].at(self.ray.time);
-            placed = &moved;
-        }
-        match placed {
-            Placed::Mesh { to_local, scale, center, mesh } => {
-                let local = local_ray(self.ray, to_local, *scale, *center);
-                self.scene.meshes[*mesh as usize].any(self.lanes, &local, self.limit, stack)
-            }
-            Placed::World { mesh } => self.scene.meshes[*mesh as usize].any(self.lanes, self.ray, self.limit, stack),
-            solid => solid.crossings(self.ray).is_some_and(|crossings| {
-                let t = ahead(crossings);
-                t > 0.0 && t < self.limit
-            }),
-        }
     }
 }

@@ -6,8 +6,9 @@
 
 use seedstorm_sim::scene::Material;
 
-use crate::prepared::{PreparedScene, Scratch, Surface};
+use crate::prepared::{PreparedScene, Surface};
 use crate::sampler::Sampler;
+use crate::search::Scratch;
 use crate::vector::{Ray, Vec3, max, min, vec3};
 
 /// Most steps of a walk.
