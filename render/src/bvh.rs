@@ -6,7 +6,7 @@
 //! tree is one and the same for any number of threads.
 
 use crate::lanes::Lanes;
-use crate::vector::{Ray, Vec3, vec3};
+use crate::vector::{Ray, Vec3, max, vec3};
 
 /// An axis-aligned box.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -418,11 +418,12 @@ fn split(items: &mut [Item]) -> usize {
     left
 }
 
-/// Boxes a little larger than computed, so that rounding in a primitive's own test finds no hit outside of its box.
+/// Boxes a little larger than computed, so that rounding in a primitive's own test finds no hit outside of its box, whatever
+/// the ray: `reach` is at least the largest coordinate of where rays start. Which of two hits at one distance counts
+/// depends on nothing but their numbers then, and not on the tree.
 #[inline]
-pub(crate) fn padded(bounds: Bounds) -> Bounds {
-    let largest = bounds.min.abs().max(bounds.max.abs());
-    let p = largest * (4.0 * f32::EPSILON);
+pub(crate) fn padded(bounds: Bounds, reach: f32) -> Bounds {
+    let p = Vec3::splat(max(bounds.magnitude(), reach) * (8.0 * f32::EPSILON));
     Bounds { min: bounds.min - p, max: bounds.max + p }
 }
 

@@ -227,8 +227,10 @@ impl PreparedScene {
             looks.push(Look { material: fluid.material as u32, tint, emission, pane: false, ball: None });
             sources.push(Arc::new(crate::surface::mesh_fluid(fluid)));
         }
-        let meshes: Vec<TriangleMesh> = sources.into_par_iter().map(TriangleMesh::new).collect();
-        let boxes: Vec<Bounds> = placed.par_iter().map(|p| bounds(p, &meshes, &moving)).collect();
+        let (reach, reaches) = reaches(scene, &placed, &moving, &sources);
+        let meshes: Vec<TriangleMesh> =
+            sources.into_par_iter().zip(reaches).map(|(source, reach)| TriangleMesh::new(source, reach)).collect();
+        let boxes: Vec<Bounds> = placed.par_iter().map(|p| padded(bounds(p, &meshes, &moving), reach)).collect();
         let packs =
             |item: &Item| matches!(placed[item.id as usize], Placed::Sphere { .. }) && !looks[item.id as usize].pane;
         let mut leaves = Vec::with_capacity(placed.len() / 2);
@@ -449,7 +451,48 @@ fn bounds(placed: &Placed, meshes: &[TriangleMesh], moving: &[Moving]) -> Bounds
     }
     // Each rotation costs a few units in the last place of the largest coordinate.
     let slack = Vec3::splat(bounds.magnitude() * (8.0 * f32::EPSILON));
-    padded(Bounds { min: bounds.min - slack, max: bounds.max + slack })
+    Bounds { min: bounds.min - slack, max: bounds.max + slack }
+}
+
+/// At least the largest coordinate of where rays start, in the world and in the space of each mesh: at the camera, on
+/// what there is, in the fog.
+fn reaches(scene: &Scene, placed: &[Placed], moving: &[Moving], sources: &[Arc<Mesh>]) -> (f32, Vec<f32>) {
+    let far = |v: Vec3| v.abs().max_component();
+    let size = |mesh: &Arc<Mesh>| mesh.positions.iter().map(|&p| far(p.into())).fold(0.0, max);
+    let sizes: Vec<f32> = sources.par_iter().map(size).collect();
+    // Where it is, or begins, and how far it goes.
+    let opening = |placed: &Placed| match *placed {
+        Placed::Moving(number) => (moving[number as usize].opens, far(moving[number as usize].shift)),
+        still => (still, 0.0),
+    };
+    // Whatever is turned stays within twice its largest coordinate.
+    let extent = |placed: &Placed| {
+        let (placed, goes) = opening(placed);
+        goes + match placed {
+            Placed::Sphere { center, radius } => far(center) + radius,
+            Placed::Capsule { center, half_height, radius, .. } => far(center) + half_height + radius,
+            Placed::Box { center, half, .. } => far(center) + 2.0 * far(half),
+            Placed::Mesh { center, scale, mesh, .. } => far(center) + 2.0 * scale * sizes[mesh as usize],
+            Placed::World { mesh } => sizes[mesh as usize],
+            Placed::Moving(_) => unreachable!("what moves is somewhere when the shutter opens"),
+        }
+    };
+    let mut reach = far(scene.camera.eye.into()) + scene.camera.lens_radius;
+    reach = placed.iter().map(extent).fold(reach, max);
+    if let Some(fog) = &scene.fog {
+        reach = max(reach, max(far(fog.low.into()), far(fog.high.into())));
+    }
+    let mut reaches = vec![0.0_f32; sources.len()];
+    for one in placed {
+        let (mesh, there) = match opening(one) {
+            (Placed::Mesh { center, scale, mesh, .. }, goes) => (mesh, 2.0 * (reach + far(center) + goes) / scale),
+            (Placed::World { mesh }, _) => (mesh, reach),
+            _ => continue,
+        };
+        let most = &mut reaches[mesh as usize];
+        *most = max(*most, there);
+    }
+    (reach, reaches)
 }
 
 /// The ray in a mesh's space, with distances as in world space.

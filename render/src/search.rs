@@ -283,3 +283,112 @@ impl<L: Lanes> Leaves for Any<'_, L> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use nalgebra::{Point3, Similarity3, Translation3, UnitQuaternion, Vector3};
+    use seedstorm_sim::scene::{Camera, Instance, Material, Mesh, Scene, Shape, Sky};
+
+    use super::*;
+    use crate::lanes::FourAndFour;
+    use crate::sampler::Sampler;
+    use crate::vector::vec3;
+
+    /// Things in one place, faces in one plane, and others around them.
+    fn crowd() -> Scene {
+        let chance = |i: u32, of: u32| Sampler::new(i, of, 0, 7, 0).pair(0)[0];
+        let instance = |shape, at: [f32; 3], turn: f32| Instance {
+            shape,
+            pose: Similarity3::from_parts(
+                Translation3::from(at),
+                UnitQuaternion::from_euler_angles(turn, 0.7 * turn, 0.0),
+                1.0,
+            ),
+            material: 0,
+            tint: [1.0; 3],
+            emission: [0.0; 3],
+        };
+        let slab = Shape::Box(Vector3::new(3.0, 0.25, 2.0));
+        let mut instances = vec![
+            instance(slab, [0.2, -0.25, 0.1], 0.0),
+            instance(slab, [0.2, -0.25, 0.1], 0.0),
+            instance(Shape::Mesh(0), [0.0; 3], 0.0),
+            instance(Shape::Mesh(0), [0.0; 3], 0.0),
+            instance(Shape::Sphere(0.8), [1.1, 0.3, -0.4], 0.0),
+            instance(Shape::Sphere(0.8), [1.1, 0.3, -0.4], 0.3),
+            instance(slab, [-1.0, 1.0, 0.5], 0.6),
+            instance(slab, [-1.0, 1.0, 0.5], 0.6),
+        ];
+        for i in 0..80 {
+            let at = [0, 1, 2].map(|axis| 5.0 * chance(i, axis) - 2.5);
+            let shape = match i % 3 {
+                0 => Shape::Sphere(0.1 + 0.2 * chance(i, 3)),
+                1 => Shape::Box(Vector3::new(0.2, 0.1, 0.1 + 0.2 * chance(i, 3))),
+                _ => Shape::Capsule { half_height: 0.2, radius: 0.1 },
+            };
+            instances.push(instance(shape, at, if i % 2 == 0 { 0.0 } else { 6.0 * chance(i, 4) }));
+        }
+        let corners = [[-40.0, 0.0, 40.0], [40.0, 0.0, 40.0], [40.0, 0.0, -40.0], [-40.0, 0.0, -40.0]];
+        let floor = Mesh {
+            positions: corners.map(Point3::from).to_vec(),
+            triangles: vec![[0, 1, 2], [0, 2, 3], [0, 1, 3], [1, 2, 3]],
+            ..Mesh::default()
+        };
+        Scene {
+            camera: Camera {
+                // No ray may start farther away.
+                eye: Point3::new(0.0, 1.0, 1200.0),
+                target: Point3::origin(),
+                up: Vector3::y(),
+                vertical_fov: 0.7,
+                lens_radius: 0.0,
+                focus_distance: 5.0,
+            },
+            sky: Sky { zenith: [1.0; 3], horizon: [1.0; 3], nadir: [1.0; 3], backdrop: None },
+            environment: None,
+            sun: None,
+            lights: vec![],
+            materials: vec![Material::default()],
+            instances,
+            meshes: vec![floor.into()],
+            fluid: None,
+            haze: None,
+            fog: None,
+            moved: vec![],
+            exposure_stops: 0.0,
+        }
+    }
+
+    /// The hierarchy only saves time: what counts is what would be found by trying all, the lowest number where several are
+    /// met at one distance, from near and from far.
+    #[test]
+    fn the_nearest_is_that_of_all() {
+        let scene = PreparedScene::new(&crowd()).expect("a scene");
+        let mut scratch = Scratch::default();
+        let mut seen = [0; 8];
+        for index in 0..60_000 {
+            let sampler = Sampler::new(index, 1, 0, 3, 0);
+            let ([turn, up], [x, y], [z, distance]) = (sampler.pair(0), sampler.pair(1), sampler.pair(2));
+            let (sin, cos) = libm::sincosf(turn * std::f32::consts::TAU);
+            let far = libm::exp2f(2.0 + 8.0 * distance);
+            let origin = vec3(sin * far, (2.0 * up - 1.0) * far, cos * far);
+            let toward = vec3(5.0 * x - 2.5, 2.0 * y - 1.0, 5.0 * z - 2.5) - origin;
+            let ray = Ray { origin, direction: toward.normalized(), time: 0.0 };
+            let found = scene.intersect(&ray, &mut scratch);
+            let nothing = Hit { t: f32::MAX, instance: u32::MAX, triangle: u32::MAX };
+            let mut all = Nearest { scene: &scene, ray: &ray, hit: nothing, lanes: FourAndFour };
+            for leaf in 0..scene.leaves.len() {
+                all.visit(leaf as u32, &mut scratch.stack);
+            }
+            let found = found.unwrap_or(nothing);
+            let bits = |hit: Hit| (hit.t.to_bits(), hit.instance, hit.triangle);
+            assert_eq!(bits(found), bits(all.hit), "ray {index}: {ray:?}");
+            if let Some(count) = seen.get_mut(found.instance as usize) {
+                *count += 1;
+            }
+        }
+        assert!([0, 2, 4, 6].iter().all(|&first| seen[first] > 500), "what lies in one place was met: {seen:?}");
+        // Whose faces are computed alike; of those that are turned or lie on others, any may be a hair nearer.
+        assert_eq!([seen[1], seen[3], seen[5], seen[7]], [0; 4], "the second of two in one place");
+    }
+}

@@ -48,8 +48,9 @@ pub(crate) struct TrianglePoint {
 }
 
 impl TriangleMesh {
-    /// Builds the hierarchy of a mesh whose indices are known to be in range.
-    pub(crate) fn new(source: Arc<Mesh>) -> Self {
+    /// Builds the hierarchy of a mesh whose indices are known to be in range, for rays that start with coordinates up to
+    /// `reach` in the mesh's space.
+    pub(crate) fn new(source: Arc<Mesh>, reach: f32) -> Self {
         let corner = |i: u32| Vec3::from(source.positions[i as usize]);
         let mut bounds = Bounds::EMPTY;
         let boxes: Vec<Bounds> = source
@@ -60,7 +61,7 @@ impl TriangleMesh {
                 for &i in triangle {
                     b.grow(corner(i));
                 }
-                let b = padded(b);
+                let b = padded(b, reach);
                 bounds.grow(b.min);
                 bounds.grow(b.max);
                 b
@@ -346,7 +347,7 @@ mod tests {
             let triangles = (0..positions.len() as u32 / 3).map(|i| [3 * i, 3 * i + 1, 3 * i + 2]).collect();
             let mesh = Mesh { positions, triangles, ..Mesh::default() };
             let expected = brute_force(&mesh, &ray);
-            let found = TriangleMesh::new(Arc::new(mesh)).nearest(FourAndFour, &ray, 1e30, &mut Vec::new());
+            let found = TriangleMesh::new(Arc::new(mesh), 40.0).nearest(FourAndFour, &ray, 1e30, &mut Vec::new());
             match (expected, found) {
                 (None, None) => {}
                 (Some((t, _)), Some(hit)) => prop_assert!((t - f64::from(hit.t)).abs() < 1e-3 * t.max(1.0)),
@@ -362,7 +363,7 @@ mod tests {
             mix in 0.0_f32..1.0,
         ) {
             let mesh = Arc::new(ball(24, 32));
-            let tree = TriangleMesh::new(Arc::clone(&mesh));
+            let tree = TriangleMesh::new(Arc::clone(&mesh), 40.0);
             // Aimed exactly at vertices and along edges, where a test with gaps has them.
             let [a, b, _] = mesh.triangles[vertex % mesh.triangles.len()].map(|i| Vec3::from(mesh.positions[i as usize]));
             let origin = vec3(o.0, o.1, o.2);
@@ -378,9 +379,17 @@ mod tests {
     fn coinciding_triangles_are_told_apart_by_number() {
         let positions = vec![Point3::new(-1.0, -1.0, 0.0), Point3::new(1.0, -1.0, 0.0), Point3::new(0.0, 1.0, 0.0)];
         let mesh = Mesh { positions, triangles: vec![[0, 1, 2]; 100], ..Mesh::default() };
-        let tree = TriangleMesh::new(Arc::new(mesh));
+        let tree = TriangleMesh::new(Arc::new(mesh), 40.0);
         let ray = Ray { origin: vec3(0.1, 0.0, 3.0), direction: vec3(0.0, 0.0, -1.0), time: 0.0 };
         let hit = tree.nearest(FourAndFour, &ray, 1e30, &mut Vec::new()).expect("a hit");
         assert_eq!((hit.t, hit.triangle), (3.0, 0));
+        for i in 0..1000_u16 {
+            // From near and far, and all around.
+            let (turn, far) = (f32::from(i) * 0.1, 1.0 + f32::from(i % 37));
+            let origin = vec3(libm::sinf(turn) * far * far, libm::cosf(turn) * far, far);
+            let ray = Ray { origin, direction: (vec3(0.01, -0.2, 0.0) - origin).normalized(), time: 0.0 };
+            let hit = tree.nearest(FourAndFour, &ray, 1e30, &mut Vec::new()).expect("a hit");
+            assert_eq!(hit.triangle, 0, "ray {i}");
+        }
     }
 }

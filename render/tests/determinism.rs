@@ -196,7 +196,7 @@ fn pools_of_any_size() {
 
 #[test]
 fn golden() {
-    assert_eq!(in_pool(2), "c3742494e74356652a82c43ffc3ea6e429c6d9afd8f28bda4ee76b4a7bbf642d");
+    assert_eq!(in_pool(2), "edf2f27860a5108e2794b0ba927f97c8f7e1aad61fda1c611ed80423fa6c56ee");
 }
 
 proptest! {

@@ -224,6 +224,18 @@ fn compare(scene: &Scene, called: &str) {
     println!("{called}: mean {light:.4}, apart {:.5}, bias {:.5}", apart / light, bias / light);
     assert!(apart / light < 0.005, "{} apart", apart / light);
     assert!(bias.abs() / light < 0.002, "{} biased", bias / light);
+    // No part of the picture is brighter or darker than the other's by more than chance makes it.
+    let blocks = (0..48).map(|block| {
+        let (left, top) = (block % 8 * 8, block / 8 * 8);
+        let of = |layers: &Layers| {
+            let pixels = (0..64).map(|at| layers.radiance[(top + at / 8) * 64 + left + at % 8]);
+            mean(pixels.flatten())
+        };
+        (of(&gpu) - of(&cpu)).abs()
+    });
+    let worst = blocks.fold(0.0, f64::max);
+    println!("{called}: worst block {:.5}", worst / light);
+    assert!(worst / light < 0.02, "a block is {} off", worst / light);
     for (a, b) in [(&cpu.albedo, &gpu.albedo), (&cpu.normal, &gpu.normal)] {
         let apart = mean(a.iter().flatten().zip(b.iter().flatten()).map(|(a, b)| (a - b).abs()));
         assert!(apart < 0.003, "{apart}");

@@ -128,7 +128,7 @@ enum Command {
         /// A token's number or a bundle's folder.
         piece: String,
         /// How many segments to run again.
-        #[arg(long, value_name = "COUNT", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+        #[arg(long, value_name = "COUNT", default_value_t = 5)]
         segments: u32,
         /// How many tiles of 16 × 16 pixels to draw again.
         #[arg(long, value_name = "COUNT", default_value_t = 4)]

@@ -301,12 +301,13 @@ pub(crate) fn spot_check(found: &SpotCheck, piece: &str, json: bool) {
         Outcome::Holds => "✓",
         Outcome::Forged => "✗",
         Outcome::Gone => "?",
+        Outcome::Quiet => "·",
     };
     let say = |outcome: Outcome, label: &str, holds: &str, forged: &str| {
         let words = match outcome {
             Outcome::Holds => holds,
             Outcome::Forged => forged,
-            Outcome::Gone => "not checked: the bytes of its checkpoint are not kept here",
+            Outcome::Gone | Outcome::Quiet => "not checked: the bytes of its checkpoint are not kept here",
         };
         raw(format!("{} {label:>12}  {words}", mark(outcome)).as_bytes());
     };
@@ -318,7 +319,7 @@ pub(crate) fn spot_check(found: &SpotCheck, piece: &str, json: bool) {
     let run = found.drawn.iter().filter(|(_, outcome)| *outcome != Outcome::Gone).count();
     raw(format!("{run} of {} segments of {} were run again on {}", found.segments, found.sim_root, found.backend)
         .as_bytes());
-    for Odds { forged, found: chance } in &found.odds {
+    for Odds { forged, found: chance } in found.odds.iter().filter(|_| run > 0) {
         // Nothing short of certainty is called that.
         let percent = (chance * 1000.0 + 1e-9).floor() / 10.0;
         raw(format!("  had {forged} been forged, this would have shown it in {percent} % of cases").as_bytes());
@@ -333,6 +334,7 @@ pub(crate) fn spot_check(found: &SpotCheck, piece: &str, json: bool) {
             (Outcome::Holds, false) => "its light is that of the canonical tracer, and leads to the picture",
             (Outcome::Forged, true) => "drawn again, DIFFERENT",
             (Outcome::Forged, false) => "its light is NOT what the recipe gives, or does not lead to the picture",
+            (Outcome::Quiet, _) => "looks right; it has too little noise to tell how it was drawn",
             (Outcome::Gone, _) => "not checked: the frame's raw light is not kept here",
         };
         let [x, y] = tile.place;

@@ -319,8 +319,8 @@ fn tiles(workspace: &Workspace, kept: &Kept<'_>) -> Result<Vec<Part>> {
                     miette::bail!("{scenario}, {claim}: {refused} of {spoke} tiles refused");
                 }
                 figures.push(Figure::text(format!("{claim}: refused"), format!("{refused} of {spoke}")));
+                figures.push(Figure::number(format!("{claim}: silent"), silent.into()));
                 if honest {
-                    figures.push(Figure::number("silent", silent.into()));
                     figures.push(Figure::number("apart", f64::from(apart) / 1000.0));
                 }
             }
