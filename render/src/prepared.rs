@@ -482,10 +482,14 @@ fn reaches(scene: &Scene, placed: &[Placed], moving: &[Moving], sources: &[Arc<M
     if let Some(fog) = &scene.fog {
         reach = max(reach, max(far(fog.low.into()), far(fog.high.into())));
     }
+    // Finite, also for what is so small that it is nothing.
+    const FARTHEST: f32 = 1e15;
     let mut reaches = vec![0.0_f32; sources.len()];
     for one in placed {
         let (mesh, there) = match opening(one) {
-            (Placed::Mesh { center, scale, mesh, .. }, goes) => (mesh, 2.0 * (reach + far(center) + goes) / scale),
+            (Placed::Mesh { center, scale, mesh, .. }, goes) => {
+                (mesh, min(2.0 * (reach + far(center) + goes) / scale, FARTHEST))
+            }
             (Placed::World { mesh }, _) => (mesh, reach),
             _ => continue,
         };
