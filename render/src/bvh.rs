@@ -1,9 +1,9 @@
 //! A wide bounding volume hierarchy over boxes: one build and one traversal for triangles and for instances.
 //!
 //! The build is binned by the surface area heuristic (Wald 2007, "On fast Construction of SAH-based Bounding Volume
-//! Hierarchies") into a binary tree, whose nodes are then merged eight by eight, and four by four for a device (Wald, Benthin and Boulos 2008,
-//! "Getting Rid of Packets"). Subtrees are built side by side, but each split depends on its own primitives only: the
-//! tree is one and the same for any number of threads.
+//! Hierarchies") into a binary tree, whose nodes are then merged eight by eight, and four by four for a device (Wald,
+//! Benthin and Boulos 2008, "Getting Rid of Packets"). Subtrees are built side by side, but each split depends on its own
+//! primitives only: the tree is one and the same for any number of threads.
 
 use crate::lanes::Lanes;
 use crate::vector::{Ray, Vec3, max, vec3};
@@ -52,7 +52,7 @@ const PARALLEL_FROM: usize = 4096;
 const DEPTH_OF_HALVING: u32 = 64;
 
 /// Children of a node that our traversal meets at a time.
-pub(crate) const WIDTH: usize = 8;
+const WIDTH: usize = 8;
 
 /// Children: their boxes side by side, and where they are.
 #[derive(Debug, Clone, Copy)]

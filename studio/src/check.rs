@@ -81,6 +81,14 @@ pub enum Outcome {
     Quiet,
 }
 
+impl Outcome {
+    /// Whether it was looked at, and nothing is wrong with it.
+    #[must_use]
+    pub fn is_well(self) -> bool {
+        matches!(self, Self::Holds | Self::Quiet)
+    }
+}
+
 /// A tile of a frame that was drawn again.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct TileCheck {
@@ -168,7 +176,7 @@ pub fn check(
     let tiles = check_tiles(&claim, tiles, &kept, observer)?;
     let run = drawn.iter().filter(|(_, outcome)| *outcome != Outcome::Gone).count() as u32;
     let mut outcomes = drawn.iter().map(|(_, outcome)| *outcome).chain(tiles.iter().map(|tile| tile.outcome));
-    let ok = beginning == Outcome::Holds && outcomes.all(|outcome| matches!(outcome, Outcome::Holds | Outcome::Quiet));
+    let ok = beginning == Outcome::Holds && outcomes.all(Outcome::is_well);
     let shares = [1, segments.div_ceil(10), segments.div_ceil(2)];
     let odds = shares.map(|forged| Odds { forged, found: odds(segments, forged, run) }).to_vec();
     let (backend, sim_root) = (replayer.backend(), claim.trajectory.sim_root());
@@ -466,8 +474,7 @@ mod tests {
 
     fn outcomes(home: &Home, piece: &Path) -> Vec<Outcome> {
         let found = check(home, piece.to_str().expect("a plain path"), 1, 8, Backend::Cpu, &Quiet).expect("a check");
-        let good = |tile: &TileCheck| matches!(tile.outcome, Outcome::Holds | Outcome::Quiet);
-        assert_eq!(found.ok, found.tiles.iter().all(good));
+        assert_eq!(found.ok, found.tiles.iter().all(|tile| tile.outcome.is_well()));
         found.tiles.iter().map(|tile| tile.outcome).collect()
     }
 
@@ -485,7 +492,7 @@ mod tests {
         let options = Options { backend: Backend::Cpu, mint: false, keep_checkpoints: week, ..Options::default() };
         let made = make(&home, &recipe, &options, &Quiet).expect("a piece");
         let honest = outcomes(&home, &made.bundle);
-        assert!(honest.iter().all(|outcome| matches!(outcome, Outcome::Holds | Outcome::Quiet)), "{honest:?}");
+        assert!(honest.iter().all(|outcome| outcome.is_well()), "{honest:?}");
         assert!(honest.contains(&Outcome::Holds), "{honest:?}");
 
         let kept = Checkpoints::open(&home).expect("what is kept");

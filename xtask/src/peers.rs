@@ -104,7 +104,7 @@ fn worst_region(ours: &Picture, theirs: &Picture) -> Result<f64> {
     }
     let apart = sums.iter().flatten().map(|[ours, theirs]| (ours / theirs - 1.0).abs());
     // What is no number is the worst.
-    Ok(apart.fold(0.0, |worst: f64, apart| if worst >= apart { worst } else { apart }))
+    Ok(apart.max_by(f64::total_cmp).unwrap_or(f64::NAN))
 }
 
 /// How the error of a tracer falls with time.
@@ -326,6 +326,9 @@ mod tests {
         }
         let worst = worst_region(&ours, &theirs).expect("two pictures");
         assert!((worst - 0.02).abs() < 1e-6, "{worst}");
+        // In the midst of regions that are well.
+        ours[120][1] = f32::NAN;
+        assert!(worst_region(&ours, &theirs).expect("two pictures").is_nan());
         assert!(worst_region(&ours, &vec![[0.0; 3]; 9]).is_err());
     }
 
