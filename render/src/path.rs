@@ -27,6 +27,8 @@ use crate::walk::walk;
 const FIRST_REFLECTED: f32 = 0.25;
 /// Scatterings after which a path may be ended at random.
 const ROULETTE_FROM: u32 = 3;
+/// That many times its largest colour is the share of such paths that go on.
+const ROULETTE_KEEPS: f32 = 3.0;
 /// Scatterings, narrow ones included, up to which a path's finds are never scaled down: what is seen through a body of
 /// glass, or in a mirror through it.
 const SHARP_SCATTERINGS: u32 = 2;
@@ -346,8 +348,11 @@ fn spared(throughput: Vec3, bounce: u32, roulette: impl FnOnce() -> f32) -> Opti
     if bounce < ROULETTE_FROM {
         return Some(throughput);
     }
-    // By the root: what goes on grows by little, so that few paths outshine the others.
-    let survive = min(largest.sqrt(), 0.95);
+    // Only faint paths are ended: under a bright sky, what a long path brings is worth more than its time.
+    let survive = ROULETTE_KEEPS * largest;
+    if survive >= 1.0 {
+        return Some(throughput);
+    }
     (roulette() < survive).then(|| throughput * (1.0 / survive))
 }
 

@@ -196,7 +196,7 @@ fn pools_of_any_size() {
 
 #[test]
 fn golden() {
-    assert_eq!(in_pool(2), "edf2f27860a5108e2794b0ba927f97c8f7e1aad61fda1c611ed80423fa6c56ee");
+    assert_eq!(in_pool(2), "f5ff27ef2a4394b79dfb16a8ce3fcb619ea9f312a1a969cc0f4c69ffdb556d77");
 }
 
 proptest! {

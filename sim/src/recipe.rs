@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The engine that this build is. A recipe of another engine is refused: its bits would differ.
-pub const ENGINE: &str = "seedstorm/11";
+pub const ENGINE: &str = "seedstorm/12";
 
 /// The longest recipe without a scene that is read, in bytes.
 pub const MAX_RECIPE_BYTES: usize = 64 * 1024;
@@ -402,7 +402,7 @@ mod tests {
     #[test]
     fn canonical_form_is_sorted_and_tight() {
         let text = String::from_utf8(recipe().canonical()).unwrap();
-        insta::assert_snapshot!(text, @r#"{"engine":"seedstorm/11","film":{"fps":12,"frames":48,"height":256,"renderer":"cpu","samples":16,"width":256},"params":{"gravity":0.5,"light":"noir"},"scenario":"tempest@1","seed":"0000000000000000000000000000000000000000000000000000000000000007"}"#);
+        insta::assert_snapshot!(text, @r#"{"engine":"seedstorm/12","film":{"fps":12,"frames":48,"height":256,"renderer":"cpu","samples":16,"width":256},"params":{"gravity":0.5,"light":"noir"},"scenario":"tempest@1","seed":"0000000000000000000000000000000000000000000000000000000000000007"}"#);
     }
 
     #[test]
@@ -453,7 +453,7 @@ mod tests {
             (r#"tempest@1"#, r#"tempest@01"#, "scenario"),
             (r#"0007"#, r#"007"#, "seed"),
             (r#""cpu""#, r#""abacus""#, "film.renderer"),
-            (r#"seedstorm/11"#, r#"seedstorm/1"#, "engine"),
+            (r#"seedstorm/12"#, r#"seedstorm/1"#, "engine"),
             (r#""scenario""#, r#""scene":{},"scenario""#, "`scene`"),
             (r#""scenario""#, r#""scene":null,"scenario""#, "scene"),
             (r#"tempest@1"#, r#"scene@1"#, "`scene`"),

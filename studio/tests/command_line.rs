@@ -38,7 +38,7 @@ impl Home {
         let path = self.0.path().join(format!("{scenario}.json"));
         let film = r#"{"frames":3,"fps":12,"width":48,"height":48,"samples":2,"renderer":"cpu"}"#;
         let text = format!(
-            r#"{{"engine":"seedstorm/11","scenario":"{scenario}@1","seed":"{:064x}","params":{params},"film":{film}}}"#,
+            r#"{{"engine":"seedstorm/12","scenario":"{scenario}@1","seed":"{:064x}","params":{params},"film":{film}}}"#,
             5
         );
         fs::write(&path, text).unwrap();

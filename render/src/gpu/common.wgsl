@@ -85,6 +85,7 @@ const LEAF: u32 = 0x80000000u;
 
 const FIRST_REFLECTED: f32 = 0.25;
 const ROULETTE_FROM: u32 = 3u;
+const ROULETTE_KEEPS: f32 = 3.0;
 const SHARP_SCATTERINGS: u32 = 2u;
 const MOST_PASSES: u32 = 8u;
 const LAYERS_FOLLOW: u32 = 2u;

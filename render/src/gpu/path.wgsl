@@ -265,7 +265,7 @@ fn spared(throughput: vec3<f32>, bounce: u32, roulette: f32) -> vec3<f32> {
     if bounce < ROULETTE_FROM {
         return throughput;
     }
-    let survive = min(sqrt(most), 0.95);
+    let survive = min(ROULETTE_KEEPS * most, 1.0);
     return select(vec3(0.0), throughput * (1.0 / survive), roulette < survive);
 }
 
