@@ -22,6 +22,9 @@ pub enum RenderError {
     /// The graphics device cannot render the scene, or failed.
     #[error("the graphics device: {0}")]
     Device(String),
+    /// Open Image Denoise failed.
+    #[error("Open Image Denoise: {0}")]
+    Denoiser(String),
     /// The caller gave up.
     #[error("rendering was cancelled")]
     Cancelled,

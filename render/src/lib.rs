@@ -73,6 +73,8 @@ mod layers;
 mod light;
 mod microfacet;
 mod moving;
+#[cfg(feature = "oidn")]
+pub mod oidn;
 mod path;
 pub mod plugin;
 mod prepared;

@@ -19,7 +19,7 @@ use crate::light::{ENDLESS, Receiver, Side};
 use crate::prepared::{PreparedScene, Surface, absorbed};
 use crate::sampler::Sampler;
 use crate::search::Scratch;
-use crate::vector::{Ray, Vec3, min};
+use crate::vector::{Ray, Vec3};
 use crate::walk::walk;
 
 /// Least share of reflected samples where the camera looks at glass: the mirror image of a light is a twentieth of the

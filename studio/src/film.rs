@@ -17,7 +17,7 @@ use seedstorm_sim::{
     Film, Genome, Player, Trajectory, scenario::Scenario, scenario::Stage as SceneStage, scene::Scene,
 };
 
-use crate::StudioError;
+use crate::{StudioError, render::Denoiser};
 
 /// The number of the frame that the poster shows.
 pub(crate) fn poster_frame(scenario: &dyn Scenario, film: &Film) -> u32 {
@@ -58,6 +58,7 @@ impl Tracer {
 /// A trajectory and the means to draw any frame of it.
 pub(crate) struct Shoot<'a> {
     tracer: Tracer,
+    denoiser: Denoiser,
     stage: Box<dyn SceneStage>,
     player: Player<'a>,
     film: &'a Film,
@@ -65,12 +66,18 @@ pub(crate) struct Shoot<'a> {
 
 impl<'a> Shoot<'a> {
     pub(crate) fn new(scenario: &dyn Scenario, genome: &Genome, film: &'a Film, trajectory: &'a Trajectory) -> Self {
-        Self { tracer: Tracer::Cpu, stage: scenario.stage(genome), player: Player::new(trajectory), film }
+        let (tracer, denoiser) = (Tracer::Cpu, Denoiser::Own);
+        Self { tracer, denoiser, stage: scenario.stage(genome), player: Player::new(trajectory), film }
     }
 
     /// The same with whole frames by this tracer.
     pub(crate) fn by(self, tracer: Tracer) -> Self {
         Self { tracer, ..self }
+    }
+
+    /// The same with whole frames denoised by this.
+    pub(crate) fn without_noise_by(self, denoiser: Denoiser) -> Self {
+        Self { denoiser, ..self }
     }
 
     /// The scene of frame number `frame`: the first shows the first moment, the last the last.
@@ -121,7 +128,12 @@ impl<'a> Shoot<'a> {
             }
             (layers, _) => layers?,
         };
-        Ok((finish(&layers, &scene)?, layers))
+        let radiance = match self.denoiser {
+            Denoiser::Own => denoise(&layers),
+            #[cfg(feature = "oidn")]
+            Denoiser::Oidn => seedstorm_render::oidn::denoise(&layers)?,
+        };
+        Ok((shown(radiance, layers.width, layers.height, &scene)?, layers))
     }
 
     /// A picture of the moment `time` of the trajectory, which is the first `share` of a whole one.

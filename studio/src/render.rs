@@ -62,6 +62,45 @@ impl FromStr for Renderer {
     }
 }
 
+/// What takes the noise out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Denoiser {
+    /// Our own, bit for bit the same everywhere; what other renderers draw stays as it comes.
+    #[default]
+    Own,
+    /// Intel Open Image Denoise.
+    #[cfg(feature = "oidn")]
+    Oidn,
+}
+
+impl Denoiser {
+    /// What it is called in notes, where it is not our own.
+    fn noted(self) -> Option<String> {
+        match self {
+            Self::Own => None,
+            #[cfg(feature = "oidn")]
+            Self::Oidn => Some("oidn".into()),
+        }
+    }
+}
+
+impl FromStr for Denoiser {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "own" => Ok(Self::Own),
+            #[cfg(feature = "oidn")]
+            "oidn" => Ok(Self::Oidn),
+            #[cfg(not(feature = "oidn"))]
+            "oidn" => {
+                Err("this seedstorm was built without Open Image Denoise: README.md says how to build it in".into())
+            }
+            _ => Err(format!("`{text}` is no denoiser: choose own or oidn")),
+        }
+    }
+}
+
 /// What draws.
 #[derive(Debug, Clone)]
 pub enum By {
@@ -89,6 +128,8 @@ pub struct Wishes {
     pub frames: Frames,
     /// By which renderer.
     pub by: By,
+    /// What takes the noise out.
+    pub denoiser: Denoiser,
     /// Whether the raw light of each frame is kept too, as OpenEXR.
     pub exr: bool,
     /// Where the simulation runs.
@@ -125,6 +166,9 @@ struct Note {
     /// Where frames were drawn in parts, which not every file comes out of the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tiles: Option<[u32; 2]>,
+    /// Where it was not our own denoiser.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    denoiser: Option<String>,
 }
 
 const NOTE: &str = "render.json";
@@ -139,7 +183,8 @@ impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} by {}", self.recipe, self.tracer)?;
         self.samples.map_or(Ok(()), |samples| write!(f, ", {samples} samples"))?;
-        self.tiles.map_or(Ok(()), |[columns, rows]| write!(f, ", in {columns}x{rows} tiles"))
+        self.tiles.map_or(Ok(()), |[columns, rows]| write!(f, ", in {columns}x{rows} tiles"))?;
+        self.denoiser.as_ref().map_or(Ok(()), |denoiser| write!(f, ", denoised by {denoiser}"))
     }
 }
 
@@ -171,8 +216,10 @@ pub fn render(home: &Home, recipe: &Recipe, wishes: &Wishes, observer: &dyn Obse
         By::Plugin(plugin, _) => named(plugin),
     };
     let cid = recipe.cid().to_string();
-    let folder = wishes.out.clone().unwrap_or_else(|| PathBuf::from(format!("{cid}-{short}")));
-    claim(&folder, &Note { recipe: cid.clone(), tracer: tracer.clone(), samples: None, tiles: None })?;
+    let denoiser = wishes.denoiser.noted();
+    let names: Vec<&str> = [&cid, &short].into_iter().chain(&denoiser).map(String::as_str).collect();
+    let folder = wishes.out.clone().unwrap_or_else(|| PathBuf::from(names.join("-")));
+    claim(&folder, &Note { recipe: cid.clone(), tracer: tracer.clone(), samples: None, tiles: None, denoiser })?;
 
     let mut making = Making::open(home, recipe)?;
     observer.begin(Stage::Simulate, u64::from(scenario.plan(&genome).steps));
@@ -180,7 +227,7 @@ pub fn render(home: &Home, recipe: &Recipe, wishes: &Wishes, observer: &dyn Obse
         making.trajectory(recipe, home, &Options { backend: wishes.backend, ..Options::default() }, observer)?;
     observer.end(Stage::Simulate);
 
-    let mut shoot = Shoot::new(&*scenario, &genome, film, &trajectory).by(own);
+    let mut shoot = Shoot::new(&*scenario, &genome, film, &trajectory).by(own).without_noise_by(wishes.denoiser);
     let mut roll = Roll::begin(&folder, frames.clone(), observer);
     let raw = |frame: u32, radiance: &[[f32; 3]]| -> Result<(), StudioError> {
         if !wishes.exr {
@@ -221,7 +268,7 @@ pub fn render(home: &Home, recipe: &Recipe, wishes: &Wishes, observer: &dyn Obse
                 roll.by_plugin(plugin, sandbox, &task, &inputs, &|frame, picture| {
                     let at = batch.iter().position(|asked| *asked == frame);
                     raw(frame, &picture.pixels)?;
-                    developed(picture, &scenes[at.expect("only frames that were asked for come")])
+                    developed(picture, &scenes[at.expect("only frames that were asked for come")], wishes.denoiser)
                 })?;
             }
         }
@@ -282,6 +329,7 @@ pub fn render_file(
         tracer: tracer.clone(),
         samples: wishes.samples,
         tiles: Some(wishes.tiles).filter(|tiles| *tiles != [1, 1]),
+        denoiser: None,
     };
     claim(&folder, &note)?;
     let mut roll = Roll::begin(&folder, frames, observer);
@@ -331,12 +379,18 @@ fn digest_of(file: &Path) -> Result<String, StudioError> {
 }
 
 /// What a plug-in found in a scene, as our own pictures are developed.
-fn developed(picture: Picture, scene: &Scene) -> Result<Rgb8Image, StudioError> {
+fn developed(picture: Picture, scene: &Scene, denoiser: Denoiser) -> Result<Rgb8Image, StudioError> {
     let Picture { width, height, mut pixels, .. } = picture;
     for channel in pixels.iter_mut().flatten() {
         *channel = if channel.is_finite() { channel.max(0.0) } else { 0.0 };
     }
-    shown(pixels, width as usize, height as usize, scene)
+    let (width, height) = (width as usize, height as usize);
+    let pixels = match denoiser {
+        Denoiser::Own => pixels,
+        #[cfg(feature = "oidn")]
+        Denoiser::Oidn => seedstorm_render::oidn::denoise_radiance(&pixels, [width, height])?,
+    };
+    shown(pixels, width, height, scene)
 }
 
 /// Whether a file begins and ends as a PNG does; a disk that was full may have left less.

@@ -107,6 +107,10 @@ fn what_cannot_be_rendered_is_refused() {
     place.refused(&["--frames", "5"], "A..B");
     place.refused(&["--frames", "0..99999999999"], "frames");
     place.refused(&["--renderer", "crayon"], "there is no renderer `crayon`");
+    place.refused(&["--denoiser", "sponge"], "choose own or oidn");
+    if cfg!(not(feature = "oidn")) {
+        place.refused(&["--denoiser", "oidn"], "built without Open Image Denoise");
+    }
     fs::create_dir(place.path("other")).unwrap();
     fs::write(place.path("other/render.json"), r#"{"recipe":"bafy","tracer":"cpu"}"#).unwrap();
     place.refused(&["--out", "other"], "holds other frames");

@@ -52,6 +52,8 @@ enum Step {
     Wasm,
     /// A Cornell box is what Mitsuba 3 draws, region by region
     Mitsuba,
+    /// With Intel's denoiser built in, pictures of few samples come near those of many
+    Oidn,
     /// Documentation builds without a warning
     Doc,
     /// The built binary makes a short draft of each scenario, mints it and verifies it
@@ -106,6 +108,15 @@ impl Step {
             }
             Self::Wasm => wasm::check(workspace).map(silent),
             Self::Mitsuba => peers::check_mitsuba(workspace),
+            Self::Oidn => {
+                let Some(folder) = setup::oidn(workspace)? else {
+                    return Ok("its library is fetched for Linux on x86-64 only".into());
+                };
+                let mut test = workspace.cargo("test");
+                test.args(["--package", "seedstorm-studio", "--release", "--features", "oidn", "--test", "oidn"]);
+                test.env("OIDN_DIR", &folder).env("LD_LIBRARY_PATH", folder.join("lib"));
+                process::run(&mut test).map(|()| format!("library in {}", folder.join("lib").display()))
+            }
             Self::Doc => {
                 let mut doc = workspace.cargo("doc");
                 process::run(doc.args(["--workspace", "--no-deps", "--release"]).env("RUSTDOCFLAGS", "-D warnings"))

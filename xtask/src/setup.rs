@@ -34,6 +34,27 @@ const CARGO_DENY: &str = "0.20.2";
 /// The version of `cargo-fuzz`, for the targets in `fuzz/`.
 const CARGO_FUZZ: &str = "0.13.2";
 
+/// The wheel that brings Open Image Denoise 2.3.
+const OIDN_WHEEL: &str = "bpy==5.0.1";
+
+/// Takes from it what a processor needs, and gives the library the name that linkers look for.
+const UNPACK_OIDN: &str = r#"
+import pathlib, sys, zipfile
+folder = pathlib.Path(sys.argv[1])
+lib = folder / "lib"
+lib.mkdir(exist_ok=True)
+starts = ("libOpenImageDenoise.so", "libOpenImageDenoise_core.so", "libOpenImageDenoise_device_cpu.so", "libtbb.so")
+for wheel in (folder / "wheels").glob("*.whl"):
+    with zipfile.ZipFile(wheel) as archive:
+        for name in archive.namelist():
+            file = pathlib.PurePosixPath(name)
+            if file.parent.as_posix() == "bpy/lib" and file.name.startswith(starts):
+                (lib / file.name).write_bytes(archive.read(name))
+link = lib / "libOpenImageDenoise.so"
+link.unlink(missing_ok=True)
+link.symlink_to(next(lib.glob("libOpenImageDenoise.so.*")).name)
+"#;
+
 /// Where Vulkan loaders look for drivers.
 const DRIVER_FOLDERS: [&str; 3] = ["/usr/share/vulkan/icd.d", "/usr/local/share/vulkan/icd.d", "/etc/vulkan/icd.d"];
 
@@ -66,6 +87,36 @@ pub(crate) fn python_packages(place: &Path, packages: &[&str]) -> Result<PathBuf
         write_atomically(&stamp, wanted.as_bytes())?;
     }
     Ok(place.join("bin"))
+}
+
+/// The folder in whose `lib` Intel's denoiser is, out of Blender's wheel on PyPI: its own packages are on no registry.
+/// `None` where that wheel is for another kind of machine.
+///
+/// # Errors
+///
+/// If it cannot be fetched.
+pub(crate) fn oidn(workspace: &Workspace) -> Result<Option<PathBuf>> {
+    if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+        return Ok(None);
+    }
+    let folder = workspace.kept("oidn");
+    let stamp = folder.join("installed");
+    if fs::read_to_string(&stamp).ok().as_deref() != Some(OIDN_WHEEL) {
+        let (python, wheels) = (folder.join("python"), folder.join("wheels"));
+        process::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&python))?;
+        let kind = ["--no-deps", "--only-binary=:all:", "--python-version=3.11", "--platform=manylinux_2_28_x86_64"];
+        process::run(
+            Command::new(python.join("bin/pip"))
+                .args(["download", "--quiet", "--dest"])
+                .arg(&wheels)
+                .args(kind)
+                .arg(OIDN_WHEEL),
+        )?;
+        process::run(Command::new("python3").args(["-c", UNPACK_OIDN]).arg(&folder))?;
+        fs::remove_dir_all(&wheels).into_diagnostic()?;
+        write_atomically(&stamp, OIDN_WHEEL.as_bytes())?;
+    }
+    Ok(Some(folder))
 }
 
 fn system_packages() -> Result<()> {

@@ -14,7 +14,7 @@ use seedstorm_render::{
 use seedstorm_sim::Backend;
 use seedstorm_studio::{
     Home, StudioError, export,
-    render::{self, FileWishes, Frames, Renderer, render, render_file},
+    render::{self, Denoiser, FileWishes, Frames, Renderer, render, render_file},
     renderers,
 };
 
@@ -50,6 +50,10 @@ pub(super) struct RenderArguments {
     /// Let a renderer that is a program of its own do whatever you may do, where there is no bubblewrap.
     #[arg(long)]
     unconfined: bool,
+    /// What takes the noise out of a piece's frames: own, which leaves those of other renderers as they are, or oidn, Intel's
+    /// Open Image Denoise, where it was built in; own where it is left out.
+    #[arg(long, value_name = "NAME")]
+    denoiser: Option<Denoiser>,
     /// Keep the raw light of each frame of a piece too: linear, undenoised, as OpenEXR.
     #[arg(long)]
     exr: bool,
@@ -143,6 +147,7 @@ fn render_a_file(file: &Path, by: (Plugin, Sandbox), arguments: &RenderArguments
     let source = &arguments.source;
     let of_pieces = [
         ("--exr", arguments.exr),
+        ("--denoiser", arguments.denoiser.is_some()),
         ("--seed", source.seed.is_some()),
         ("--param", !source.params.is_empty()),
         ("--quality", source.quality.is_some()),
@@ -191,6 +196,7 @@ fn render_a_piece(
     let wishes = render::Wishes {
         frames: arguments.frames.clone().unwrap_or(Frames::All),
         by,
+        denoiser: arguments.denoiser.unwrap_or_default(),
         exr: arguments.exr,
         backend: arguments.backend.unwrap_or_default(),
         out: arguments.out.clone(),
