@@ -23,11 +23,12 @@ fn lobe(roughness: f32, out: Vec3, toward: Vec3) -> f32 {
     density * toward.z / (4.0 * max(out.z + toward.z - out.z * toward.z, 1e-6))
 }
 
-/// Directional reflectance by roughness, then by cosine, before it is limited.
+/// Directional reflectance by roughness above the least, then by the root of the cosine, before it is limited: nearly
+/// linear there between the table's steps, so that what is taken from below the fuzz is what it gives.
 static REFLECTANCE: LazyLock<Table<2>> = LazyLock::new(|| {
     const SAMPLES: u32 = 1024;
-    Table::new(STEPS, |[roughness, cos]| {
-        let (roughness, cos) = (max(roughness, LEAST_ROUGHNESS), max(cos, 1e-3));
+    Table::new(STEPS, |[rougher, root]| {
+        let (roughness, cos) = (LEAST_ROUGHNESS + rougher * (1.0 - LEAST_ROUGHNESS), max(root * root, 1e-3));
         let out = vec3((1.0 - cos * cos).sqrt(), 0.0, cos);
         let sum = (0..SAMPLES).map(|i| {
             // Even over the hemisphere: the lobe is widest near the horizon.
@@ -64,7 +65,8 @@ impl Sheen {
     /// Seen at this cosine.
     pub(crate) fn new(roughness: f32, cos: f32) -> Self {
         let roughness = max(roughness, LEAST_ROUGHNESS);
-        let whole = REFLECTANCE.at([roughness, cos]);
+        let rougher = (roughness - LEAST_ROUGHNESS) / (1.0 - LEAST_ROUGHNESS);
+        let whole = REFLECTANCE.at([rougher, max(cos, 0.0).sqrt()]);
         let reflected = min(whole, 1.0);
         Self { roughness, reflected, limit: reflected / max(whole, 1e-9) }
     }

@@ -196,7 +196,7 @@ fn pools_of_any_size() {
 
 #[test]
 fn golden() {
-    assert_eq!(in_pool(2), "f5ff27ef2a4394b79dfb16a8ce3fcb619ea9f312a1a969cc0f4c69ffdb556d77");
+    assert_eq!(in_pool(2), "ba17096481366fd2c8169de201e90f522f27e08a6ec099a2975c1856e5e96cf9");
 }
 
 proptest! {

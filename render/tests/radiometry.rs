@@ -85,6 +85,18 @@ fn furnace_of(material: Material, samples: u32) -> f32 {
     mean(&render(&scene, 16, samples, 64))
 }
 
+/// Degrees off the normal from where a ball's middle says nothing.
+const FROM_THE_SIDE: [f32; 4] = [45.0, 60.0, 75.0, 85.0];
+
+/// The same of a flat surface, seen from so many degrees off its normal.
+fn furnace_at(degrees: f32, material: Material) -> f32 {
+    let (sin, cos) = libm::sincosf(degrees.to_radians());
+    let mut scene = empty(camera([0.0, 9.0 * cos, 9.0 * sin], [0.0; 3], 0.01), sky(1.0));
+    scene.materials.push(material);
+    scene.instances.push(instance(Shape::Box(Vector3::new(50.0, 1.0, 50.0)), at(0.0, -1.0, 0.0), 0));
+    mean(&render(&scene, 16, 256, 64))
+}
+
 /// Perceptual roughnesses, from a mirror to chalk.
 const ROUGHNESSES: [f32; 11] = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0];
 
@@ -105,6 +117,10 @@ fn a_white_opaque_ball_disappears_in_the_furnace() {
             let radiance = furnace(material);
             println!("{name} {roughness}: {radiance:.4}");
             assert!((radiance - 1.0).abs() < 0.005, "{name} of roughness {roughness}: {radiance}");
+            for degrees in FROM_THE_SIDE {
+                let radiance = furnace_at(degrees, material);
+                assert!((radiance - 1.0).abs() < 0.005, "{name} of roughness {roughness} at {degrees}°: {radiance}");
+            }
         }
     }
 }
@@ -126,6 +142,13 @@ fn nothing_shines_brighter_than_its_furnace() {
         ] {
             let radiance = furnace(material);
             println!("{name} {roughness}: {radiance:.4}");
+            if material.transmission == 0.0 {
+                for degrees in FROM_THE_SIDE {
+                    let radiance = furnace_at(degrees, material);
+                    println!("    {degrees}: {radiance:.4}");
+                    assert!(radiance < 1.003, "{name} of roughness {roughness} gains at {degrees}°: {radiance}");
+                }
+            }
             assert!(radiance < 1.003, "{name} of roughness {roughness} gains: {radiance}");
             let least = if name == "fuzz" || name == "fuzz over a coat" { 0.97 } else { 0.05 };
             assert!(radiance > least, "{name} of roughness {roughness} loses: {radiance}");

@@ -132,8 +132,8 @@ fn between(place: u32, index: u32, share: f32) -> f32 {
 }
 
 fn sheen_reflectance(roughness: f32, cosine: f32) -> f32 {
-    let y = step_of(roughness, SHEEN_STEPS);
-    let x = step_of(cosine, SHEEN_STEPS);
+    let y = step_of((roughness - LEAST_SHEEN) / (1.0 - LEAST_SHEEN), SHEEN_STEPS);
+    let x = step_of(sqrt(max(cosine, 0.0)), SHEEN_STEPS);
     let first = u32(y.x) * SHEEN_STEPS + u32(x.x);
     return mix(between(params.tables.x, first, x.y), between(params.tables.x, first + SHEEN_STEPS, x.y), y.y);
 }
