@@ -77,9 +77,11 @@ fn render(workspace: &Workspace) -> Result<Evidence> {
             figures.push(Figure::number(format!("{}, s to it", curve.name), curve.seconds_to(error)));
             figures.push(Figure::text(format!("{}, mean", curve.name), format!("{:.4}", curve.mean)));
         }
+        // At its end, too: what does not grow with the samples weighs less there.
+        let least = ours.points[ours.points.len() - 1][1];
         for other in others {
-            let ratio = other.seconds_to(error) / ours.seconds_to(error);
-            figures.push(Figure::text(format!("{} / ours", other.name), format!("{ratio:.2}")));
+            let [ratio, later] = [error, least].map(|error| other.seconds_to(error) / ours.seconds_to(error));
+            figures.push(Figure::text(format!("{} / ours", other.name), format!("{ratio:.2} (at 256: {later:.2})")));
         }
         figures.push(Figure::text("curves", file.replace("docs/evidence/", "")));
         parts.push(Part { name: title.to_owned(), figures });
@@ -103,11 +105,11 @@ fn render(workspace: &Workspace) -> Result<Evidence> {
             "Time to equal error beside Cycles and Mitsuba (`xtask/peers`), with {THREADS} threads: the scenes of \
              `render/examples/measure.rs`, 160 x 160 pixels, five scatterings, no clamp, no more paths at outlines. *error* is \
              the root of the mean square difference to the same tracer's own picture of 4,096 samples and another seed, \
-             as a share of that picture's mean; it is taken where ours is at 64 samples, and peers' times are read \
-             from their curves. Cycles draws the spheres twice: as points of a cloud, which it meets as spheres, and as \
+             as a share of that picture's mean; it is taken where ours is at 64 samples, and for the ratio in brackets at \
+             256; peers' times are read from their curves. Cycles draws the spheres twice: as points of a cloud, which it meets as spheres, and as \
              instances of a mesh of 320 triangles. Mitsuba draws its default, independent samples. Seconds are those of \
-             tracing alone, the least of three turns. Then a million spheres: building their hierarchy beside a frame, and packing and uploading them to the device, with a tile of one path a \
-             pixel. *load before* is the machine's load average when the part began, the parts before it included."
+             tracing alone, the least of three turns. Then a million spheres: building their hierarchy beside a frame, and \
+             packing and uploading them to the device, with a tile of one path a pixel. *load before* is the machine's load average when the part began, the parts before it included."
         ),
         command: "cargo xtask bench render".to_owned(),
         commit,
