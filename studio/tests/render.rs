@@ -109,7 +109,7 @@ fn what_cannot_be_rendered_is_refused() {
     place.refused(&["--renderer", "crayon"], "there is no renderer `crayon`");
     place.refused(&["--denoiser", "sponge"], "choose own or oidn");
     if cfg!(not(feature = "oidn")) {
-        place.refused(&["--denoiser", "oidn"], "built without Open Image Denoise");
+        place.refused(&["--denoiser", "oidn"], "without Open Image Denoise");
     }
     fs::create_dir(place.path("other")).unwrap();
     fs::write(place.path("other/render.json"), r#"{"recipe":"bafy","tracer":"cpu"}"#).unwrap();
