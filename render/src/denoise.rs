@@ -77,7 +77,7 @@ pub fn denoise(layers: &Layers) -> Vec<[f32; 3]> {
     filtered.signal.iter().zip(&divisor).map(|(s, d)| [s[0] * d[0], s[1] * d[1], s[2] * d[2]]).collect()
 }
 
-fn finite(value: f32) -> f32 {
+pub(crate) fn finite(value: f32) -> f32 {
     if value.is_finite() { value } else { 0.0 }
 }
 

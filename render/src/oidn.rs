@@ -5,7 +5,7 @@
 
 use ::oidn::{Device, RayTracing};
 
-use crate::{Layers, RenderError};
+use crate::{Layers, RenderError, denoise::finite};
 
 /// Filters the noise out of a frame of our own tracers; returns linear radiance, rows from the top.
 ///
@@ -47,8 +47,4 @@ fn filter(
     let mut found = vec![[0.0; 3]; color.len()];
     filter.filter(color.as_flattened(), found.as_flattened_mut()).map_err(failed)?;
     Ok(found)
-}
-
-fn finite(value: f32) -> f32 {
-    if value.is_finite() { value } else { 0.0 }
 }

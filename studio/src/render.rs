@@ -63,8 +63,7 @@ impl FromStr for Renderer {
 }
 
 /// What takes the noise out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Denoiser {
     /// Our own, bit for bit the same everywhere; what other renderers draw stays as it comes.
     #[default]

@@ -106,10 +106,11 @@ fn render(workspace: &Workspace) -> Result<Evidence> {
              `render/examples/measure.rs`, 160 x 160 pixels, five scatterings, no clamp, no more paths at outlines. *error* is \
              the root of the mean square difference to the same tracer's own picture of 4,096 samples and another seed, \
              as a share of that picture's mean; it is taken where ours is at 64 samples, and for the ratio in brackets at \
-             256; peers' times are read from their curves. Cycles draws the spheres twice: as points of a cloud, which it meets as spheres, and as \
-             instances of a mesh of 320 triangles. Mitsuba draws its default, independent samples. Seconds are those of \
-             tracing alone, the least of three turns. Then a million spheres: building their hierarchy beside a frame, and \
-             packing and uploading them to the device, with a tile of one path a pixel. *load before* is the machine's load average when the part began, the parts before it included."
+             256; peers' times are read from their curves, beyond an end along the last stretch. Cycles draws the spheres \
+             twice: as points of a cloud, which it meets as spheres, and as instances of a mesh of 320 triangles. Mitsuba \
+             draws its default, independent samples. Seconds are those of tracing alone, the least of three turns. Then a million spheres: building their hierarchy beside a frame, and \
+             packing and uploading them to the device, with a tile of one path a pixel. *load before* is the machine's load \
+             average when the part began, the parts before it included."
         ),
         command: "cargo xtask bench render".to_owned(),
         commit,
