@@ -519,13 +519,43 @@ mod tests {
         strategies_agree_in(scene, &[Strategy::Scattering, Strategy::Lights], 0.015);
     }
 
+    fn tetrahedron() -> std::sync::Arc<Mesh> {
+        let corners = [[0.0, 0.6, 0.0], [0.6, -0.3, 0.1], [-0.5, -0.3, 0.4], [0.1, -0.4, -0.6]];
+        std::sync::Arc::new(Mesh {
+            positions: corners.map(Point3::from).to_vec(),
+            triangles: vec![[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]],
+            ..Mesh::default()
+        })
+    }
+
     /// Paths are the same, bit for bit, with the instructions that every processor has.
     #[test]
     fn paths_are_the_same_by_any_instructions() {
         let mut scene = scene(Material { roughness: 0.4, coat: 0.5, sheen: [0.2; 3], ..Material::default() });
         scene.materials.push(Material { transmission: 1.0, roughness: 0.3, dispersion: 0.1, ..Material::default() });
         scene.instances[1].material = 1;
-        let prepared = PreparedScene::new(&scene).expect("a scene");
+        paths_are_the_same(&scene);
+        // Wax, water, a mesh and fog, outdoors, all of it moving.
+        scene.materials.push(Material { subsurface: 0.8, subsurface_radius: [0.2, 0.1, 0.05], ..Material::default() });
+        scene.materials.push(Material { transmission: 0.95, roughness: 0.0, ior: 1.33, ..Material::default() });
+        scene.meshes.push(tetrahedron());
+        scene.instances.push(Instance { shape: Shape::Mesh(0), material: 2, ..scene.instances[1] });
+        let lattice = (0..400).map(|i| [i % 10, i / 10 % 4, i / 40].map(|i| i as f32 * 0.15));
+        let positions = lattice.map(|[x, y, z]| Point3::new(x - 1.0, y, z + 0.3)).collect();
+        scene.fluid = Some(Fluid { positions, spacing: 0.15, material: 3, ..Fluid::default() });
+        let (low, high) = (Point3::new(-3.0, -0.5, -3.0), Point3::new(3.0, 2.5, 6.0));
+        scene.fog = Some(Fog { low, high, density: 0.2, albedo: [0.9, 0.95, 1.0], anisotropy: 0.5 });
+        let radiance = (0..64 * 32).map(|i| [0.2 + 0.001 * i as f32, 0.5, 0.9]).collect();
+        scene.environment = Some(std::sync::Arc::new(Environment { width: 64, height: 32, radiance }));
+        scene.sun =
+            Some(Sun { toward: Vector3::new(0.5, 0.7, 0.6), angular_radius: 0.05, radiance: [90.0, 80.0, 60.0] });
+        let turn = UnitQuaternion::from_axis_angle(&Vector3::z_axis(), 0.4);
+        scene.moved = scene.instances.iter().map(|instance| turn * instance.pose).collect();
+        paths_are_the_same(&scene);
+    }
+
+    fn paths_are_the_same(scene: &Scene) {
+        let prepared = PreparedScene::new(scene).expect("a scene");
         let limits = Limits { max_bounces: 6, clamp: 4.0, floor: 0.3, strategy: Strategy::Both };
         let mut plain = Scratch { widest: Widest::of_any_processor(), ..Scratch::default() };
         let mut widest = Scratch::default();
@@ -553,12 +583,7 @@ mod tests {
     #[test]
     fn a_moving_picture_is_the_mean_of_its_moments() {
         let mut opens = scene(Material { roughness: 0.6, ..Material::default() });
-        let corners = [[0.0, 0.6, 0.0], [0.6, -0.3, 0.1], [-0.5, -0.3, 0.4], [0.1, -0.4, -0.6]];
-        opens.meshes.push(std::sync::Arc::new(Mesh {
-            positions: corners.map(Point3::from).to_vec(),
-            triangles: vec![[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]],
-            ..Mesh::default()
-        }));
+        opens.meshes.push(tetrahedron());
         let capsule = Shape::Capsule { half_height: 0.5, radius: 0.2 };
         opens.instances[0] = Instance { shape: capsule, ..opens.instances[0] };
         opens.instances.push(Instance { shape: Shape::Mesh(0), ..opens.instances[1] });

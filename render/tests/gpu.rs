@@ -321,6 +321,33 @@ fn a_tile_is_a_part_of_the_frame() {
     assert!(matches!(cancelled, Err(RenderError::Cancelled)));
 }
 
+/// A frame of more pixels than the device binds at once, 80 bytes each, is the same.
+#[test]
+fn a_frame_that_is_too_large_is_drawn_in_bands() {
+    let tracer = GpuTracer::open().unwrap();
+    let side = (seedstorm_sim::gpu::adapters()[0].largest_binding as f64 / 80.0).sqrt() as u32 + 2;
+    if side > 4096 {
+        eprintln!("SKIPPED: the device binds a frame of {side}² pixels");
+        return;
+    }
+    let mut scene = Scene { fluid: None, ..everything() };
+    scene.instances.truncate(7);
+    let prepared = PreparedScene::new(&scene).unwrap();
+    let settings = FrameSettings { width: side, height: side, max_bounces: 1, outlines: false, ..settings(1) };
+    let shares = std::cell::RefCell::new(vec![]);
+    let whole = Rect { x: 0, y: 0, width: side, height: side };
+    let progress = |share| shares.borrow_mut().push(share);
+    let drawn = tracer.scene(&prepared).unwrap().render(&settings, whole, &progress, &AtomicBool::new(false)).unwrap();
+    let shares = shares.into_inner();
+    assert!(shares.is_sorted() && shares.last() == Some(&1.0), "{shares:?}");
+    for y in [0, side / 2, side - 16] {
+        let tile = Rect { x: side / 2, y, width: 16, height: 16 };
+        let (expected, found) = (prepared.render_tile(&settings, tile).unwrap(), drawn.cut(tile));
+        let close = expected.albedo.iter().zip(&found.albedo).filter(|(a, b)| (a[1] - b[1]).abs() < 1e-3).count();
+        assert!(close > 250, "{close} of 256 pixels at row {y}");
+    }
+}
+
 /// What was lost says so, and another device gives the same.
 #[test]
 fn a_device_may_be_lost() {

@@ -6,6 +6,7 @@
 
 mod pack;
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -171,7 +172,8 @@ impl GpuTracer {
 impl GpuScene<'_> {
     /// Renders a part of the frame that `settings` describe, as [`PreparedScene::render_tile`] does, but for rounding.
     ///
-    /// `progress` is told the share that is done, in (0, 1]; setting `cancel` ends the work within a dispatch.
+    /// `progress` is told the share that is done, in (0, 1]; setting `cancel` ends the work within a dispatch. A frame
+    /// of more pixels than the device binds at once is drawn in bands.
     ///
     /// # Errors
     /// [`RenderError::Settings`] where a setting is out of its range; [`RenderError::Device`] where the device cannot hold
@@ -184,20 +186,39 @@ impl GpuScene<'_> {
         cancel: &AtomicBool,
     ) -> Result<Layers, RenderError> {
         settings.check(rect)?;
+        let pixels = self.program.gpu().largest_binding() / size_of::<Pixel>() as u64;
+        let rows = (pixels / u64::from(rect.width)).clamp(1, u64::from(rect.height)) as u32;
+        let mut layers = Layers::new(rect.width as usize, rect.height as usize);
+        for y in (0..rect.height).step_by(rows as usize) {
+            let band = Rect { y: rect.y + y, height: rows.min(rect.height - y), ..rect };
+            let report = |share: f32| progress((y as f32 + share * band.height as f32) / rect.height as f32);
+            layers.put(&self.band(settings, band, &report, cancel)?, 0, y);
+        }
+        Ok(layers)
+    }
+
+    /// [`GpuScene::render`] of what the device binds at once.
+    fn band(
+        &self,
+        settings: &FrameSettings,
+        rect: Rect,
+        progress: &dyn Fn(f32),
+        cancel: &AtomicBool,
+    ) -> Result<Layers, RenderError> {
         let count = rect.width * rect.height;
         let block = if self.program.gpu().is_software() { SMALL_BLOCK } else { BLOCK };
         let mut params = self.params(settings, rect);
         let kernel = self.kernel(&params, count, block)?;
         let mut paths = 1;
-        let mut run = |params: &mut Params, listed: bool, from: u32, count: u32, samples: u32, done: &dyn Fn(f32)| {
-            for first in (from..from + count).step_by(block as usize) {
+        let mut run = |params: &mut Params, listed: bool, count: u32, samples: u32, done: &dyn Fn(f32)| {
+            for first in (0..count).step_by(block as usize) {
                 let mut left = samples;
                 while left > 0 {
                     if cancel.load(Ordering::Relaxed) {
                         return Err(RenderError::Cancelled);
                     }
                     let now = left.min(paths);
-                    params.block = [first, block.min(from + count - first), now, u32::from(listed)];
+                    params.block = [first, block.min(count - first), now, u32::from(listed)];
                     kernel.write(PARAMS, &[*params]);
                     let start = Instant::now();
                     kernel.advance(1);
@@ -210,22 +231,27 @@ impl GpuScene<'_> {
                         paths = (paths / 2).max(1);
                     }
                     let share = 1.0 - left as f32 / samples as f32;
-                    done(((first - from) as f32 + share * params.block[1] as f32) / count as f32);
+                    done((first as f32 + share * params.block[1] as f32) / count as f32);
                 }
             }
             Ok(())
         };
         // All pixels take the first paths; then those at outlines theirs, by how many they want.
-        run(&mut params, false, 0, count, settings.samples, &|share| progress(share * 0.5))?;
+        run(&mut params, false, count, settings.samples, &|share| progress(share * 0.5))?;
         let pixels: Vec<Pixel> = kernel.read(PIXELS).map_err(device)?;
-        let mut efforts: Vec<u32> = pixels.iter().map(|pixel| pixel.effort).filter(|effort| *effort > 1).collect();
-        efforts.sort_unstable();
-        efforts.dedup();
-        for effort in efforts {
-            let list: Vec<u32> = (0u32..).zip(&pixels).filter(|(_, p)| p.effort == effort).map(|(at, _)| at).collect();
+        let mut lists: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        for (at, pixel) in (0u32..).zip(&pixels).filter(|(_, pixel)| pixel.effort > 1) {
+            lists.entry(pixel.effort).or_default().push(at);
+        }
+        let weight = |effort: u32, list: &[u32]| (effort - 1) as f32 * list.len() as f32;
+        let all: f32 = lists.iter().map(|(effort, list)| weight(*effort, list)).sum();
+        let mut done = 0.0;
+        for (effort, list) in lists {
             kernel.write(LIST, &list);
-            let samples = settings.samples.saturating_mul(effort - 1);
-            run(&mut params, true, 0, list.len() as u32, samples, &|share| progress(0.5 + share * 0.49))?;
+            let (samples, now) = (settings.samples.saturating_mul(effort - 1), weight(effort, &list));
+            let report = |share: f32| progress(0.5 + 0.49 * (done + share * now) / all);
+            run(&mut params, true, list.len() as u32, samples, &report)?;
+            done += now;
         }
         let pixels: Vec<Pixel> = kernel.read(PIXELS).map_err(device)?;
         progress(1.0);

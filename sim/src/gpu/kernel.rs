@@ -110,7 +110,7 @@ impl Program {
     /// [`KernelError::Device`] where a buffer is larger than the device binds, it has too little memory, or is lost.
     pub fn kernel(&self, buffers: &[KernelBuffer<'_>], groups: &[[u32; 2]]) -> Result<Kernel, KernelError> {
         let (gpu, device) = (&self.gpu, &self.gpu.device);
-        let largest = device.limits().max_storage_buffer_binding_size;
+        let largest = gpu.largest_binding();
         let bytes = buffers.iter().map(|(_, _, contents)| contents.size()).max().unwrap_or(0);
         if bytes > largest {
             return Err(KernelError::Device(format!("{} binds at most {largest} bytes, {bytes} are needed", gpu.name)));

@@ -218,6 +218,12 @@ impl Gpu {
         self.software
     }
 
+    /// The largest buffer that a kernel can use, bytes.
+    #[must_use]
+    pub fn largest_binding(&self) -> u64 {
+        self.device.limits().max_storage_buffer_binding_size
+    }
+
     /// Whether kernels use 64-bit integers.
     #[must_use]
     pub fn is_wide(&self) -> bool {
