@@ -33,7 +33,7 @@ pub const DARK: f32 = 1e-6;
 /// The share of speaking pixels that may be apart, and of all pixels that may be off.
 ///
 /// Of the frames by which it was chosen, honest tiles have one speaking pixel in eleven apart at worst, the neighbouring
-/// frame two in eleven at best.
+/// frame two in eleven at best; of the 30,000 honest tiles of `docs/evidence/tiles.md`, one in seven and a half at worst.
 pub const FORGIVEN: f32 = 1.0 / 6.0;
 
 /// What is found of a tile.
