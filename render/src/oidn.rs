@@ -1,7 +1,7 @@
 //! Intel Open Image Denoise, for whoever has its library: a trained filter in place of [`crate::denoise`].
 //!
 //! Its pictures are smoother at few samples, and it needs no more than radiance, so that it helps what other renderers
-//! draw too. They are not the same on every machine: no pixel of a piece comes from it.
+//! draw too. Of fine detail ours keeps more. They are not the same on every machine: no pixel of a piece comes from it.
 
 use ::oidn::{Device, RayTracing};
 
@@ -41,7 +41,8 @@ fn filter(
     let mut filter = RayTracing::try_new(&device).map_err(failed)?;
     filter.hdr(true).image_dimensions(width, height);
     if let Some([albedo, normal]) = guides {
-        filter.albedo_normal(albedo.as_flattened(), normal.as_flattened());
+        let buffer = |of: &[[f32; 3]]| device.create_buffer(of.as_flattened()).map_err(failed);
+        filter.albedo_normal_buffer(buffer(albedo)?, buffer(normal)?).map_err(failed)?;
     }
     let color: Vec<[f32; 3]> = radiance.iter().map(|r| r.map(|c| finite(c).max(0.0))).collect();
     let mut found = vec![[0.0; 3]; color.len()];

@@ -75,7 +75,7 @@ pub enum Outcome {
     Holds,
     /// It does not.
     Forged,
-    /// The bytes of the checkpoint that it begins with are not kept here.
+    /// The bytes of the checkpoint that it begins with, or of the frame's raw light, are not kept here, or no longer whole.
     Gone,
     /// Of a tile that a device drew: it looks right, but has too little noise to tell by whom and how it was drawn.
     Quiet,
@@ -202,7 +202,9 @@ fn check_tiles(
     let mut shoot = Shoot::new(&*scenario, &genome, film, &claim.trajectory);
     let mut lights = None;
     for root in &claim.light_roots {
-        lights = lights.or(kept.lights(root, film.frames)?);
+        if lights.is_none() {
+            lights = kept.lights(root, film.frames)?;
+        }
     }
     let across = film.width.div_ceil(TILE);
     let all = film.frames * across * film.height.div_ceil(TILE);

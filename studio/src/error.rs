@@ -55,6 +55,14 @@ pub enum StudioError {
     /// A picture could not be written or read.
     #[error(transparent)]
     Image(#[from] seedstorm_render::image_file::ImageFileError),
+    /// A frame that is no picture.
+    #[error("{}: {source}", path.display())]
+    Frame {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: seedstorm_render::image_file::ImageFileError,
+    },
     /// There is no model of the piece.
     #[error(transparent)]
     Model(#[from] seedstorm_render::glb::GlbError),

@@ -55,7 +55,7 @@ pub fn compile(rendered: &Rendered, fps: u32, observer: &dyn Observer) -> Result
     for frame in first..end {
         let path = folder.join(format!("{frame:04}.png"));
         let png = fs::read(&path).map_err(StudioError::io(&path))?;
-        let image = even(decode_png(&png)?);
+        let image = even(decode_png(&png).map_err(|source| StudioError::Frame { path: path.clone(), source })?);
         if film.is_none() {
             film = Some(FilmEncoder::new(image.width, image.height, fps)?);
             size = [image.width as u32, image.height as u32];

@@ -122,8 +122,12 @@ impl<'a> Shoot<'a> {
         let (prepared, settings) = (PreparedScene::new(&scene)?, self.settings(frame));
         let layers = match (self.tracer.render(&prepared, &settings, &report, &cancel), &self.tracer) {
             // Drivers are reset and cards fall off the bus: the frame begins again on what is there now.
-            (Err(RenderError::Device(_)), Tracer::Gpu(_)) => {
-                self.tracer = Tracer::Gpu(GpuTracer::open()?);
+            (Err(RenderError::Device(problem)), Tracer::Gpu(lost)) => {
+                let found = GpuTracer::open()?;
+                if found.name() != lost.name() {
+                    return Err(RenderError::Device(problem).into());
+                }
+                self.tracer = Tracer::Gpu(found);
                 self.tracer.render(&prepared, &settings, &report, &cancel)?
             }
             (layers, _) => layers?,

@@ -335,7 +335,7 @@ pub(crate) fn spot_check(found: &SpotCheck, piece: &str, json: bool) {
             (Outcome::Forged, true) => "drawn again, DIFFERENT",
             (Outcome::Forged, false) => "its light is NOT what the recipe gives, or does not lead to the picture",
             (Outcome::Quiet, _) => "looks right; it has too little noise to tell how it was drawn",
-            (Outcome::Gone, _) => "not checked: the frame's raw light is not kept here",
+            (Outcome::Gone, _) => "not checked: the frame's raw light is not kept here, or no longer whole",
         };
         let [x, y] = tile.place;
         let label = format!("frame {}", tile.frame);
@@ -346,6 +346,9 @@ pub(crate) fn spot_check(found: &SpotCheck, piece: &str, json: bool) {
     } else {
         b"this piece does not hold, or could not be checked"
     });
+    if !found.tiles.is_empty() && found.tiles.iter().all(|tile| tile.outcome == Outcome::Quiet) {
+        raw(b"nothing is shown of how its frames were drawn: none of these tiles has noise enough; `--tiles` draws more");
+    }
     if found.drawn.iter().any(|(_, outcome)| *outcome == Outcome::Gone) {
         raw(format!(
             "`seedstorm verify {piece}` runs the whole simulation; `seedstorm make … --keep-checkpoints` keeps the bytes"

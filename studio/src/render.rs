@@ -2,7 +2,6 @@
 
 use std::{
     fmt, fs,
-    io::{Read as _, Seek as _, SeekFrom},
     ops::Range,
     path::{Path, PathBuf},
     str::FromStr,
@@ -10,11 +9,12 @@ use std::{
     time::Instant,
 };
 
+use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 use seedstorm_mint::files::{self, Access};
 use seedstorm_render::{
     Rect,
     gpu::GpuTracer,
-    image_file::{Rgb8Image, encode_exr, encode_png},
+    image_file::{Rgb8Image, decode_exr, decode_png, encode_exr, encode_png},
     plugin::{
         Input, Picture, Plugin, PluginError, Sandbox, Watch,
         protocol::{self, Film, Format, Task},
@@ -174,6 +174,9 @@ const NOTE: &str = "render.json";
 
 /// The largest note, in bytes.
 const MAX_NOTE_BYTES: u64 = 4096;
+
+/// The largest picture of a frame, in bytes.
+const MAX_FRAME_BYTES: u64 = 1 << 30;
 
 /// Frames that a plug-in is asked for at once: it starts once for all of them.
 const BATCH: usize = 4;
@@ -392,19 +395,9 @@ fn developed(picture: Picture, scene: &Scene, denoiser: Denoiser) -> Result<Rgb8
     shown(pixels, width, height, scene)
 }
 
-/// Whether a file begins and ends as a PNG does; a disk that was full may have left less.
-fn is_whole_png(path: &Path) -> bool {
-    const BEGINNING: &[u8] = b"\x89PNG\r\n\x1a\n";
-    const END: &[u8] = b"\0\0\0\0IEND\xae\x42\x60\x82";
-    let whole = || -> std::io::Result<bool> {
-        let mut file = fs::File::open(path)?;
-        let (mut beginning, mut end) = ([0; BEGINNING.len()], [0; END.len()]);
-        file.read_exact(&mut beginning)?;
-        file.seek(SeekFrom::End(-(END.len() as i64)))?;
-        file.read_exact(&mut end)?;
-        Ok(beginning == *BEGINNING && end == *END)
-    };
-    whole().unwrap_or(false)
+/// Whether a file is a picture from beginning to end: a disk that was full or failed may have left less.
+fn is_whole<T, E>(path: &Path, decode: fn(&[u8]) -> Result<T, E>) -> bool {
+    files::read_bounded(path, MAX_FRAME_BYTES).is_ok_and(|file| decode(&file).is_ok())
 }
 
 /// Frames on their way into a folder.
@@ -429,9 +422,11 @@ impl<'a> Roll<'a> {
 
     /// Those that are not there yet, with their raw light where it is wanted.
     fn missing(&mut self, exr: bool) -> Vec<u32> {
-        let there =
-            |frame: u32| is_whole_png(&self.path(frame)) && (!exr || self.path(frame).with_extension("exr").is_file());
-        let missing: Vec<u32> = self.frames.clone().filter(|frame| !there(*frame)).collect();
+        let there = |frame: u32| {
+            let path = self.path(frame);
+            is_whole(&path, decode_png) && (!exr || is_whole(&path.with_extension("exr"), decode_exr))
+        };
+        let missing: Vec<u32> = self.frames.clone().into_par_iter().filter(|frame| !there(*frame)).collect();
         self.kept = self.frames.end - self.frames.start - missing.len() as u32;
         self.done = self.kept;
         self.observer.reached(u64::from(self.done) * Stage::FRAME);
@@ -578,7 +573,7 @@ fn claim(folder: &Path, note: &Note) -> Result<(), StudioError> {
             if has_frame {
                 return Err(StudioError::Occupied {
                     folder: folder.into(),
-                    by: "frames that nobody signed for".into(),
+                    by: "frames without a note of whose they are".into(),
                 });
             }
             let bytes = serde_json::to_vec_pretty(note).expect("two texts");

@@ -99,6 +99,25 @@ fn frames_come_from_either_tracer_and_stay() {
     assert!(ours.iter().max().unwrap() - ours.iter().min().unwrap() > 60, "there is a picture");
 }
 
+/// Pictures that a failing disk has left are drawn again, by what the recipe says where nothing else is said.
+#[test]
+fn what_is_damaged_is_drawn_again() {
+    let place = Place::new();
+    let recipe = fs::read_to_string(&place.recipe).unwrap().replace(r#""renderer":"cpu""#, r#""renderer":"gpu""#);
+    fs::write(&place.recipe, recipe).unwrap();
+    let options = ["--out", "out", "--exr", "--frames", "0..3"];
+    let said = place.json(&options);
+    assert!(said["tracer"] != "cpu" && said["kept"] == 0, "{said}");
+    let mut picture = fs::read(place.path("out/0000.png")).unwrap();
+    let middle = picture.len() / 2;
+    picture[middle..middle + 40].iter_mut().for_each(|byte| *byte ^= 0x55);
+    fs::write(place.path("out/0000.png"), picture).unwrap();
+    fs::write(place.path("out/0001.exr"), b"v").unwrap();
+    assert_eq!(place.json(&options)["kept"], 1);
+    assert_eq!(place.json(&options)["kept"], 3);
+    pixels(&place.path("out/0000.png"));
+}
+
 #[test]
 fn what_cannot_be_rendered_is_refused() {
     let place = Place::new();

@@ -89,12 +89,14 @@ fn render(workspace: &Workspace) -> Result<Evidence> {
     let load = load_before();
     let [size, samples] = MILLION;
     let found = peers::million(workspace, size, samples)?;
-    let share = |seconds: f64| Figure::text("of the frame", format!("{:.1} %", seconds / found.seconds * 100.0));
+    let share = |seconds: f64| {
+        Figure::text("building and uploading, of the frame", format!("{:.1} %", seconds / found.seconds * 100.0))
+    };
     let figures = [
         Figure::text("frame", format!("{size} x {size} pixels, {samples} samples")),
         Figure::number("frame on the CPU, s", found.seconds),
         Figure::number("building, s", found.build_seconds),
-        share(found.build_seconds),
+        share(found.build_seconds + found.upload_seconds),
         Figure::text("device", found.device),
         Figure::number("packing and uploading, s", found.upload_seconds),
     ];

@@ -50,6 +50,9 @@ const AIM: Duration = Duration::from_millis(60);
 
 /// Most paths of a pixel in a dispatch.
 const MOST_PATHS: u32 = 256;
+/// Most scatterings of all paths of a pixel in a dispatch, where the device is a program on the CPU: Mesa's ends a shader's
+/// loops after 65,535 turns in all, wherever they are (`LP_MAX_TGSI_LOOP_ITERATIONS`), and so paths that nobody sees missing.
+const SMALL_MOST_BOUNCES: u32 = 24;
 
 /// Places in the order of the shader's bindings.
 const PARAMS: usize = 0;
@@ -206,13 +209,16 @@ impl GpuScene<'_> {
         cancel: &AtomicBool,
     ) -> Result<Layers, RenderError> {
         let count = rect.width * rect.height;
-        let block = if self.program.gpu().is_software() { SMALL_BLOCK } else { BLOCK };
+        let (block, most) = match self.program.gpu().is_software() {
+            true => (SMALL_BLOCK, (SMALL_MOST_BOUNCES / settings.max_bounces).max(1)),
+            false => (BLOCK, MOST_PATHS),
+        };
         let mut params = self.params(settings, rect);
         let kernel = self.kernel(&params, count, block)?;
-        let mut paths = 1;
-        let mut run = |params: &mut Params, listed: bool, count: u32, samples: u32, done: &dyn Fn(f32)| {
+        let run = |params: &mut Params, listed: bool, count: u32, samples: u32, done: &dyn Fn(f32)| {
             for first in (0..count).step_by(block as usize) {
-                let mut left = samples;
+                // What the last block's paths took says nothing of this one's.
+                let (mut left, mut paths) = (samples, 1);
                 while left > 0 {
                     if cancel.load(Ordering::Relaxed) {
                         return Err(RenderError::Cancelled);
@@ -225,11 +231,8 @@ impl GpuScene<'_> {
                     kernel.wait().map_err(device)?;
                     let took = start.elapsed();
                     left -= now;
-                    if took < AIM / 2 && now == paths {
-                        paths = (paths * 2).min(MOST_PATHS);
-                    } else if took > AIM * 2 {
-                        paths = (paths / 2).max(1);
-                    }
+                    let fit = now as f32 * AIM.as_secs_f32() / took.as_secs_f32().max(1e-6);
+                    paths = (fit as u32).clamp(1, (4 * now).min(most));
                     let share = 1.0 - left as f32 / samples as f32;
                     done((first as f32 + share * params.block[1] as f32) / count as f32);
                 }

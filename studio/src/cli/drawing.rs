@@ -34,10 +34,10 @@ pub(super) struct RenderArguments {
     source: Source,
     /// The frames, as A..B; B is excluded. A piece's begin with 0, a file's with its own first. Or `poster`: the one that
     /// the poster shows. All where it is left out.
-    #[arg(long, value_name = "A..B", value_parser = frames)]
+    #[arg(long, value_name = "A..B", value_parser = frames, allow_hyphen_values = true)]
     frames: Option<Frames>,
-    /// What draws: cpu, whose pixels are the same everywhere, gpu, cycles, or a plug-in that was added. Files of other
-    /// programs (.blend) are drawn by the first renderer that reads them.
+    /// What draws: cpu, whose pixels are the same everywhere, gpu, cycles, or a plug-in that was added. Where it is left out,
+    /// what the recipe says, cpu as a rule; files of other programs (.blend) are drawn by the first renderer that reads them.
     #[arg(long, value_name = "NAME")]
     renderer: Option<String>,
     /// Samples a pixel, in place of what the quality or the file says.
@@ -184,11 +184,14 @@ fn render_a_piece(
     if arguments.tiles.is_some() {
         return Err(Failure::Use("--tiles is for files of other programs".into()));
     }
+    let mut recipe = arguments.source.recipe()?;
     let by = match plugin {
         Some((plugin, sandbox)) => render::By::Plugin(plugin.into(), sandbox),
-        None => render::By::Own(arguments.renderer.as_deref().unwrap_or("cpu").parse().map_err(Failure::Use)?),
+        None => {
+            let name = arguments.renderer.as_deref().unwrap_or(&recipe.film.renderer);
+            render::By::Own(name.parse().map_err(Failure::Use)?)
+        }
     };
-    let mut recipe = arguments.source.recipe()?;
     if let Some(samples) = arguments.samples {
         recipe.film.samples = samples;
     }
