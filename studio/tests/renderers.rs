@@ -87,9 +87,10 @@ fn a_plug_in_is_added_draws_a_piece_and_is_removed() {
         fields
     };
     let ours = look("cpu");
-    for renderer in ["cycles", "povray"] {
+    for (renderer, most) in [("cycles", 0.04), ("povray", 0.08)] {
         let apart = look(renderer).iter().zip(&ours).map(|(a, b)| (a - b).abs()).sum::<f64>() / 64.0;
-        assert!(apart < 0.08, "{renderer}: {apart}");
+        eprintln!("{renderer}: {apart:.3} apart");
+        assert!(apart < most, "{renderer}: {apart}");
     }
     // What is there stays.
     assert_eq!(place.json(&asked(&piece, &frames, "cycles"))["kept"], 1);

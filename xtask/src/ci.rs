@@ -112,10 +112,16 @@ impl Step {
                 let Some(folder) = setup::oidn(workspace)? else {
                     return Ok("its library is fetched for Linux on x86-64 only".into());
                 };
-                let mut test = workspace.cargo("test");
-                test.args(["--package", "seedstorm-studio", "--release", "--features", "oidn", "--test", "oidn"]);
-                test.env("OIDN_DIR", &folder);
-                process::run(&mut test).map(|()| format!("library in {}", folder.join("lib").display()))
+                let cargo = |command: &str| {
+                    let mut cargo = workspace.cargo(command);
+                    cargo.args(["--package", "seedstorm-studio", "--release", "--features", "oidn"]);
+                    cargo.env("OIDN_DIR", &folder);
+                    cargo
+                };
+                let sources = ["--package", "seedstorm-render", "--all-targets", "--", "-D", "warnings"];
+                process::run(cargo("clippy").args(sources))?;
+                process::run(cargo("test").args(["--test", "oidn"]))
+                    .map(|()| format!("library in {}", folder.join("lib").display()))
             }
             Self::Doc => {
                 let mut doc = workspace.cargo("doc");

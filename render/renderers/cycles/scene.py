@@ -311,10 +311,22 @@ class Surface:
         shader = nodes.add("ShaderNodeBsdfDiffuse", Color=base, Roughness=0.0).outputs[0]
         for ior, share, roughness in ((it["ior"], 1.0, it["roughness"]), (1.5, it["coat"], it["coat_roughness"])):
             if ior > 1.001 and share > 0:
-                mirrored = nodes.math("MULTIPLY", nodes.add("ShaderNodeFresnel", IOR=ior).outputs[0], share)
+                mirrored = nodes.math("MULTIPLY", self.reflectance(nodes, ior, roughness), share)
                 gloss = nodes.add("ShaderNodeBsdfGlossy", Color=(1, 1, 1, 1), Roughness=roughness)
                 shader = nodes.add("ShaderNodeMixShader", _0=mirrored, _1=shader, _2=gloss.outputs[0]).outputs[0]
         return shader
+
+    @staticmethod
+    def reflectance(nodes, ior, roughness):
+        """What a rough surface mirrors of all light at the angle that it is seen from, less than a smooth one where that is
+        low (Karis 2014, "Physically Based Shading on Mobile")."""
+        normal, smooth = ((ior - 1) / (ior + 1)) ** 2, 1 - roughness
+        seen = nodes.add("ShaderNodeNewGeometry").outputs
+        cos = nodes.math("MAXIMUM", nodes.dot(seen["Normal"], seen["Incoming"]), 0.0)
+        grazing = nodes.math("MINIMUM", nodes.math("POWER", 2.0, nodes.math("MULTIPLY", cos, -9.28)), smooth**2)
+        grazing = nodes.math("ADD", nodes.math("MULTIPLY", grazing, smooth), 0.0425 - 0.0275 * roughness)
+        least = normal * (1.04 - 0.572 * roughness) + 0.022 * roughness - 0.04
+        return nodes.math("ADD", nodes.math("MULTIPLY", grazing, 1.04 * (1 - normal)), least, clamp=True)
 
     @staticmethod
     def product(nodes, a, b):
