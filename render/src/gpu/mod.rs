@@ -51,7 +51,7 @@ const AIM: Duration = Duration::from_millis(60);
 /// Most paths of a pixel in a dispatch.
 const MOST_PATHS: u32 = 256;
 /// Most scatterings of all paths of a pixel in a dispatch, where the device is a program on the CPU: Mesa's ends a shader's
-/// loops after 65,535 turns in all, wherever they are (`LP_MAX_TGSI_LOOP_ITERATIONS`), and so paths that nobody sees missing.
+/// loops after 65,535 turns in all (`LP_MAX_TGSI_LOOP_ITERATIONS`), and with them paths, without a word.
 const SMALL_MOST_BOUNCES: u32 = 24;
 
 /// Places in the order of the shader's bindings.
