@@ -121,7 +121,7 @@ impl<'a> Shoot<'a> {
         };
         let (prepared, settings) = (PreparedScene::new(&scene)?, self.settings(frame));
         let layers = match (self.tracer.render(&prepared, &settings, &report, &cancel), &self.tracer) {
-            // Drivers are reset and cards fall off the bus: the frame begins again on what is there now.
+            // Drivers are reset and cards fall off the bus: the frame begins again, if on another device of that name.
             (Err(RenderError::Device(problem)), Tracer::Gpu(lost)) => {
                 let found = GpuTracer::open()?;
                 if found.name() != lost.name() {

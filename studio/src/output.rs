@@ -347,7 +347,7 @@ pub(crate) fn spot_check(found: &SpotCheck, piece: &str, json: bool) {
         b"this piece does not hold, or could not be checked"
     });
     if !found.tiles.is_empty() && found.tiles.iter().all(|tile| tile.outcome == Outcome::Quiet) {
-        raw(b"nothing is shown of how its frames were drawn: none of these tiles has noise enough; `--tiles` draws more");
+        raw(b"nothing is shown of how its frames were drawn: none of these tiles has noise enough; others may, `--tiles`");
     }
     if found.drawn.iter().any(|(_, outcome)| *outcome == Outcome::Gone) {
         raw(format!(

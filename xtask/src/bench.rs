@@ -89,14 +89,12 @@ fn render(workspace: &Workspace) -> Result<Evidence> {
     let load = load_before();
     let [size, samples] = MILLION;
     let found = peers::million(workspace, size, samples)?;
-    let share = |seconds: f64| {
-        Figure::text("building and uploading, of the frame", format!("{:.1} %", seconds / found.seconds * 100.0))
-    };
+    let share = (found.build_seconds + found.upload_seconds) / found.seconds;
     let figures = [
         Figure::text("frame", format!("{size} x {size} pixels, {samples} samples")),
         Figure::number("frame on the CPU, s", found.seconds),
         Figure::number("building, s", found.build_seconds),
-        share(found.build_seconds + found.upload_seconds),
+        Figure::text("building and uploading, of the frame", format!("{:.1} %", share * 100.0)),
         Figure::text("device", found.device),
         Figure::number("packing and uploading, s", found.upload_seconds),
     ];
@@ -110,9 +108,9 @@ fn render(workspace: &Workspace) -> Result<Evidence> {
              as a share of that picture's mean; it is taken where ours is at 64 samples, and for the ratio in brackets at \
              256; peers' times are read from their curves, beyond an end along the last stretch. Cycles draws the spheres \
              twice: as points of a cloud, which it meets as spheres, and as instances of a mesh of 320 triangles. Mitsuba \
-             draws its default, independent samples. Seconds are those of tracing alone, the least of three turns. Then a million spheres: building their hierarchy beside a frame, and \
-             packing and uploading them to the device, with a tile of one path a pixel. *load before* is the machine's load \
-             average when the part began, the parts before it included."
+             draws its default, independent samples. Seconds are those of tracing alone, the least of three turns. Then a \
+             million spheres: building their hierarchy beside a frame, and packing and uploading them to the device, with a \
+             tile of one path a pixel. *load before* is the machine's load average when the part began, the parts before it included."
         ),
         command: "cargo xtask bench render".to_owned(),
         commit,

@@ -312,8 +312,12 @@ class Surface:
         for ior, share, roughness in ((it["ior"], 1.0, it["roughness"]), (1.5, it["coat"], it["coat_roughness"])):
             if ior > 1.001 and share > 0:
                 mirrored = nodes.math("MULTIPLY", self.reflectance(nodes, ior, roughness), share)
-                gloss = nodes.add("ShaderNodeBsdfGlossy", Color=(1, 1, 1, 1), Roughness=roughness)
-                shader = nodes.add("ShaderNodeMixShader", _0=mirrored, _1=shader, _2=gloss.outputs[0]).outputs[0]
+                specular = min(1.0, ((ior - 1) / (ior + 1)) ** 2 / 0.08)
+                inputs = {"Base Color": (0, 0, 0, 1), "Specular": specular, "Roughness": roughness}
+                gloss = nodes.add("ShaderNodeBsdfPrincipled", {"distribution": "MULTI_GGX"}, **inputs).outputs[0]
+                below = nodes.add("ShaderNodeMixShader", _0=mirrored, _1=shader).outputs[0]
+                gloss = nodes.add("ShaderNodeMixShader", _0=share, _2=gloss).outputs[0]
+                shader = nodes.add("ShaderNodeAddShader", _0=below, _1=gloss).outputs[0]
         return shader
 
     @staticmethod
